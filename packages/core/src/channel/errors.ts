@@ -9,6 +9,9 @@
 /** What each code means (`text`) and what to do about it (`remedy`). `docs/ERRORS.md` is written from this table. */
 export const errorTable = {
   input: {
+    BAD_USAGE: { text: 'the command line is not understood', remedy: 'see `folkmoot --help`' },
+    FILE_UNREADABLE: { text: 'a file or folder cannot be read', remedy: 'check its path and its permissions' },
+    FILE_EXISTS: { text: 'the file is there already', remedy: 'name another place: nothing is written over' },
     BAD_SYNTAX: { text: 'the text is not valid YAML or JSON', remedy: 'mend the syntax at the line and column named' },
     DUPLICATE_KEY: { text: 'a key stands twice', remedy: 'keep one of the two' },
     UNKNOWN_KEY: { text: 'a key is not known here', remedy: 'remove it, or correct its spelling' },

@@ -1,0 +1,267 @@
+/**
+ * The life of a job at the coordinator, as a pure function (state, event) → (state, effects).
+ *
+ *   QUEUED → INVITING → READY → RUNNING → DONE
+ *        each of the first four may also end as FAILED | CANCELLED | EXPIRED
+ *
+ * QUEUED waits until every party is connected and its turn has come. INVITING gathers acceptances; a party that goes
+ * away may come back. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
+ * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
+ *
+ * The nodes are authoritative: everything here is a hint to them, and nothing here decides what they release. The
+ * caller makes what a step returns durable (state, acceptance, opening, entries: one transaction) before it carries out
+ * the effects, in their order. This version makes one attempt at a job; the number is kept for those that follow.
+ * @module
+ */
+import type { PartyId } from '@folkmoot/core/channel.js';
+import {
+  type ErrorReport,
+  type FolkmootError,
+  PolicyError,
+  reportOf,
+  StateError,
+  TransportError,
+} from '@folkmoot/core/errors.js';
+
+export const phases = ['QUEUED', 'INVITING', 'READY', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED', 'EXPIRED'] as const;
+export type Phase = (typeof phases)[number];
+
+/** How far the coordinator's clock and that of the signer may be apart: the nodes grant the same. */
+export const skewMs = 120_000;
+
+/** `A` is a signed acceptance: this machine only carries it. */
+export interface JobState<A = unknown> {
+  readonly phase: Phase;
+  readonly attempt: number;
+  readonly roster: readonly PartyId[];
+  readonly expiresMs: number;
+  /** Parties of the roster that are connected now. Not durable: after a restart nobody is. */
+  readonly present: readonly PartyId[];
+  readonly acceptances: Readonly<Record<PartyId, A>>;
+  /** Parties whose opening is durable here. */
+  readonly opened: readonly PartyId[];
+  readonly error?: ErrorReport;
+}
+
+export type Event<A = unknown> =
+  | { readonly type: 'attached'; readonly party: PartyId }
+  | { readonly type: 'detached'; readonly party: PartyId }
+  /** The scheduler grants the job one of its places. */
+  | { readonly type: 'turn' }
+  | { readonly type: 'accepted'; readonly party: PartyId; readonly attempt: number; readonly acceptance: A }
+  | { readonly type: 'denied'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
+  /** All start messages have left. */
+  | { readonly type: 'started' }
+  | { readonly type: 'phase'; readonly party: PartyId; readonly attempt: number; readonly phase: string }
+  /** The whole opening of a party has come in. */
+  | { readonly type: 'opened'; readonly party: PartyId; readonly attempt: number }
+  | { readonly type: 'failed'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
+  | { readonly type: 'cancel' }
+  | { readonly type: 'tick'; readonly nowMs: number }
+  /** The coordinator has started again and has read this state from its store. */
+  | { readonly type: 'restarted' };
+
+/** A message to one party. */
+export type Effect =
+  | { readonly send: 'invite' | 'start' | 'cancel' | 'stored'; readonly to: PartyId }
+  | { readonly send: 'abort'; readonly to: PartyId; readonly report: ErrorReport };
+
+/** What the analyst is shown of a step; numbered and kept by the caller. */
+export type Entry =
+  | { readonly type: 'state'; readonly state: Phase; readonly attempt: number; readonly error?: ErrorReport }
+  | {
+      readonly type: 'party';
+      readonly party: PartyId;
+      readonly attempt: number;
+      readonly did: 'accepted' | 'denied' | 'failed' | 'opened';
+      readonly report?: ErrorReport;
+    }
+  | { readonly type: 'phase'; readonly party: PartyId; readonly attempt: number; readonly phase: string };
+
+export interface Step<A = unknown> {
+  readonly state: JobState<A>;
+  readonly effects: readonly Effect[];
+  readonly entries: readonly Entry[];
+  /** Set when the event cannot be granted; the state is then unchanged. */
+  readonly refused?: FolkmootError;
+}
+
+export function queued<A>(roster: readonly PartyId[], expiresMs: number): JobState<A> {
+  return { phase: 'QUEUED', attempt: 1, roster, expiresMs, present: [], acceptances: {}, opened: [] };
+}
+
+export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
+  return ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED'].includes(state.phase);
+}
+
+/** Whether the job holds a place: it has been invited, and has not ended. */
+export function isActive(state: Pick<JobState, 'phase'>): boolean {
+  return ['INVITING', 'READY', 'RUNNING'].includes(state.phase);
+}
+
+export function allPresent(state: JobState): boolean {
+  return state.roster.every((party) => state.present.includes(party));
+}
+
+/** One step. Events that do not fit (another attempt, a stranger, an ended job) change nothing. */
+export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
+  if ('party' in event && !state.roster.includes(event.party)) return same(state);
+  if ('attempt' in event && event.attempt !== state.attempt) return same(state);
+  if (hasEnded(state)) return afterEnd(state, event);
+  switch (event.type) {
+    case 'attached':
+      return attached(state, event.party);
+    case 'detached':
+      return detached(state, event.party);
+    case 'turn':
+      return state.phase === 'QUEUED' && allPresent(state) ? invite(state) : same(state);
+    case 'accepted':
+      return accepted(state, event.party, event.acceptance);
+    case 'denied': {
+      const error = withDetail(new StateError('PARTY_DENIED', { party: event.party }), event.report);
+      const entry = { type: 'party', party: event.party, attempt: state.attempt, did: 'denied' } as const;
+      return ended(state, 'FAILED', error, [{ ...entry, report: event.report }]);
+    }
+    case 'started':
+      return state.phase === 'READY' ? moved({ ...state, phase: 'RUNNING' }) : same(state);
+    case 'phase': {
+      const running: Step<A> = state.phase === 'READY' ? moved({ ...state, phase: 'RUNNING' }) : same(state);
+      const entry = { type: 'phase', party: event.party, attempt: state.attempt, phase: event.phase } as const;
+      return { ...running, entries: [...running.entries, entry] };
+    }
+    case 'opened':
+      return opened(state, event.party);
+    case 'failed': {
+      const error = { ...event.report, party: event.report.party ?? event.party };
+      const entry = { type: 'party', party: event.party, attempt: state.attempt, did: 'failed' } as const;
+      return ended(state, 'FAILED', error, [{ ...entry, report: event.report }]);
+    }
+    case 'cancel':
+      // After the first opening the parties no longer take a job back, and the answer may be on its way already.
+      if (state.opened.length > 0) {
+        return { ...same(state), refused: new StateError('ALREADY_ENDED', { detail: 'its answer is being released' }) };
+      }
+      return ended(state, 'CANCELLED');
+    case 'tick':
+      return event.nowMs > state.expiresMs + skewMs
+        ? ended(state, 'EXPIRED', reportOf(new PolicyError('JOB_EXPIRED', { detail: waitingFor(state) })))
+        : same(state);
+    case 'restarted': {
+      const alone = { ...state, present: [] };
+      if (state.phase === 'QUEUED' || state.phase === 'INVITING') return { state: alone, effects: [], entries: [] };
+      return ended(
+        alone,
+        'FAILED',
+        reportOf(new TransportError('LINK_LOST', { detail: 'the coordinator was restarted' })),
+      );
+    }
+  }
+}
+
+function same<A>(state: JobState<A>): Step<A> {
+  return { state, effects: [], entries: [] };
+}
+
+function moved<A>(state: JobState<A>, effects: readonly Effect[] = [], before: readonly Entry[] = []): Step<A> {
+  const entry: Entry = { type: 'state', state: state.phase, attempt: state.attempt };
+  return { state, effects, entries: [...before, state.error === undefined ? entry : { ...entry, error: state.error }] };
+}
+
+function invite<A>(state: JobState<A>): Step<A> {
+  return moved(
+    { ...state, phase: 'INVITING' },
+    state.roster.map((to) => ({ send: 'invite', to })),
+  );
+}
+
+function attached<A>(state: JobState<A>, party: PartyId): Step<A> {
+  if (state.present.includes(party)) return same(state);
+  const next = { ...state, present: [...state.present, party].sort() };
+  if (state.phase !== 'INVITING') return same(next);
+  if (party in state.acceptances) return readyIfComplete(next, []);
+  return { state: next, effects: [{ send: 'invite', to: party }], entries: [] };
+}
+
+function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
+  const next = { ...state, present: state.present.filter((one) => one !== party) };
+  // A party whose opening is here has nothing left to do: all its messages went before it on the same link.
+  const ends = (state.phase === 'READY' || state.phase === 'RUNNING') && !state.opened.includes(party);
+  return ends ? ended(next, 'FAILED', reportOf(new TransportError('LINK_LOST', { party }))) : same(next);
+}
+
+function accepted<A>(state: JobState<A>, party: PartyId, acceptance: A): Step<A> {
+  if (state.phase !== 'INVITING') return same(state);
+  const next = { ...state, acceptances: { ...state.acceptances, [party]: acceptance } };
+  return readyIfComplete(next, [{ type: 'party', party, attempt: state.attempt, did: 'accepted' }]);
+}
+
+/** READY when all have accepted and all are here; then everyone gets everyone's acceptance. */
+function readyIfComplete<A>(state: JobState<A>, entries: readonly Entry[]): Step<A> {
+  const complete = state.roster.every((party) => party in state.acceptances) && allPresent(state);
+  if (!complete) return { state, effects: [], entries };
+  return moved(
+    { ...state, phase: 'READY' },
+    state.roster.map((to) => ({ send: 'start', to })),
+    entries,
+  );
+}
+
+function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
+  if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
+  const stored: Effect = { send: 'stored', to: party };
+  if (state.opened.includes(party)) return { state, effects: [stored], entries: [] };
+  const next = { ...state, opened: [...state.opened, party].sort() };
+  const entry: Entry = { type: 'party', party, attempt: state.attempt, did: 'opened' };
+  if (next.opened.length === state.roster.length) return moved({ ...next, phase: 'DONE' }, [stored], [entry]);
+  if (state.phase === 'READY') return moved({ ...next, phase: 'RUNNING' }, [stored], [entry]);
+  return { state: next, effects: [stored], entries: [entry] };
+}
+
+function ended<A>(
+  state: JobState<A>,
+  phase: 'FAILED' | 'CANCELLED' | 'EXPIRED',
+  error?: ErrorReport,
+  before: readonly Entry[] = [],
+): Step<A> {
+  const next: JobState<A> = { ...state, phase, ...(error === undefined ? {} : { error }) };
+  // A queued job is known to nobody else.
+  const told = state.phase === 'QUEUED' ? [] : state.present;
+  return moved(
+    next,
+    told.map((to) => ending(next, to)),
+    before,
+  );
+}
+
+/** How a party is told that a job has ended without an answer. */
+function ending(state: JobState, to: PartyId): Effect {
+  if (state.phase === 'CANCELLED' || state.error === undefined) return { send: 'cancel', to };
+  return { send: 'abort', to, report: state.error };
+}
+
+/** An ended job stays as it is; a party that does not know it yet is told. */
+function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
+  if (event.type === 'cancel') return { ...same(state), refused: new StateError('ALREADY_ENDED') };
+  const asks = ['attached', 'accepted', 'phase', 'opened'].includes(event.type);
+  if (!asks || !('party' in event)) return same(state);
+  if (state.phase !== 'DONE') return { ...same(state), effects: [ending(state, event.party)] };
+  return event.type === 'opened' ? { ...same(state), effects: [{ send: 'stored', to: event.party }] } : same(state);
+}
+
+function waitingFor(state: JobState): string {
+  const away = state.roster.filter((party) => !state.present.includes(party));
+  if (away.length > 0) return `not connected: ${away.join(', ')}`;
+  const silent = state.roster.filter((party) => !(party in state.acceptances));
+  if (state.phase === 'INVITING' && silent.length > 0) return `no verdict yet: ${silent.join(', ')}`;
+  return `it was ${state.phase}`;
+}
+
+/** The denial as the analyst reads it: our code, the party's own words and remedy. */
+function withDetail(error: StateError, report: ErrorReport): ErrorReport {
+  return {
+    ...reportOf(error),
+    message: `${error.message}: ${report.message}`,
+    remedy: report.remedy,
+    ...(report.field === undefined ? {} : { field: report.field }),
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * Every bound of the coordinator, with the reason for its number.
+ * @module
+ */
+import { frameBytesMax } from '@folkmoot/transport/frame.js';
+
+const minute = 60_000;
+
+export const limits = {
+  /** A job of 3 datasets with every measure over all its columns is below 20 KiB; ten times that is no job. */
+  requestBytesMax: 256 * 1024,
+  /** What a login body can need: an id, a nonce and a signature. */
+  loginBytesMax: 4 * 1024,
+  /** A request has to be in by then: 256 KiB take 21 s at 100 kbit/s. */
+  requestMs: 30_000,
+  headersMs: 10_000,
+  /** Plain connections at once: all analysts of a large consortium with a browser's six each. */
+  httpConnectionsMax: 2_000,
+
+  /** Unanswered nonces: a nonce lives a minute, so this many analysts log in each minute before the oldest drops out. */
+  noncesMax: 10_000,
+  nonceMs: minute,
+  /** Tokens alive: far more than analysts in a charter; the oldest drops out. */
+  tokensMax: 10_000,
+  tokenMs: 60 * minute,
+
+  /** Jobs of one analyst that have not ended: a person follows fewer, a script waits. */
+  openJobsPerAnalyst: 100,
+  /** Over all analysts: what is scanned at each arrival of a party. */
+  openJobsMax: 10_000,
+  /** Jobs that hold a place at once: each keeps a worker and its vectors at every node. */
+  activeJobsMax: 16,
+  /** Rows of one list; older ones are asked for with `before`. */
+  listMax: 200,
+
+  /** Entries of one job's history: nine per party and attempt are usual; phases beyond are not kept. */
+  entriesPerJob: 2_000,
+  /** Followers of events at once, over all and for one analyst: each holds a connection and a timer. */
+  followersMax: 1_000,
+  followersPerAnalyst: 50,
+  /** A comment on idle event streams, below the 60 s at which proxies give up. */
+  keepAliveMs: 15_000,
+
+  /** WebSockets at /node: 1,000 nodes, each reconnecting once before its old link is noticed. */
+  nodeConnectionsMax: 2_000,
+  /** Time to log in: two round trips and a signature. */
+  loginMs: 10_000,
+  /** Half of the 30 s after which a link without a sign of life is given up. */
+  heartbeatMs: 15_000,
+  frameBytesMax,
+  /** What waits in a node's socket before whoever sends to it is made to wait. */
+  bufferedBytesMax: 4 * 1024 * 1024,
+
+  /** One sealed opening: 10⁷ elements of 64 bits, and some room. */
+  openingBytesMax: 96 * 1024 * 1024,
+  /** Openings of one node that come in at once: as many as jobs that hold a place. */
+  openingsPerNode: 16,
+  /** Over all nodes: what may stand in memory before it is stored. */
+  openingBytesInFlight: 512 * 1024 * 1024,
+  /** Texts of a report that a party sent; longer ones are cut. */
+  reportTextMax: 2_000,
+} as const;

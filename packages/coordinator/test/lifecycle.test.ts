@@ -1,0 +1,277 @@
+import { PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Effect,
+  type Event,
+  hasEnded,
+  type JobState,
+  phases,
+  queued,
+  type Step,
+  skewMs,
+  step,
+} from '../src/lifecycle.ts';
+
+const roster = ['ant', 'bee', 'cat'];
+const expiresMs = 1_000_000;
+const refusal = reportOf(new PolicyError('REFUSED', { field: 'measures.income', remedy: 'ask for age' }));
+const tampered = reportOf(new ProtocolError('TAMPERED', { party: 'bee' }));
+
+function after(events: readonly Event<string>[], from: JobState<string> = queued(roster, expiresMs)): Step<string> {
+  let last: Step<string> = { state: from, effects: [], entries: [] };
+  for (const event of events) last = step(last.state, event);
+  return last;
+}
+const attach = roster.map((party): Event<string> => ({ type: 'attached', party }));
+const accept = roster.map(
+  (party): Event<string> => ({ type: 'accepted', party, attempt: 1, acceptance: `by ${party}` }),
+);
+const open = roster.map((party): Event<string> => ({ type: 'opened', party, attempt: 1 }));
+const inviting = [...attach, { type: 'turn' }] as const;
+const ready = [...inviting, ...accept] as const;
+const running = [...ready, { type: 'started' }] as const;
+const sends = (effects: readonly Effect[]) => effects.map((effect) => `${effect.send} ${effect.to}`);
+
+describe('the life of a job at the coordinator', () => {
+  it('waits for every party and for its turn before it invites', () => {
+    expect(after([{ type: 'turn' }]).state.phase).toBe('QUEUED');
+    expect(after([...attach.slice(1), { type: 'turn' }]).state.phase).toBe('QUEUED');
+    expect(after(attach).effects).toEqual([]);
+    const invited = after(inviting);
+    expect(invited.state.phase).toBe('INVITING');
+    expect(sends(invited.effects)).toEqual(['invite ant', 'invite bee', 'invite cat']);
+    expect(invited.entries).toEqual([{ type: 'state', state: 'INVITING', attempt: 1 }]);
+  });
+
+  it('forgets a party that went away while the job was queued', () => {
+    expect(after([...attach, { type: 'detached', party: 'bee' }, { type: 'turn' }]).state.phase).toBe('QUEUED');
+  });
+
+  it('starts when the last party has accepted, and says so to all', () => {
+    expect(after(ready.slice(0, -1)).state.phase).toBe('INVITING');
+    const last = after(ready);
+    expect(last.state.phase).toBe('READY');
+    expect(last.state.acceptances).toEqual({ ant: 'by ant', bee: 'by bee', cat: 'by cat' });
+    expect(sends(last.effects)).toEqual(['start ant', 'start bee', 'start cat']);
+    expect(last.entries.map((entry) => entry.type)).toEqual(['party', 'state']);
+    expect(after(running).state.phase).toBe('RUNNING');
+  });
+
+  it('counts a start as done when a party already reports a phase or an opening', () => {
+    expect(after([...ready, { type: 'phase', party: 'ant', attempt: 1, phase: 'shares' }]).state.phase).toBe('RUNNING');
+    expect(after([...ready, open[0]!]).state.phase).toBe('RUNNING');
+  });
+
+  it('lets a party come back while it is invited, and asks again what it has not answered', () => {
+    const away = after([
+      ...inviting,
+      accept[0]!,
+      { type: 'detached', party: 'bee' },
+      { type: 'detached', party: 'ant' },
+    ]);
+    expect(away.state.phase).toBe('INVITING');
+    expect(sends(step(away.state, { type: 'attached', party: 'bee' }).effects)).toEqual(['invite bee']);
+    expect(sends(step(away.state, { type: 'attached', party: 'ant' }).effects)).toEqual([]);
+  });
+
+  it('starts only when all who accepted are connected again', () => {
+    const away = after([...inviting, accept[0]!, { type: 'detached', party: 'ant' }, accept[1]!, accept[2]!]);
+    expect(away.state.phase).toBe('INVITING');
+    expect(step(away.state, { type: 'attached', party: 'ant' }).state.phase).toBe('READY');
+  });
+
+  it('takes the later of two acceptances of a party that is invited', () => {
+    const twice = after([...inviting, accept[0]!, { type: 'accepted', party: 'ant', attempt: 1, acceptance: 'again' }]);
+    expect(twice.state.acceptances.ant).toBe('again');
+  });
+
+  it('is DONE when the opening of every party is durable', () => {
+    const two = after([...running, open[0]!, open[1]!]);
+    expect(two.state.phase).toBe('RUNNING');
+    const done = step(two.state, open[2]!);
+    expect(done.state.phase).toBe('DONE');
+    expect(sends(done.effects)).toEqual(['stored cat']);
+    expect(done.entries.at(-1)).toEqual({ type: 'state', state: 'DONE', attempt: 1 });
+  });
+
+  it('acknowledges an opening that is sent again', () => {
+    const once = after([...running, open[0]!]);
+    expect(sends(step(once.state, open[0]!).effects)).toEqual(['stored ant']);
+    const done = after([...running, ...open]);
+    expect(sends(step(done.state, open[1]!).effects)).toEqual(['stored bee']);
+  });
+
+  it('fails with the denial of a party, in its own words', () => {
+    const denied = after([...inviting, { type: 'denied', party: 'bee', attempt: 1, report: refusal }]);
+    expect(denied.state.phase).toBe('FAILED');
+    expect(denied.state.error).toMatchObject({ code: 'PARTY_DENIED', party: 'bee', remedy: 'ask for age' });
+    expect(denied.state.error?.message).toContain('measures.income');
+    expect(sends(denied.effects)).toEqual(['abort ant', 'abort bee', 'abort cat']);
+  });
+
+  it('fails with the report of the party whose protocol failed', () => {
+    const failed = after([...running, { type: 'failed', party: 'cat', attempt: 1, report: tampered }]);
+    expect(failed.state).toMatchObject({ phase: 'FAILED', error: { code: 'TAMPERED', party: 'bee' } });
+    const bare = after([
+      ...running,
+      { type: 'failed', party: 'cat', attempt: 1, report: { ...tampered, party: 'cat' } },
+    ]);
+    expect(bare.state.error?.party).toBe('cat');
+  });
+
+  it.each([
+    ['READY', ready],
+    ['RUNNING', running],
+  ] as const)('fails in %s when the link of a party breaks', (_, events) => {
+    const lost = after([...events, { type: 'detached', party: 'bee' }]);
+    expect(lost.state).toMatchObject({ phase: 'FAILED', error: { code: 'LINK_LOST', party: 'bee' } });
+    expect(sends(lost.effects)).toEqual(['abort ant', 'abort cat']);
+  });
+
+  it('does not need a party any more whose opening is here', () => {
+    const gone = after([...running, open[1]!, { type: 'detached', party: 'bee' }]);
+    expect(gone.state.phase).toBe('RUNNING');
+    expect(after([open[0]!, open[2]!], gone.state).state.phase).toBe('DONE');
+  });
+
+  it.each([
+    ['QUEUED', attach],
+    ['INVITING', inviting],
+    ['READY', ready],
+    ['RUNNING', running],
+  ] as const)('can be cancelled and can expire while %s', (phase, events) => {
+    const before = after(events).state;
+    expect(before.phase).toBe(phase);
+    const cancelled = step(before, { type: 'cancel' });
+    expect(cancelled.state.phase).toBe('CANCELLED');
+    expect(cancelled.refused).toBeUndefined();
+    expect(cancelled.effects.length).toBe(phase === 'QUEUED' ? 0 : 3);
+    expect(step(before, { type: 'tick', nowMs: expiresMs + skewMs }).state.phase).toBe(phase);
+    const late = step(before, { type: 'tick', nowMs: expiresMs + skewMs + 1 });
+    expect(late.state).toMatchObject({ phase: 'EXPIRED', error: { code: 'JOB_EXPIRED' } });
+  });
+
+  it('says whom an expired job waited for', () => {
+    const late = after([attach[0]!, { type: 'tick', nowMs: expiresMs + skewMs + 1 }]);
+    expect(late.state.error?.message).toContain('not connected: bee, cat');
+    const silent = after([...inviting, accept[0]!, { type: 'tick', nowMs: expiresMs + skewMs + 1 }]);
+    expect(silent.state.error?.message).toContain('no verdict yet: bee, cat');
+  });
+
+  it('refuses to cancel once an opening has come in, and after the end', () => {
+    expect(after([...running, open[0]!, { type: 'cancel' }]).refused?.code).toBe('ALREADY_ENDED');
+    expect(after([...running, ...open, { type: 'cancel' }]).refused?.code).toBe('ALREADY_ENDED');
+  });
+
+  it('goes on after a restart where no share can have left, and fails where one can', () => {
+    expect(after([...inviting, accept[0]!, { type: 'restarted' }]).state).toMatchObject({
+      phase: 'INVITING',
+      present: [],
+    });
+    expect(after([...attach, { type: 'restarted' }]).state).toMatchObject({ phase: 'QUEUED', present: [] });
+    for (const events of [ready, running]) {
+      expect(after([...events, { type: 'restarted' }]).state).toMatchObject({
+        phase: 'FAILED',
+        error: { code: 'LINK_LOST' },
+      });
+    }
+    expect(after([...running, ...open, { type: 'restarted' }]).state.phase).toBe('DONE');
+  });
+
+  it('tells a party of the end when it comes back or goes on', () => {
+    const failed = after([...running, { type: 'detached', party: 'bee' }]).state;
+    expect(sends(step(failed, { type: 'attached', party: 'bee' }).effects)).toEqual(['abort bee']);
+    expect(sends(step(failed, open[1]!).effects)).toEqual(['abort bee']);
+    const cancelled = after([...running, { type: 'cancel' }]).state;
+    expect(sends(step(cancelled, { type: 'attached', party: 'ant' }).effects)).toEqual(['cancel ant']);
+  });
+
+  it('ignores strangers and other attempts', () => {
+    const before = after(inviting).state;
+    for (const event of [
+      { type: 'accepted', party: 'dog', attempt: 1, acceptance: '' },
+      { type: 'accepted', party: 'ant', attempt: 2, acceptance: '' },
+      { type: 'denied', party: 'ant', attempt: 0, report: refusal },
+      { type: 'detached', party: 'dog' },
+    ] as const) {
+      expect(step(before, event)).toEqual({ state: before, effects: [], entries: [] });
+    }
+  });
+
+  it('keeps its order under every sequence of events', () => {
+    const party = fc.constantFrom(...roster, 'dog');
+    const attempt = fc.constantFrom(1, 1, 1, 2);
+    const event: fc.Arbitrary<Event<string>> = fc.oneof(
+      { weight: 18, arbitrary: fc.record({ type: fc.constant('attached' as const), party }) },
+      { weight: 3, arbitrary: fc.record({ type: fc.constant('detached' as const), party }) },
+      { weight: 9, arbitrary: fc.constant({ type: 'turn' as const }) },
+      {
+        weight: 24,
+        arbitrary: fc.record({
+          type: fc.constant('accepted' as const),
+          party,
+          attempt,
+          acceptance: fc.constant('yes'),
+        }),
+      },
+      { weight: 6, arbitrary: fc.constant({ type: 'started' as const }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ type: fc.constant('phase' as const), party, attempt, phase: fc.constant('x') }),
+      },
+      { weight: 24, arbitrary: fc.record({ type: fc.constant('opened' as const), party, attempt }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ type: fc.constant('denied' as const), party, attempt, report: fc.constant(refusal) }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ type: fc.constant('failed' as const), party, attempt, report: fc.constant(tampered) }),
+      },
+      { weight: 1, arbitrary: fc.constant({ type: 'cancel' as const }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ type: fc.constant('tick' as const), nowMs: fc.integer({ min: 0, max: 1_300_000 }) }),
+      },
+      { weight: 1, arbitrary: fc.constant({ type: 'restarted' as const }) },
+    );
+    const reached = new Set<string>();
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        let state = queued<string>(roster, expiresMs);
+        let done = 0;
+        let starts = 0;
+        for (const one of events) {
+          const next = step(state, one);
+          if (hasEnded(state)) expect(next.state).toBe(state);
+          const order = phases.indexOf(next.state.phase) - phases.indexOf(state.phase);
+          expect(order).toBeGreaterThanOrEqual(0);
+          if (next.state.phase === 'READY' || next.state.phase === 'RUNNING') {
+            expect(Object.keys(next.state.acceptances).sort()).toEqual(roster);
+          }
+          for (const entry of next.entries) if (entry.type === 'state' && entry.state === 'DONE') done++;
+          for (const effect of next.effects) {
+            expect(roster).toContain(effect.to);
+            if (effect.send === 'start') {
+              expect(next.state.phase).toBe('READY');
+              starts++;
+            }
+            if (effect.send === 'stored') expect(next.state.opened).toContain(effect.to);
+            if (effect.send === 'abort') expect(['FAILED', 'EXPIRED']).toContain(next.state.phase);
+          }
+          if (next.state.phase === 'DONE') expect(next.state.opened).toEqual(roster);
+          if (next.state.phase !== state.phase) {
+            expect(next.entries.some((entry) => entry.type === 'state' && entry.state === next.state.phase)).toBe(true);
+          }
+          state = next.state;
+          reached.add(state.phase);
+        }
+        expect(done).toBeLessThanOrEqual(1);
+        expect([0, roster.length]).toContain(starts);
+      }),
+      { numRuns: 3000, seed: 7 },
+    );
+    expect([...reached].sort()).toEqual([...phases].sort());
+  });
+});

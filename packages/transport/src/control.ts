@@ -1,0 +1,145 @@
+/**
+ * Control messages between a node and the coordinator: MessagePack behind the strict guard, then a schema.
+ *
+ * Here the outer form is checked. The documents inside (a signed job, an acceptance) keep the form in which they were
+ * signed; whoever uses them checks them as such.
+ *
+ * Rounds    login: hello, challenge, login, welcome; a job: invite, accepted, start, then the sessions of the parties
+ * Security  none of its own. TLS hides it on the way; jobs and acceptances carry signatures; nothing here is secret.
+ * @module
+ */
+import { concat, fromHex, utf8 } from '@folkmoot/core/bytes.js';
+import { type ErrorCode, type ErrorReport, errorTable, TransportError } from '@folkmoot/core/errors.js';
+import { Packr } from 'msgpackr';
+import { z } from 'zod';
+import { encodeFrame, type Frame, framePayloadBytesMax, frameType, sessionIdBytes } from './frame.ts';
+import { guard } from './guard.ts';
+
+export const protocolVersion = 1;
+export const loginLabel = 'folkmoot login v1';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const signature = z.string().regex(/^[0-9a-f]{128}$/);
+/** The charter decides which names exist; this only bounds what is read before it is looked up. */
+const name = z.string().min(1).max(128);
+const attempt = z.int().min(1).max(0xffff_ffff);
+/** Plain text for people: it may end on a terminal, so control characters do not pass. */
+const sentence = z
+  .string()
+  .max(4000)
+  .transform((text) => text.replace(/\p{Cc}/gu, ' '));
+const document = z.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+
+const codes: ReadonlySet<string> = new Set(Object.values(errorTable).flatMap((layer) => Object.keys(layer)));
+const report = z.strictObject({
+  // A code that this build does not know is still an error of the other side.
+  code: z
+    .string()
+    .max(64)
+    .transform((code) => (codes.has(code) ? code : 'INTERNAL') as ErrorCode),
+  message: sentence,
+  remedy: sentence,
+  field: sentence.exactOptional(),
+  party: name.exactOptional(),
+}) satisfies z.ZodType<ErrorReport, unknown>;
+
+/** The signed job as it travels; `envelope` is for core/query/envelope to parse and check. */
+const signed = z.strictObject({ envelope: document, signature });
+
+const fromNode = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('hello'),
+    party: name,
+    charter: hash,
+    build: z.string().max(128),
+    version: z.literal(protocolVersion),
+  }),
+  z.strictObject({ type: z.literal('login'), signature }),
+  z.strictObject({ type: z.literal('accepted'), job: hash, attempt, acceptance: document }),
+  z.strictObject({ type: z.literal('denied'), job: hash, attempt, report }),
+  z.strictObject({ type: z.literal('phase'), job: hash, attempt, phase: z.string().regex(/^[a-z][a-z -]{0,39}$/) }),
+  /** The sealed bytes follow in bulk frames. */
+  z.strictObject({
+    type: z.literal('opening'),
+    job: hash,
+    attempt,
+    sealedBytes: z.int().min(1).max(0xffff_ffff),
+    commitments: z.record(name, hash),
+    signatures: z.record(name, signature),
+  }),
+  z.strictObject({ type: z.literal('failed'), job: hash, attempt, report }),
+]);
+
+const fromCoordinator = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('challenge'), nonce: hash }),
+  z.strictObject({ type: z.literal('welcome'), epoch: z.int().min(0) }),
+  z.strictObject({ type: z.literal('invite'), job: hash, attempt, signed }),
+  z.strictObject({ type: z.literal('start'), job: hash, attempt, acceptances: z.array(document).max(1024) }),
+  z.strictObject({ type: z.literal('abort'), job: hash, attempt, report }),
+  z.strictObject({ type: z.literal('cancel'), job: hash }),
+  /** The opening is durable at the coordinator. */
+  z.strictObject({ type: z.literal('stored'), job: hash, attempt }),
+]);
+
+export type NodeMessage = z.infer<typeof fromNode>;
+export type CoordinatorMessage = z.infer<typeof fromCoordinator>;
+
+/** Plain maps and no extensions, so that everything written here passes the guard. */
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: false, moreTypes: false });
+
+/** @throws TransportError FRAME_TOO_LARGE */
+export function encodeControl(message: NodeMessage | CoordinatorMessage): Uint8Array {
+  const bytes = packr.pack(message);
+  if (bytes.length > framePayloadBytesMax) throw new TransportError('FRAME_TOO_LARGE', { field: message.type });
+  return bytes;
+}
+
+/** @throws TransportError BAD_CONTROL */
+export function decodeNodeMessage(payload: Uint8Array): NodeMessage {
+  return decode(fromNode, payload);
+}
+
+/** @throws TransportError BAD_CONTROL */
+export function decodeCoordinatorMessage(payload: Uint8Array): CoordinatorMessage {
+  return decode(fromCoordinator, payload);
+}
+
+function decode<T>(schema: z.ZodType<T>, payload: Uint8Array): T {
+  guard(payload);
+  const parsed = schema.safeParse(packr.unpack(payload));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new TransportError('BAD_CONTROL', { field: issue?.path.join('.') || 'type' });
+}
+
+/** What a login signs under `loginLabel`: the coordinator's nonce, the charter and the role. */
+export function loginStatement(nonce: string, charterHash: string, role: 'party' | 'analyst'): Uint8Array {
+  return concat(fromHex(nonce), fromHex(charterHash), utf8(role));
+}
+
+const noSession = new Uint8Array(sessionIdBytes);
+
+/** Numbers the control frames of one direction of one link. */
+export function controlWriter(from: number, to: number): (message: NodeMessage | CoordinatorMessage) => Uint8Array {
+  let sequence = 0;
+  return (message) =>
+    encodeFrame(
+      { type: frameType.control, session: noSession, from, to, sequence: sequence++ },
+      encodeControl(message),
+    );
+}
+
+/**
+ * Reads the control frames of one direction of one link, each once and in order.
+ * @throws TransportError WRONG_SESSION, BAD_SEQUENCE, BAD_CONTROL
+ */
+export function controlReader<T>(from: number, to: number, decodeMessage: (payload: Uint8Array) => T) {
+  let sequence = 0;
+  return (frame: Frame): T => {
+    const ours = frame.type === frameType.control && frame.from === from && frame.to === to;
+    if (!ours || frame.session.some((byte) => byte !== 0)) throw new TransportError('WRONG_SESSION');
+    if (frame.sequence !== sequence) throw new TransportError('BAD_SEQUENCE');
+    sequence++;
+    return decodeMessage(frame.payload);
+  };
+}

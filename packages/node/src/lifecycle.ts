@@ -1,0 +1,277 @@
+/**
+ * The life of a job at one party: a pure function (state, event) → (state, effects).
+ *
+ *   RECEIVED → DENIED | ACCEPTED → RUNNING(a) → COMMITTED(a) → OPENING → RESULT
+ *   and from every state before OPENING: ABORTED(code) | EXPIRED | CANCELLED
+ *   (OPENING only becomes EXPIRED, when nobody has asked for its bytes in time; they stay in the store)
+ *
+ * Storage, time, chance and network are effects: the caller carries them out one after the other, in the order given,
+ * and stops at the first `save` that fails. So what `step` puts before something else is durable before it happens:
+ *
+ * - the attempt number before the computation starts, so that no attempt is ever run twice with other masks;
+ * - the sealed bytes before the commitment to them leaves (`release` of the durable gate), so that there is one
+ *   sealing of an attempt and no other;
+ * - the opening, byte for byte, before its first byte leaves. From then on nothing is cancelled, and what is sent
+ *   again after a broken link is what was stored.
+ *
+ * The coordinator only hints: what it says can delay or end a job, and cannot make it skip a step.
+ * @module
+ */
+
+import type { Acceptance } from '@folkmoot/core/acceptance.js';
+import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { type ErrorReport, PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+
+/** How long clocks may disagree, in milliseconds, before a job's expiry is held against it. */
+export const clockSkewMs = 120_000;
+
+/** Attempts that one job may have; a coordinator gives up after three, and no node follows it much further. */
+export const attemptsMax = 16;
+
+/** What one node holds about one job. The signed job and the acceptances are only kept here, never read. */
+interface Common {
+  /** Hex SHA-256 of the signed job's envelope. */
+  readonly job: string;
+  readonly signed: SignedJob;
+  /** Milliseconds since 1970, from the job's envelope. */
+  readonly expiresMs: number;
+  /** The attempt that is invited, under way, or was last. 1 or more. */
+  readonly attempt: number;
+}
+
+export interface OpeningBytes {
+  readonly sealed: Uint8Array;
+  readonly commitments: Readonly<Record<string, string>>;
+  readonly signatures: Readonly<Record<string, string>>;
+}
+
+export type JobState = Common &
+  (
+    | { readonly status: 'RECEIVED' }
+    | { readonly status: 'DENIED'; readonly report: ErrorReport }
+    | { readonly status: 'ACCEPTED'; readonly acceptance: Acceptance }
+    | { readonly status: 'RUNNING'; readonly acceptance: Acceptance; readonly acceptances: readonly Acceptance[] }
+    | { readonly status: 'COMMITTED'; readonly acceptance: Acceptance; readonly sealed: Uint8Array }
+    | { readonly status: 'OPENING'; readonly acceptance: Acceptance; readonly opening: OpeningBytes }
+    | { readonly status: 'RESULT' }
+    | { readonly status: 'ABORTED'; readonly report: ErrorReport }
+    | { readonly status: 'EXPIRED' }
+    | { readonly status: 'CANCELLED' }
+  );
+
+export type Status = JobState['status'];
+
+export type JobEvent =
+  /** The coordinator invites to a job whose envelope hashes to `job`. */
+  | {
+      readonly event: 'invited';
+      readonly job: string;
+      readonly signed: SignedJob;
+      readonly expiresMs: number;
+      readonly attempt: number;
+    }
+  /** The node's own judgement, which `judge` asked for. */
+  | { readonly event: 'allowed'; readonly acceptance: Acceptance }
+  | { readonly event: 'denied'; readonly report: ErrorReport; readonly detail?: string }
+  /** The coordinator brings all acceptances. `fault` is what the check of their signatures and contents found. */
+  | {
+      readonly event: 'started';
+      readonly attempt: number;
+      readonly acceptances: readonly Acceptance[];
+      readonly fault?: ErrorReport;
+    }
+  /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures; it failed. */
+  | { readonly event: 'progressed'; readonly attempt: number; readonly phase: string }
+  | { readonly event: 'sealed'; readonly attempt: number; readonly sealed: Uint8Array }
+  | { readonly event: 'opened'; readonly attempt: number; readonly opening: OpeningBytes }
+  | {
+      readonly event: 'failed';
+      readonly attempt: number;
+      readonly report: ErrorReport;
+      /** For the node's own log and state only. */
+      readonly detail?: string;
+    }
+  /** From the coordinator: the opening is durable there; another party gave up; the analyst changed their mind. */
+  | { readonly event: 'stored'; readonly attempt: number }
+  | { readonly event: 'aborted'; readonly attempt: number; readonly report: ErrorReport }
+  | { readonly event: 'cancelled' }
+  /** The link is up again and logged in; the process has just begun; time has passed. */
+  | { readonly event: 'linked' }
+  | { readonly event: 'restarted'; readonly report: ErrorReport }
+  | { readonly event: 'ticked'; readonly nowMs: number };
+
+export type Message =
+  | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: Acceptance }
+  | { readonly type: 'denied'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
+  | { readonly type: 'failed'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
+  | { readonly type: 'phase'; readonly job: string; readonly attempt: number; readonly phase: string };
+
+export type Effect =
+  /** Make this state durable, with everything it holds, in one transaction. */
+  | { readonly effect: 'save'; readonly state: JobState; readonly detail?: string }
+  /** Check signature, charter and policy, fingerprint the data and sign: answered by `allowed` or `denied`. */
+  | { readonly effect: 'judge'; readonly job: string }
+  | {
+      readonly effect: 'compute';
+      readonly job: string;
+      readonly attempt: number;
+      readonly acceptances: readonly Acceptance[];
+    }
+  /** Let the computation go on to its commitment. */
+  | { readonly effect: 'commit'; readonly job: string; readonly attempt: number }
+  /** End the computation at once. */
+  | { readonly effect: 'stop'; readonly job: string; readonly attempt: number }
+  | { readonly effect: 'tell'; readonly message: Message }
+  /** Send the opening to the coordinator, again if it was sent before. */
+  | { readonly effect: 'open'; readonly job: string; readonly attempt: number; readonly opening: OpeningBytes };
+
+export interface Step {
+  /** Undefined only where the event was about a job that is not known. */
+  readonly state: JobState | undefined;
+  readonly effects: readonly Effect[];
+}
+
+const terminal: readonly Status[] = ['DENIED', 'RESULT', 'ABORTED', 'EXPIRED', 'CANCELLED'];
+
+/** Whether nothing can change this job any more. */
+export const isTerminal = (status: Status): boolean => terminal.includes(status);
+
+/** The next state and what must happen, in this order. */
+export function step(state: JobState | undefined, event: JobEvent): Step {
+  if (state === undefined) {
+    // Only an invitation makes a job known.
+    if (event.event !== 'invited' || event.attempt > attemptsMax) return { state, effects: [] };
+    const { job, signed, expiresMs, attempt } = event;
+    const received: JobState = { status: 'RECEIVED', job, signed, expiresMs, attempt };
+    return {
+      state: received,
+      effects: [
+        { effect: 'save', state: received },
+        { effect: 'judge', job },
+      ],
+    };
+  }
+  const stay: Step = { state, effects: [] };
+  if (event.event === 'linked') return { state, effects: reminder(state) };
+  if (event.event === 'invited') return { state, effects: event.job === state.job ? reminder(state) : [] };
+  if (isTerminal(state.status)) return stay;
+
+  switch (event.event) {
+    case 'allowed': {
+      if (state.status !== 'RECEIVED') return stay;
+      const next: JobState = { ...common(state), status: 'ACCEPTED', acceptance: event.acceptance };
+      return { state: next, effects: [{ effect: 'save', state: next }, ...reminder(next)] };
+    }
+    case 'denied': {
+      if (state.status !== 'RECEIVED') return stay;
+      const next: JobState = { ...common(state), status: 'DENIED', report: event.report };
+      return { state: next, effects: [save(next, event.detail), ...reminder(next)] };
+    }
+    case 'started': {
+      if (state.status !== 'ACCEPTED' || event.attempt !== state.attempt) return stay;
+      if (event.fault !== undefined) return abort(state, event.fault, { tell: true });
+      const { acceptance } = state;
+      const next: JobState = {
+        ...common(state),
+        status: 'RUNNING',
+        acceptance,
+        acceptances: event.acceptances,
+      };
+      const { job, attempt } = next;
+      return {
+        state: next,
+        effects: [save(next), { effect: 'compute', job, attempt, acceptances: event.acceptances }],
+      };
+    }
+    case 'progressed': {
+      if (!isComputing(state) || event.attempt !== state.attempt) return stay;
+      const { job, attempt } = state;
+      return { state, effects: [{ effect: 'tell', message: { type: 'phase', job, attempt, phase: event.phase } }] };
+    }
+    case 'sealed': {
+      // Only the first sealing of an attempt counts: a second one is not committed to.
+      if (state.status !== 'RUNNING' || event.attempt !== state.attempt) return stay;
+      const { acceptance } = state;
+      const next: JobState = { ...common(state), status: 'COMMITTED', acceptance, sealed: event.sealed };
+      return { state: next, effects: [save(next), { effect: 'commit', job: next.job, attempt: next.attempt }] };
+    }
+    case 'opened': {
+      // What is opened are the bytes committed to, by identity of content, whatever the computation hands over.
+      if (state.status !== 'COMMITTED' || event.attempt !== state.attempt) return stay;
+      const { acceptance, sealed } = state;
+      const opening: OpeningBytes = { ...event.opening, sealed };
+      const next: JobState = { ...common(state), status: 'OPENING', acceptance, opening };
+      return { state: next, effects: [save(next), ...reminder(next)] };
+    }
+    case 'stored': {
+      if (state.status !== 'OPENING' || event.attempt !== state.attempt) return stay;
+      const next: JobState = { ...common(state), status: 'RESULT' };
+      return { state: next, effects: [save(next)] };
+    }
+    case 'failed': {
+      if (!isComputing(state) || event.attempt !== state.attempt) return stay;
+      return abort(state, event.report, { tell: true, detail: event.detail });
+    }
+    case 'aborted': {
+      // After the opening there is no way back: its bytes may have been read.
+      if (state.status === 'OPENING' || event.attempt !== state.attempt) return stay;
+      return abort(state, event.report, { tell: false });
+    }
+    case 'restarted':
+      // The masks lived in memory alone, so an attempt that was under way cannot go on.
+      if (state.status === 'RECEIVED') return { state, effects: [{ effect: 'judge', job: state.job }] };
+      return isComputing(state) ? abort(state, event.report, { tell: true }) : stay;
+    case 'cancelled':
+      return state.status === 'OPENING' ? stay : end(state, { ...common(state), status: 'CANCELLED' });
+    case 'ticked':
+      return event.nowMs <= state.expiresMs + clockSkewMs ? stay : end(state, { ...common(state), status: 'EXPIRED' });
+  }
+}
+
+/** What the coordinator is told, and told again when a link is new or it asks: it may have missed or forgotten it. */
+function reminder(state: JobState): Effect[] {
+  const { job, attempt } = state;
+  switch (state.status) {
+    case 'DENIED':
+      return [{ effect: 'tell', message: { type: 'denied', job, attempt, report: state.report } }];
+    case 'ACCEPTED':
+      return [{ effect: 'tell', message: { type: 'accepted', job, attempt, acceptance: state.acceptance } }];
+    case 'OPENING':
+      return [{ effect: 'open', job, attempt, opening: state.opening }];
+    case 'ABORTED':
+      return [{ effect: 'tell', message: { type: 'failed', job, attempt, report: state.report } }];
+    case 'EXPIRED':
+      return [
+        { effect: 'tell', message: { type: 'failed', job, attempt, report: reportOf(new PolicyError('JOB_EXPIRED')) } },
+      ];
+    case 'CANCELLED':
+      return [
+        { effect: 'tell', message: { type: 'failed', job, attempt, report: reportOf(new ProtocolError('CANCELLED')) } },
+      ];
+    default:
+      return [];
+  }
+}
+
+function abort(state: JobState, report: ErrorReport, how: { tell: boolean; detail?: string | undefined }): Step {
+  const next: JobState = { ...common(state), status: 'ABORTED', report };
+  const { state: ended, effects } = end(state, next, how.detail);
+  return { state: ended, effects: how.tell ? [...effects, ...reminder(next)] : effects };
+}
+
+function end(state: JobState, next: JobState, detail?: string): Step {
+  const { job, attempt } = state;
+  // The computation is ended first: whatever the disk does, no further share leaves for a job that has ended.
+  const stop: Effect[] = isComputing(state) ? [{ effect: 'stop', job, attempt }] : [];
+  return { state: next, effects: [...stop, save(next, detail)] };
+}
+
+const isComputing = (state: { status: Status }): boolean => state.status === 'RUNNING' || state.status === 'COMMITTED';
+
+function save(state: JobState, detail?: string): Effect {
+  return detail === undefined ? { effect: 'save', state } : { effect: 'save', state, detail };
+}
+
+function common({ job, signed, expiresMs, attempt }: JobState): Common {
+  return { job, signed, expiresMs, attempt };
+}

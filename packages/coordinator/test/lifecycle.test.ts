@@ -238,7 +238,7 @@ describe('the life of a job at the coordinator', () => {
     );
     const reached = new Set<string>();
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      fc.property(fc.array(event, { maxLength: 60, size: 'max' }), (events) => {
         let state = queued<string>(roster, expiresMs);
         let done = 0;
         let starts = 0;

@@ -1,0 +1,323 @@
+/**
+ * What the coordinator keeps: jobs, verdicts, acceptances, the history shown to analysts, and sealed openings.
+ *
+ * One transaction a step of the lifecycle: the state with all that came with it is durable before anyone is told. What
+ * stands here is what the coordinator may know (DESIGN §2): texts of jobs, names, times, sizes, and sealed bytes.
+ *
+ * The queries are Kysely's and free of a dialect; `sqlite-database.ts` opens the one that is used.
+ * @module
+ */
+import type { SignedJob } from '@folkmoot/core/envelope.js';
+import type { ErrorReport } from '@folkmoot/core/errors.js';
+import type { Kysely, Transaction } from 'kysely';
+import type { Entry, JobState, Phase } from './lifecycle.ts';
+import { limits } from './limits.ts';
+
+/** Texts are JSON where their name says so; times are milliseconds since 1970. */
+export interface Schema {
+  meta: { key: string; value: string };
+  jobs: {
+    id: string;
+    analyst: string;
+    title: string;
+    signed_json: string;
+    phase: Phase;
+    attempt: number;
+    roster_json: string;
+    error_json: string | null;
+    expires_ms: number;
+    submitted_ms: number;
+    updated_ms: number;
+  };
+  verdicts: {
+    job: string;
+    attempt: number;
+    party: string;
+    verdict: string;
+    report_json: string | null;
+    at_ms: number;
+  };
+  acceptances: { job: string; attempt: number; party: string; acceptance_json: string };
+  entries: { job: string; sequence: number; at_ms: number; entry_json: string };
+  openings: {
+    job: string;
+    attempt: number;
+    party: string;
+    commitments_json: string;
+    signatures_json: string;
+    sealed: Uint8Array;
+  };
+}
+
+/** A job as it was submitted. */
+export interface Submitted {
+  readonly id: string;
+  readonly analyst: string;
+  readonly title: string;
+  readonly signed: SignedJob;
+  readonly submittedMs: number;
+}
+
+export interface StoredJob<A> extends Submitted {
+  readonly state: JobState<A>;
+  readonly updatedMs: number;
+}
+
+/** One party's part of the answer: sealed bytes, and what they were committed by. */
+export interface StoredOpening {
+  readonly party: string;
+  readonly commitments: Readonly<Record<string, string>>;
+  readonly signatures: Readonly<Record<string, string>>;
+  readonly sealed: Uint8Array;
+}
+
+export interface NumberedEntry {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly entry: Entry;
+}
+
+/** What one step makes durable. */
+export interface Change<A> {
+  readonly id: string;
+  readonly state: JobState<A>;
+  readonly entries: readonly Entry[];
+  readonly atMs: number;
+  readonly acceptance?: { readonly party: string; readonly acceptance: A };
+  readonly opening?: StoredOpening;
+}
+
+export interface Verdict {
+  readonly party: string;
+  readonly verdict: 'accepted' | 'denied' | 'failed' | 'opened';
+  readonly report?: ErrorReport;
+}
+
+export const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
+
+export class Store<A> {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  /** A new job with its first entry; false where the id is taken. */
+  async insert(job: Submitted, state: JobState<A>): Promise<boolean> {
+    return this.#db.transaction().execute(async (trx) => {
+      const { numInsertedOrUpdatedRows } = await trx
+        .insertInto('jobs')
+        .values({
+          id: job.id,
+          analyst: job.analyst,
+          title: job.title,
+          signed_json: JSON.stringify(job.signed),
+          phase: state.phase,
+          attempt: state.attempt,
+          roster_json: JSON.stringify(state.roster),
+          error_json: null,
+          expires_ms: state.expiresMs,
+          submitted_ms: job.submittedMs,
+          updated_ms: job.submittedMs,
+        })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .executeTakeFirstOrThrow();
+      if (numInsertedOrUpdatedRows !== 1n) return false;
+      await append(trx, job.id, [{ type: 'state', state: state.phase, attempt: state.attempt }], job.submittedMs);
+      return true;
+    });
+  }
+
+  /** Makes one step durable. */
+  async save(change: Change<A>): Promise<void> {
+    const { id, state, atMs } = change;
+    await this.#db.transaction().execute(async (trx) => {
+      const set = {
+        phase: state.phase,
+        attempt: state.attempt,
+        error_json: state.error === undefined ? null : JSON.stringify(state.error),
+        updated_ms: atMs,
+      };
+      await trx.updateTable('jobs').set(set).where('id', '=', id).execute();
+      for (const entry of change.entries) {
+        if (entry.type !== 'party') continue;
+        const verdict = {
+          job: id,
+          attempt: entry.attempt,
+          party: entry.party,
+          verdict: entry.did,
+          report_json: entry.report === undefined ? null : JSON.stringify(entry.report),
+          at_ms: atMs,
+        };
+        await trx.insertInto('verdicts').values(verdict).execute();
+      }
+      if (change.acceptance !== undefined) {
+        const { party, acceptance } = change.acceptance;
+        const acceptance_json = JSON.stringify(acceptance);
+        await trx
+          .insertInto('acceptances')
+          .values({ job: id, attempt: state.attempt, party, acceptance_json })
+          .onConflict((conflict) => conflict.columns(['job', 'attempt', 'party']).doUpdateSet({ acceptance_json }))
+          .execute();
+      }
+      if (change.opening !== undefined) {
+        const { party, commitments, signatures, sealed } = change.opening;
+        await trx
+          .insertInto('openings')
+          .values({
+            job: id,
+            attempt: state.attempt,
+            party,
+            commitments_json: JSON.stringify(commitments),
+            signatures_json: JSON.stringify(signatures),
+            sealed,
+          })
+          .execute();
+      }
+      await append(trx, id, change.entries, atMs);
+    });
+  }
+
+  async job(id: string): Promise<StoredJob<A> | undefined> {
+    const row = await this.#db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+    return row === undefined ? undefined : this.#stored(row);
+  }
+
+  /** One analyst's jobs, the latest first; those before `beforeMs`. */
+  async list(analyst: string, beforeMs?: number): Promise<readonly StoredJob<A>[]> {
+    let query = this.#db.selectFrom('jobs').selectAll().where('analyst', '=', analyst);
+    if (beforeMs !== undefined) query = query.where('submitted_ms', '<', beforeMs);
+    const rows = await query.orderBy('submitted_ms', 'desc').orderBy('id').limit(limits.listMax).execute();
+    return Promise.all(rows.map((row) => this.#stored(row)));
+  }
+
+  /** All jobs that have not ended, in the order of their submission. */
+  async open(): Promise<readonly StoredJob<A>[]> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .selectAll()
+      .where('phase', 'in', openPhases)
+      .orderBy('submitted_ms')
+      .orderBy('id')
+      .limit(limits.openJobsMax)
+      .execute();
+    return Promise.all(rows.map((row) => this.#stored(row)));
+  }
+
+  /** Jobs that ended without an answer and that a party may still hold as alive. */
+  async endedBeforeExpiry(nowMs: number): Promise<readonly StoredJob<A>[]> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .selectAll()
+      .where('phase', 'in', ['FAILED', 'CANCELLED'])
+      .where('expires_ms', '>', nowMs)
+      .orderBy('updated_ms', 'desc')
+      .limit(limits.listMax)
+      .execute();
+    return Promise.all(rows.map((row) => this.#stored(row)));
+  }
+
+  async counts(): Promise<Partial<Record<Phase, number>>> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .select(['phase', (of) => of.fn.countAll<number>().as('count')])
+      .groupBy('phase')
+      .execute();
+    return Object.fromEntries(rows.map((row) => [row.phase, Number(row.count)]));
+  }
+
+  /** The latest word of each party about the job. */
+  async verdicts(id: string): Promise<readonly Verdict[]> {
+    const rows = await this.#db.selectFrom('verdicts').selectAll().where('job', '=', id).orderBy('at_ms').execute();
+    const latest = new Map<string, Verdict>();
+    for (const row of rows) {
+      const verdict: Verdict = { party: row.party, verdict: row.verdict as Verdict['verdict'] };
+      latest.set(row.party, row.report_json === null ? verdict : { ...verdict, report: JSON.parse(row.report_json) });
+    }
+    return [...latest.values()];
+  }
+
+  /** Entries after this sequence number, at most `listMax` of them. */
+  async entries(id: string, after: number): Promise<readonly NumberedEntry[]> {
+    const rows = await this.#db
+      .selectFrom('entries')
+      .selectAll()
+      .where('job', '=', id)
+      .where('sequence', '>', after)
+      .orderBy('sequence')
+      .limit(limits.listMax)
+      .execute();
+    return rows.map((row) => ({ sequence: row.sequence, atMs: row.at_ms, entry: JSON.parse(row.entry_json) as Entry }));
+  }
+
+  /** One opening at a time, so that an answer can be streamed. */
+  async opening(id: string, attempt: number, party: string): Promise<StoredOpening | undefined> {
+    const row = await this.#db
+      .selectFrom('openings')
+      .selectAll()
+      .where('job', '=', id)
+      .where('attempt', '=', attempt)
+      .where('party', '=', party)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const { sealed, commitments_json, signatures_json } = row;
+    return { party, sealed, commitments: JSON.parse(commitments_json), signatures: JSON.parse(signatures_json) };
+  }
+
+  close(): Promise<void> {
+    return this.#db.destroy();
+  }
+
+  async #stored(row: Schema['jobs']): Promise<StoredJob<A>> {
+    const key = { id: row.id, attempt: row.attempt };
+    const acceptances = await this.#db
+      .selectFrom('acceptances')
+      .select(['party', 'acceptance_json'])
+      .where('job', '=', key.id)
+      .where('attempt', '=', key.attempt)
+      .orderBy('party')
+      .execute();
+    const opened = await this.#db
+      .selectFrom('openings')
+      .select('party')
+      .where('job', '=', key.id)
+      .where('attempt', '=', key.attempt)
+      .orderBy('party')
+      .execute();
+    return {
+      id: row.id,
+      analyst: row.analyst,
+      title: row.title,
+      signed: JSON.parse(row.signed_json) as SignedJob,
+      submittedMs: row.submitted_ms,
+      updatedMs: row.updated_ms,
+      state: {
+        phase: row.phase,
+        attempt: row.attempt,
+        roster: JSON.parse(row.roster_json) as string[],
+        expiresMs: row.expires_ms,
+        present: [],
+        acceptances: Object.fromEntries(acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as A])),
+        opened: opened.map((one) => one.party),
+        ...(row.error_json === null ? {} : { error: JSON.parse(row.error_json) as ErrorReport }),
+      },
+    };
+  }
+}
+
+/** Entries go on from the last number; of phases no more are kept than `entriesPerJob`. */
+async function append(trx: Transaction<Schema>, job: string, entries: readonly Entry[], atMs: number): Promise<void> {
+  if (entries.length === 0) return;
+  const last = await trx
+    .selectFrom('entries')
+    .select((of) => of.fn.max('sequence').as('sequence'))
+    .where('job', '=', job)
+    .executeTakeFirst();
+  let sequence = Number(last?.sequence ?? 0);
+  for (const entry of entries) {
+    if (entry.type === 'phase' && sequence >= limits.entriesPerJob) continue;
+    sequence++;
+    const row = { job, sequence, at_ms: atMs, entry_json: JSON.stringify(entry) };
+    await trx.insertInto('entries').values(row).execute();
+  }
+}

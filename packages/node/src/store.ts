@@ -1,0 +1,345 @@
+/**
+ * What a node must not forget: jobs, acceptances, attempts, sealed bytes, openings, and what was released. SQLite.
+ *
+ * WAL with `synchronous=FULL`, set after WAL on every open and looked at again after every write, since a driver may
+ * lower it; a state saved here is on the disk when `save` returns. One process holds the file, from its opening to its
+ * end (an exclusive lock, which the system drops if the process dies). No share, mask or session key is ever written:
+ * sealed bytes are encrypted to the analyst.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Acceptance } from '@folkmoot/core/acceptance.js';
+import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
+import Database from 'better-sqlite3';
+import { isTerminal, type JobState, type Status } from './lifecycle.ts';
+
+/** Raised by one with every change of the tables; each step below leads from one version to the next. */
+const migrations: readonly string[] = [
+  `CREATE TABLE jobs (
+     job TEXT PRIMARY KEY, status TEXT NOT NULL, attempt INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+     signed TEXT NOT NULL, report TEXT, detail TEXT, received_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+     ended INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX jobs_open ON jobs (ended, changed_ms);
+   CREATE TABLE acceptances (
+     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, party TEXT NOT NULL, own INTEGER NOT NULL,
+     acceptance TEXT NOT NULL, PRIMARY KEY (job, attempt, party, own)
+   ) STRICT;
+   CREATE TABLE attempts (
+     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, started_ms INTEGER NOT NULL,
+     PRIMARY KEY (job, attempt)
+   ) STRICT;
+   CREATE TABLE sealed (
+     job TEXT NOT NULL, attempt INTEGER NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL,
+     PRIMARY KEY (job, attempt), FOREIGN KEY (job, attempt) REFERENCES attempts
+   ) STRICT;
+   CREATE TABLE openings (
+     job TEXT NOT NULL, attempt INTEGER NOT NULL, commitments TEXT NOT NULL, signatures TEXT NOT NULL,
+     PRIMARY KEY (job, attempt), FOREIGN KEY (job, attempt) REFERENCES sealed
+   ) STRICT;
+   CREATE TABLE released (
+     job TEXT PRIMARY KEY REFERENCES jobs, attempt INTEGER NOT NULL, released_ms INTEGER NOT NULL,
+     analyst TEXT NOT NULL, title TEXT NOT NULL, purpose TEXT NOT NULL, rule TEXT NOT NULL, min_group INTEGER NOT NULL,
+     bytes INTEGER NOT NULL, sha256 BLOB NOT NULL, delivered_ms INTEGER
+   ) STRICT;`,
+];
+
+/** How the job's own words are found in a signed job, for the list of what was released. */
+export interface Released {
+  readonly job: string;
+  readonly attempt: number;
+  readonly releasedMs: number;
+  readonly analyst: string;
+  readonly title: string;
+  readonly purpose: string;
+  readonly rule: string;
+  readonly minGroup: number;
+  readonly bytes: number;
+  readonly deliveredMs: number | null;
+}
+
+export interface JobSummary {
+  readonly job: string;
+  readonly status: Status;
+  readonly attempt: number;
+  readonly report: ErrorReport | null;
+  /** For the node's owner only. */
+  readonly detail: string | null;
+  readonly changedMs: number;
+}
+
+interface JobRow {
+  job: string;
+  status: Status;
+  attempt: number;
+  expires_ms: number;
+  signed: string;
+  report: string | null;
+  detail: string | null;
+  changed_ms: number;
+}
+
+/** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
+export function openStore(folder: string, nowMs: () => number): Store {
+  let db: Database.Database | undefined;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // No waiting: whoever holds the lock holds it for as long as it runs.
+    db = new Database(join(folder, 'node.sqlite'), { timeout: 0 });
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    db.exec('BEGIN EXCLUSIVE; COMMIT');
+    migrate(db);
+    return new Store(db, nowMs);
+  } catch (error) {
+    db?.close();
+    throw stateError(error);
+  }
+}
+
+function migrate(db: Database.Database): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version > migrations.length) throw new StateError('STATE_NEWER');
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    db.transaction(() => {
+      db.exec(sql);
+      db.pragma(`user_version = ${index + 1}`);
+    })();
+  }
+}
+
+export class Store {
+  readonly #db: Database.Database;
+  readonly #nowMs: () => number;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  /** Use `openStore`. */
+  constructor(db: Database.Database, nowMs: () => number) {
+    this.#db = db;
+    this.#nowMs = nowMs;
+    this.#assertFull();
+  }
+
+  /**
+   * Makes a state durable, with all that it holds, in one transaction. What stands already is never written over:
+   * attempts, sealed bytes and openings are only added.
+   * @throws StateError STATE_FAILED, and nothing was changed
+   */
+  save(state: JobState, detail?: string): void {
+    try {
+      this.#db.transaction(() => this.#write(state, detail))();
+      this.#assertFull();
+    } catch (error) {
+      throw stateError(error);
+    }
+  }
+
+  /** The state of a job, with the bytes that it holds. */
+  load(job: string): JobState | undefined {
+    const row = this.#prepare('SELECT * FROM jobs WHERE job = ?').get(job) as JobRow | undefined;
+    return row === undefined ? undefined : this.#read(row);
+  }
+
+  /** The jobs that have not ended, oldest first. */
+  open(): JobState[] {
+    const rows = this.#prepare('SELECT * FROM jobs WHERE ended = 0 ORDER BY received_ms, job').all() as JobRow[];
+    return rows.map((row) => this.#read(row));
+  }
+
+  /** The jobs changed last, newest first. */
+  list(limit = 100): JobSummary[] {
+    const rows = this.#prepare('SELECT * FROM jobs ORDER BY changed_ms DESC, job LIMIT ?').all(limit) as JobRow[];
+    return rows.map((row) => ({
+      job: row.job,
+      status: row.status,
+      attempt: row.attempt,
+      report: row.report === null ? null : (JSON.parse(row.report) as ErrorReport),
+      detail: row.detail,
+      changedMs: row.changed_ms,
+    }));
+  }
+
+  /** Everything that this party let out, oldest first: entered in the transaction before the first byte left. */
+  released(): Released[] {
+    return this.#prepare(
+      `SELECT job, attempt, released_ms AS releasedMs, analyst, title, purpose, rule, min_group AS minGroup, bytes,
+         delivered_ms AS deliveredMs FROM released ORDER BY released_ms, job`,
+    ).all() as Released[];
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #write(state: JobState, detail: string | undefined): void {
+    const now = this.#nowMs();
+    const { job, attempt, status } = state;
+    this.#prepare(
+      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended)
+       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended)
+       ON CONFLICT (job) DO UPDATE SET status = @status, attempt = @attempt, report = @report,
+         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended`,
+    ).run({
+      job,
+      status,
+      attempt,
+      expires: state.expiresMs,
+      signed: JSON.stringify(state.signed),
+      report: 'report' in state ? JSON.stringify(state.report) : null,
+      detail: detail ?? null,
+      now,
+      ended: isTerminal(status) ? 1 : 0,
+    });
+    if (status === 'ACCEPTED') this.#accept(job, attempt, state.acceptance, 1);
+    if (status === 'RUNNING') {
+      this.#prepare('INSERT INTO attempts (job, attempt, started_ms) VALUES (?, ?, ?)').run(job, attempt, now);
+      for (const acceptance of state.acceptances) this.#accept(job, attempt, acceptance, 0);
+    }
+    if (status === 'COMMITTED') {
+      this.#prepare('INSERT INTO sealed (job, attempt, sha256, bytes) VALUES (?, ?, ?, ?)').run(
+        job,
+        attempt,
+        sha256(state.sealed),
+        state.sealed,
+      );
+    }
+    if (status === 'OPENING') this.#release(state, now);
+    if (status === 'RESULT') this.#prepare('UPDATE released SET delivered_ms = ? WHERE job = ?').run(now, job);
+  }
+
+  #accept(job: string, attempt: number, acceptance: Acceptance, own: 0 | 1): void {
+    this.#prepare('INSERT INTO acceptances (job, attempt, party, own, acceptance) VALUES (?, ?, ?, ?, ?)').run(
+      job,
+      attempt,
+      acceptance.party,
+      own,
+      JSON.stringify(acceptance),
+    );
+  }
+
+  #release(state: Extract<JobState, { status: 'OPENING' }>, now: number): void {
+    const { job, attempt, acceptance, opening, signed } = state;
+    this.#prepare('INSERT INTO openings (job, attempt, commitments, signatures) VALUES (?, ?, ?, ?)').run(
+      job,
+      attempt,
+      JSON.stringify(opening.commitments),
+      JSON.stringify(opening.signatures),
+    );
+    const { envelope } = signed;
+    this.#prepare(
+      `INSERT INTO released (job, attempt, released_ms, analyst, title, purpose, rule, min_group, bytes, sha256)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ).run(
+      job,
+      attempt,
+      now,
+      envelope.analyst,
+      envelope.job.title,
+      envelope.job.purpose,
+      acceptance.rule,
+      acceptance.min_group,
+      opening.sealed.length,
+      sha256(opening.sealed),
+    );
+  }
+
+  #read(row: JobRow): JobState {
+    const { job, attempt } = row;
+    const common = { job, attempt, signed: JSON.parse(row.signed) as SignedJob, expiresMs: row.expires_ms };
+    switch (row.status) {
+      case 'DENIED':
+      case 'ABORTED':
+        return { ...common, status: row.status, report: JSON.parse(row.report ?? 'null') as ErrorReport };
+      case 'ACCEPTED':
+        return { ...common, status: 'ACCEPTED', acceptance: this.#own(job, attempt) };
+      case 'RUNNING':
+        return {
+          ...common,
+          status: 'RUNNING',
+          acceptance: this.#own(job, attempt),
+          acceptances: this.#acceptances(job, attempt, 0),
+        };
+      case 'COMMITTED':
+        return {
+          ...common,
+          status: 'COMMITTED',
+          acceptance: this.#own(job, attempt),
+          sealed: this.#sealed(job, attempt),
+        };
+      case 'OPENING': {
+        const opening = this.#prepare('SELECT commitments, signatures FROM openings WHERE job = ? AND attempt = ?').get(
+          job,
+          attempt,
+        ) as { commitments: string; signatures: string };
+        return {
+          ...common,
+          status: 'OPENING',
+          acceptance: this.#own(job, attempt),
+          opening: {
+            sealed: this.#sealed(job, attempt),
+            commitments: JSON.parse(opening.commitments) as Record<string, string>,
+            signatures: JSON.parse(opening.signatures) as Record<string, string>,
+          },
+        };
+      }
+      default:
+        return { ...common, status: row.status };
+    }
+  }
+
+  #own(job: string, attempt: number): Acceptance {
+    return this.#acceptances(job, attempt, 1)[0]!;
+  }
+
+  #acceptances(job: string, attempt: number, own: 0 | 1): Acceptance[] {
+    const rows = this.#prepare(
+      'SELECT acceptance FROM acceptances WHERE job = ? AND attempt = ? AND own = ? ORDER BY party',
+    ).all(job, attempt, own) as { acceptance: string }[];
+    return rows.map((row) => JSON.parse(row.acceptance) as Acceptance);
+  }
+
+  #sealed(job: string, attempt: number): Uint8Array {
+    const row = this.#prepare('SELECT sha256, bytes FROM sealed WHERE job = ? AND attempt = ?').get(job, attempt) as {
+      sha256: Buffer;
+      bytes: Buffer;
+    };
+    // A disk that gives back other bytes must not make two openings of one attempt.
+    if (!sha256(row.bytes).equals(row.sha256)) throw new StateError('STATE_FAILED', { field: 'sealed' });
+    return new Uint8Array(row.bytes.buffer, row.bytes.byteOffset, row.bytes.byteLength);
+  }
+
+  #prepare(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #assertFull(): void {
+    const level = this.#db.pragma('synchronous', { simple: true });
+    const mode = this.#db.pragma('journal_mode', { simple: true });
+    if (level !== 2 || mode !== 'wal') {
+      throw new StateError('STATE_FAILED', { detail: 'the database no longer waits for the disk' });
+    }
+  }
+}
+
+const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+function stateError(error: unknown): StateError {
+  if (error instanceof StateError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const busy = code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+  return new StateError(busy ? 'STATE_IN_USE' : 'STATE_FAILED', {
+    detail: code === '' ? undefined : code,
+    cause: error,
+  });
+}

@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Acceptance } from '@folkmoot/core/acceptance.js';
+import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobState } from '../src/lifecycle.ts';
+import { openStore, type Store } from '../src/store.ts';
+
+const signed = {
+  envelope: { analyst: 'ana', job: { title: 'Arrears', purpose: 'prevention' } },
+  signature: '00',
+} as unknown as SignedJob;
+const own = { party: 'camden', rule: 'statistics', min_group: 5 } as unknown as Acceptance;
+const acceptances = [own, { party: 'hackney', rule: 'other', min_group: 7 } as unknown as Acceptance];
+const sealed = new Uint8Array([1, 2, 3, 255]);
+const opening = { sealed, commitments: { camden: 'c0' }, signatures: { camden: '50' } };
+const common = { job: 'a1', signed, expiresMs: 99, attempt: 1 };
+const report = reportOf(new ProtocolError('TAMPERED', { party: 'hackney' }));
+const states: JobState[] = [
+  { ...common, status: 'RECEIVED' },
+  { ...common, status: 'ACCEPTED', acceptance: own },
+  { ...common, status: 'RUNNING', acceptance: own, acceptances },
+  { ...common, status: 'COMMITTED', acceptance: own, sealed },
+  { ...common, status: 'OPENING', acceptance: own, opening },
+  { ...common, status: 'RESULT' },
+];
+
+describe('the state of a node', () => {
+  let folder: string;
+  let clock = 0;
+  let store: Store;
+  const reopen = () => {
+    store.close();
+    store = openStore(folder, () => clock);
+  };
+  beforeEach(() => {
+    folder = join(mkdtempSync(join(tmpdir(), 'folkmoot-')), 'state');
+    clock = 1000;
+    store = openStore(folder, () => clock);
+  });
+  afterEach(() => {
+    store.close();
+    rmSync(join(folder, '..'), { recursive: true });
+  });
+
+  it('gives back every state as it was saved, also to the next process', () => {
+    for (const state of states) {
+      store.save(state);
+      expect(store.load('a1')).toEqual(state);
+      expect(store.open()).toEqual(state.status === 'RESULT' ? [] : [state]);
+      reopen();
+      expect(store.load('a1')).toEqual(state);
+    }
+    expect(store.load('b2')).toBeUndefined();
+  });
+
+  it.each(['DENIED', 'ABORTED'] as const)('keeps why a job was %s, and the detail for its owner', (status) => {
+    store.save(states[0]!);
+    store.save({ ...common, status, report }, 'column arrears, line 7');
+    expect(store.load('a1')).toEqual({ ...common, status, report });
+    expect(store.list()).toEqual([
+      { job: 'a1', status, attempt: 1, report, detail: 'column arrears, line 7', changedMs: 1000 },
+    ]);
+    expect(store.open()).toEqual([]);
+  });
+
+  it('lists what was released from the opening on, and when it was delivered', () => {
+    for (const state of states.slice(0, 4)) store.save(state);
+    expect(store.released()).toEqual([]);
+    clock = 2000;
+    store.save(states[4]!);
+    const entry = { job: 'a1', attempt: 1, releasedMs: 2000, analyst: 'ana', title: 'Arrears', purpose: 'prevention' };
+    const rest = { rule: 'statistics', minGroup: 5, bytes: 4 };
+    expect(store.released()).toEqual([{ ...entry, ...rest, deliveredMs: null }]);
+    clock = 3000;
+    store.save(states[5]!);
+    expect(store.released()).toEqual([{ ...entry, ...rest, deliveredMs: 3000 }]);
+  });
+
+  it('never writes an attempt, its sealed bytes or its opening a second time', () => {
+    for (const state of states.slice(0, 5)) store.save(state);
+    for (const state of states.slice(2, 5)) {
+      expect(() => store.save(state)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    }
+    expect(store.load('a1')).toEqual(states[4]);
+  });
+
+  it('changes nothing where a part of the transaction fails', () => {
+    store.save(states[0]!);
+    // Sealed bytes without an attempt.
+    expect(() => store.save(states[3]!)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    expect(store.load('a1')).toEqual(states[0]);
+  });
+
+  it('is held by one process at a time', () => {
+    expect(() => openStore(folder, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_IN_USE' }));
+    store.save(states[0]!);
+    expect(() => openStore(folder, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_IN_USE' }));
+  });
+
+  it('refuses a state that a newer version wrote', () => {
+    store.close();
+    const db = new Database(join(folder, 'node.sqlite'));
+    db.pragma('user_version = 999');
+    db.close();
+    expect(() => openStore(folder, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_NEWER' }));
+    const back = new Database(join(folder, 'node.sqlite'));
+    back.pragma('user_version = 1');
+    back.close();
+    store = openStore(folder, () => 0);
+  });
+
+  it('refuses a file that is no database, and sealed bytes that the disk changed', () => {
+    for (const state of states.slice(0, 4)) store.save(state);
+    store.close();
+    const db = new Database(join(folder, 'node.sqlite'));
+    db.prepare('UPDATE sealed SET bytes = ?').run(Buffer.from([9]));
+    db.close();
+    store = openStore(folder, () => 0);
+    expect(() => store.load('a1')).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    const other = join(folder, 'other');
+    openStore(other, () => 0).close();
+    writeFileSync(join(other, 'node.sqlite'), 'not a database, but long enough to be looked at as one'.repeat(20));
+    expect(() => openStore(other, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+  });
+
+  it('waits for the disk on every open: WAL with synchronous FULL', () => {
+    // Another program that lowers it is noticed at the next write, not believed.
+    const pragma = Database.prototype.pragma;
+    Database.prototype.pragma = function (this: Database.Database, text: string, options) {
+      return pragma.call(this, text === 'synchronous = FULL' ? 'synchronous = NORMAL' : text, options);
+    } as typeof pragma;
+    try {
+      const lowered = join(folder, 'lowered');
+      expect(() => openStore(lowered, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    } finally {
+      Database.prototype.pragma = pragma;
+    }
+  });
+
+  it('lets nobody else look into its folder', () => {
+    expect(statSync(folder).mode & 0o077).toBe(0);
+  });
+});

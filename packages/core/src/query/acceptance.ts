@@ -1,0 +1,104 @@
+/**
+ * An acceptance: one party's signed word that it will compute this job, under this charter, by this rule.
+ *
+ * Before a share leaves, every party holds the acceptances of all and checks each; so nobody computes among parties
+ * that agreed to different things. The fingerprint is an HMAC of the data under a key of the node's own.
+ * @module
+ */
+import { z } from 'zod';
+import { fromHex, toHex } from '../algebra/bytes.ts';
+import { hashJson } from '../algebra/hash.ts';
+import { ProtocolError } from '../channel/errors.ts';
+import type { Charter } from './charter.ts';
+import { clockSkewMs } from './envelope.ts';
+import { type Sign, verify } from './identity.ts';
+import { lookUp, memberSchema } from './name.ts';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits');
+
+const acceptanceSchema = z.strictObject({
+  job: hash,
+  party: memberSchema,
+  charter: hash,
+  /** The hash of the party's policy, which stays at home. */
+  policy: hash,
+  fingerprint: hash,
+  /** The version of the program. */
+  build: z.string().min(1).max(100),
+  /** An instant in UTC, after which this word no longer binds. */
+  expires: z.iso.datetime(),
+  /** The threshold that this party's rule asks for; the largest of all holds. */
+  min_group: z.int().min(1),
+  /** The name of the rule. */
+  rule: z.string().max(200),
+});
+
+export const signedAcceptanceSchema = z.strictObject({
+  acceptance: acceptanceSchema,
+  signature: z.string().regex(/^[0-9a-f]{128}$/, 'expected a signature in hexadecimal digits'),
+});
+
+export type Acceptance = Readonly<z.infer<typeof acceptanceSchema>>;
+export interface SignedAcceptance {
+  readonly acceptance: Acceptance;
+  readonly signature: string;
+}
+
+/** The acceptance with its party's signature. */
+export function signAcceptance(acceptance: Acceptance, sign: Sign): SignedAcceptance {
+  return { acceptance, signature: toHex(sign('folkmoot acceptance v1', hashJson(acceptance))) };
+}
+
+/** What an acceptance must fit. */
+export interface Agreed {
+  readonly job: string;
+  readonly charter: string;
+  readonly nowMs: number;
+}
+
+/**
+ * One party's acceptance: of this job, under this charter, still binding, and signed by that party.
+ * @throws ProtocolError BAD_ACCEPTANCE, naming the party
+ */
+export function checkAcceptance({ acceptance, signature }: SignedAcceptance, charter: Charter, agreed: Agreed): void {
+  const { party } = acceptance;
+  const refuse = (detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, detail });
+  const identity = lookUp(charter.parties, party)?.identity;
+  if (identity === undefined) throw refuse('the charter has no key of this party');
+  if (!verify(fromHex(identity), 'folkmoot acceptance v1', hashJson(acceptance), fromHex(signature))) {
+    throw refuse('the signature does not fit');
+  }
+  if (acceptance.job !== agreed.job) throw refuse('it is for another job');
+  if (acceptance.charter !== agreed.charter) throw refuse('it is under another charter');
+  if (Date.parse(acceptance.expires) <= agreed.nowMs - clockSkewMs) throw refuse('it has expired');
+}
+
+/**
+ * The acceptances of all parties of a job: each once, each good.
+ * @throws ProtocolError BAD_ACCEPTANCE, naming the party
+ */
+export function checkAcceptances(
+  signed: readonly SignedAcceptance[],
+  parties: readonly string[],
+  charter: Charter,
+  agreed: Agreed,
+): void {
+  for (const party of parties) {
+    const own = signed.filter(({ acceptance }) => acceptance.party === party);
+    if (own.length === 0) throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it is missing' });
+    if (own.length > 1) throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'there are two' });
+    checkAcceptance(own[0]!, charter, agreed);
+  }
+  const stranger = signed.find(({ acceptance }) => !parties.includes(acceptance.party));
+  if (stranger !== undefined) {
+    throw new ProtocolError('BAD_ACCEPTANCE', {
+      party: stranger.acceptance.party,
+      detail: 'it takes no part in the job',
+    });
+  }
+}
+
+/** The hash of the list, in ascending order of parties: what every party signs at the opening. */
+export function acceptancesHash(signed: readonly SignedAcceptance[]): Uint8Array {
+  return hashJson([...signed].sort((a, b) => (a.acceptance.party < b.acceptance.party ? -1 : 1)));
+}

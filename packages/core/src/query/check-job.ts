@@ -1,0 +1,134 @@
+/**
+ * What a job means under a charter: every name found, every type right, the cells counted, the floor kept.
+ *
+ * A pure function of public texts, so that the analyst, the coordinator and every party come to the same verdict.
+ * Whatever this version cannot do is refused by name here, and never answered without it.
+ * @module
+ */
+import { InputError, PolicyError } from '../channel/errors.ts';
+import type { Charter } from './charter.ts';
+import { type Condition, columnsOf, compileWhere, type Where } from './condition.ts';
+import type { Dataset } from './dictionary.ts';
+import { cellsOf, compileGroups, type GroupKey } from './group-key.ts';
+import type { Job, Measure } from './job.ts';
+import { checkMeasure } from './measures.ts';
+import { listed, lookUp } from './name.ts';
+
+/** A job with its defaults filled in. */
+export type CanonicalJob = Job & Required<Pick<Job, 'title' | 'from' | 'parties' | 'group_by'>>;
+
+export interface CheckedJob {
+  readonly job: CanonicalJob;
+  readonly charter: Charter;
+  readonly dataset: Dataset;
+  /** All that take part, in ascending order. */
+  readonly parties: readonly string[];
+  readonly where: Condition;
+  readonly groups: readonly GroupKey[];
+  readonly cells: number;
+}
+
+/**
+ * An exact answer over two parties tells each of them the other's part: one party's own figure, subtracted, leaves it.
+ * So no floor or rule can allow fewer than three.
+ */
+export const exactPooledPartiesMin = 3;
+
+/** Parts of the language that a later version brings: read, and refused. */
+const laterKeys = ['privacy', 'join', 'join_helper', 'reveal', 'having', 'top', 'open', 'round'] as const;
+
+/**
+ * A job against the charter.
+ * @throws InputError NOT_SUPPORTED, UNKNOWN_PURPOSE, UNKNOWN_DATASET, UNKNOWN_PARTY, UNKNOWN_COLUMN, DUPLICATE_PARTY,
+ *   NOT_HELD, WRONG_TYPE, BAD_BINS, BAD_VALUE, TOO_MANY_CELLS, each naming the field
+ * @throws PolicyError TOO_FEW_PARTIES
+ */
+export function checkJob(job: Job, charter: Charter): CheckedJob {
+  for (const key of laterKeys) {
+    if (job[key] !== undefined) throw new InputError('NOT_SUPPORTED', { field: key, detail: `\`${key}\` comes later` });
+  }
+  const { from } = job;
+  if (from === undefined) throw new InputError('BAD_VALUE', { field: 'from', detail: 'expected a dataset' });
+  if (lookUp(charter.purposes, job.purpose) === undefined) {
+    throw new InputError('UNKNOWN_PURPOSE', {
+      field: 'purpose',
+      detail: known(job.purpose, Object.keys(charter.purposes)),
+    });
+  }
+  const dataset = lookUp(charter.datasets, from);
+  if (dataset === undefined) {
+    throw new InputError('UNKNOWN_DATASET', { field: 'from', detail: known(from, Object.keys(charter.datasets)) });
+  }
+  const parties = checkParties(job.parties ?? dataset.held_by, charter, dataset);
+  const where = compileWhere(job.where, dataset);
+  const groups = compileGroups(job.group_by ?? [], dataset);
+  checkMeasures(job.measures, dataset, groups);
+  checkFloor(parties, charter);
+  return {
+    job: { ...job, title: job.title ?? '', from, parties, group_by: job.group_by ?? [] },
+    charter,
+    dataset,
+    parties,
+    where,
+    groups,
+    cells: cellsOf(groups),
+  };
+}
+
+function known(name: string, names: readonly string[]): string {
+  return `\`${name}\` is not among ${listed(names.slice(0, 12))}`;
+}
+
+function checkParties(given: readonly string[], charter: Charter, dataset: Dataset): string[] {
+  given.forEach((party, index) => {
+    const field = `parties[${index}]`;
+    if (lookUp(charter.parties, party) === undefined) {
+      throw new InputError('UNKNOWN_PARTY', { field, detail: known(party, Object.keys(charter.parties).sort()) });
+    }
+    if (given.indexOf(party) !== index) throw new InputError('DUPLICATE_PARTY', { field, detail: party });
+    if (!dataset.held_by.includes(party)) {
+      throw new InputError('NOT_HELD', { field, detail: `${party} does not hold \`${dataset.name}\`` });
+    }
+  });
+  return [...given].sort();
+}
+
+function checkMeasures(
+  measures: Readonly<Record<string, Measure>>,
+  dataset: Dataset,
+  groups: readonly GroupKey[],
+): void {
+  for (const [name, measure] of Object.entries(measures)) {
+    if (groups.some((group) => group.name === name)) {
+      throw new InputError('BAD_VALUE', { field: `measures.${name}`, detail: 'a group key has this name' });
+    }
+    checkMeasure(name, measure, dataset);
+    const where = whereOf(measure);
+    if (where !== undefined) compileWhere(where, dataset, `measures.${name}.count.where`);
+  }
+}
+
+/** The condition of its own that a measure has, if it has one. */
+export function whereOf(measure: Measure): Where | undefined {
+  return typeof measure === 'object' && 'count' in measure ? measure.count.where : undefined;
+}
+
+/** The columns that a job filters on: in its `where`, and in the `where` of its counts. */
+export function filterColumns({ job, dataset, where }: CheckedJob): string[] {
+  const own = Object.values(job.measures).map((measure) => compileWhere(whereOf(measure), dataset));
+  return [...new Set([where, ...own].flatMap(columnsOf))];
+}
+
+/** The least number of parties for an exact pooled job, whatever a rule says. */
+export function partiesFloor(charter: Charter): number {
+  return Math.max(exactPooledPartiesMin, charter.policy_floor.min_parties);
+}
+
+function checkFloor(parties: readonly string[], charter: Charter): void {
+  const least = partiesFloor(charter);
+  if (parties.length >= least) return;
+  throw new PolicyError('TOO_FEW_PARTIES', {
+    field: 'parties',
+    detail: `an exact pooled answer needs at least ${least}, and ${parties.length} take part`,
+  });
+}

@@ -1,0 +1,174 @@
+/**
+ * A job: the question an analyst puts, as YAML or JSON. Form only; what it means for a charter is in check-job.ts.
+ *
+ * The value that is parsed is exactly the value that is signed: no default is filled in here, so a job's canonical JSON
+ * and its hash are those of what the analyst wrote. Keys of later versions (`privacy`, `join`, `having`…) are read, so
+ * that they are refused by name and never overlooked.
+ * @module
+ */
+import { z } from 'zod';
+import { type Where, whereSchema } from './condition.ts';
+import { parseDocument } from './document.ts';
+import { columnRefSchema, groupRefSchema, memberSchema, nameSchema } from './name.ts';
+
+export { type CheckedJob, checkJob } from './check-job.ts';
+
+/** More measures than any table is read with. */
+const measuresMax = 100;
+/** Edges of a histogram or a declared-bin median; the number of cells is bounded on its own. */
+const edgesMax = 10_001;
+/** Up to three keys (DESIGN: declared columns); more are never readable and soon exceed the cells. */
+const groupKeysMax = 3;
+const regressorsMax = 20;
+
+/** A number, or the digits of one that no double holds. */
+export type Numeric = number | string;
+
+export type Bins = readonly Numeric[] | { readonly from: Numeric; readonly to: Numeric; readonly width: Numeric };
+
+export type Measure =
+  | 'count'
+  | { readonly count: { readonly where: Where } }
+  | { readonly sum: string }
+  | { readonly mean: string }
+  | { readonly variance: string }
+  | { readonly stddev: string }
+  | { readonly covariance: readonly [string, string] }
+  | { readonly correlation: readonly [string, string] }
+  | { readonly regression: { readonly y: string; readonly x: readonly string[] } }
+  | { readonly ratio: { readonly numerator: string; readonly denominator: string } | readonly [string, string] }
+  | { readonly histogram: { readonly of: string; readonly bins: Bins } }
+  | { readonly median: { readonly of: string; readonly bins: Bins } }
+  | { readonly quantile: { readonly of: string; readonly q: Numeric; readonly bins: Bins } }
+  | {
+      readonly t_test: {
+        readonly of: string;
+        readonly by: string;
+        readonly levels?: readonly [string, string] | undefined;
+      };
+    }
+  | { readonly chi_square: readonly [string, string] };
+
+export const operationNames = [
+  'count',
+  'sum',
+  'mean',
+  'variance',
+  'stddev',
+  'covariance',
+  'correlation',
+  'regression',
+  'ratio',
+  'histogram',
+  'median',
+  'quantile',
+  't_test',
+  'chi_square',
+] as const;
+export type Operation = (typeof operationNames)[number];
+
+const numeric = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .max(60)
+      .regex(/^-?(0|[1-9]\d*)(\.\d+)?$/),
+  ],
+  { error: 'expected a number' },
+);
+const pair = z.tuple([columnRefSchema, columnRefSchema], { error: 'expected two columns: [a, b]' });
+const binRange = z.strictObject({ from: numeric, to: numeric, width: numeric });
+const bins = z.union([z.array(numeric).max(edgesMax), binRange], {
+  error: 'expected edges such as [0, 10, 20], or { from, to, width }',
+});
+
+const measureObject = z
+  .strictObject({
+    count: z.strictObject({ where: whereSchema }).optional(),
+    sum: columnRefSchema.optional(),
+    mean: columnRefSchema.optional(),
+    variance: columnRefSchema.optional(),
+    stddev: columnRefSchema.optional(),
+    covariance: pair.optional(),
+    correlation: pair.optional(),
+    regression: z
+      .strictObject({ y: columnRefSchema, x: z.array(columnRefSchema).min(1).max(regressorsMax) })
+      .optional(),
+    ratio: z
+      .union([z.strictObject({ numerator: columnRefSchema, denominator: columnRefSchema }), pair], {
+        error: 'expected { numerator, denominator }, or two columns: [a, b]',
+      })
+      .optional(),
+    histogram: z.strictObject({ of: columnRefSchema, bins }).optional(),
+    median: z.strictObject({ of: columnRefSchema, bins }).optional(),
+    quantile: z.strictObject({ of: columnRefSchema, q: numeric, bins }).optional(),
+    t_test: z
+      .strictObject({ of: columnRefSchema, by: columnRefSchema, levels: z.tuple([z.string(), z.string()]).optional() })
+      .optional(),
+    chi_square: pair.optional(),
+  })
+  .refine((measure) => Object.keys(measure).length === 1, 'expected exactly one operation, such as { mean: arrears }')
+  .meta({ minProperties: 1, maxProperties: 1 });
+
+const measureSchema = z.union([z.literal('count'), measureObject], {
+  error: 'expected `count`, or an operation such as { mean: arrears }',
+}) as unknown as z.ZodType<Measure>;
+
+const side = z.strictObject({ party: memberSchema, dataset: nameSchema });
+
+export const jobSchema = z
+  .strictObject({
+    folkmoot: z.literal(1, { error: 'expected 1, the version of the format' }),
+    title: z.string().max(200).optional(),
+    purpose: nameSchema,
+    from: nameSchema.optional(),
+    join: z.strictObject({ left: side, right: side, on: nameSchema }).optional(),
+    parties: z.array(memberSchema).min(1).max(1_000).optional(),
+    where: whereSchema.optional(),
+    group_by: z.array(groupRefSchema).max(groupKeysMax).optional(),
+    measures: z
+      .record(nameSchema, measureSchema)
+      .refine((measures) => Object.keys(measures).length > 0, 'expected at least one measure')
+      .refine((measures) => Object.keys(measures).length <= measuresMax, `expected at most ${measuresMax} measures`),
+    min_group: z.int().min(1).max(1_000_000_000).optional(),
+    privacy: z
+      .strictObject({
+        epsilon: numeric.optional(),
+        rho: numeric.optional(),
+        delta: numeric.optional(),
+        mechanism: z.enum(['laplace', 'gaussian', 'auto']).optional(),
+        collusion: z.int().min(0).optional(),
+        split: z.record(nameSchema, numeric).optional(),
+      })
+      .optional(),
+    join_helper: memberSchema.optional(),
+    reveal: z.string().max(100).optional(),
+    having: z.json().optional(),
+    top: z.json().optional(),
+    open: z.json().optional(),
+    round: z.int().min(1).optional(),
+  })
+  .refine((job) => (job.from === undefined) !== (job.join === undefined), {
+    error: 'expected either `from` (pooled rows) or `join`',
+    path: ['from'],
+  });
+
+/** A job as it was written. */
+export type Job = Readonly<Omit<z.infer<typeof jobSchema>, 'measures'>> & {
+  readonly measures: Readonly<Record<string, Measure>>;
+};
+
+/**
+ * A job from its text (YAML or JSON).
+ * @throws InputError BAD_SYNTAX, DUPLICATE_KEY, UNKNOWN_KEY, BAD_VALUE, with line and column
+ */
+export function parseJob(text: string, name: string): Job {
+  return parseDocument(text, jobSchema as z.ZodType<Job>, { name });
+}
+
+/** The JSON Schema of a job, as docs/job.schema.json publishes it. */
+export function jobJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(jobSchema, { target: 'draft-2020-12', io: 'input' }) as Record<string, unknown>;
+  return { $schema: schema.$schema, $id: 'https://folkmoot.dev/schema/job-1.json', title: 'Folkmoot job', ...schema };
+}

@@ -77,7 +77,7 @@ export function words(count: number): Field<BigUint64Array> {
 }
 
 /** `struct({ index: u32, hash: bytes(32), shares: words(n) })`: the fields in this order. */
-export function struct<F extends Record<string, Field<never>>>(
+export function struct<F extends Record<string, Field<unknown>>>(
   fields: F,
 ): Codec<{ readonly [K in keyof F]: ValueOf<F[K]> }> {
   const layout = Object.entries(fields) as [string, Field<unknown>][];

@@ -1,0 +1,31 @@
+/**
+ * Counts over declared bins, and of what lies below and above them. Each is a count of people, and is tested by itself.
+ * @module
+ */
+import { rational } from '../../algebra/rational.ts';
+import type { Bins } from '../job.ts';
+import { binConditions, edgesOf, shownEdges } from './bins.ts';
+import { countOf, type Family, present, scalar, scaleOf, suppressed } from './family.ts';
+
+export const histogram: Family<{ readonly of: string; readonly bins: Bins }> = {
+  measured: ({ of }) => [{ column: of, path: 'histogram.of' }],
+  grouping: () => [],
+  prepare({ of, bins }, dataset, field) {
+    const edges = edgesOf(bins, `${field}.histogram.bins`);
+    const shown = shownEdges(edges);
+    const conditions = binConditions(of, scaleOf(dataset, of), edges, present(dataset, [of]));
+    const parts = [...conditions.bins, conditions.below, conditions.above];
+    return {
+      statistics: parts.map(countOf),
+      tested: parts,
+      finish(counts, isShown) {
+        const cells = counts.map((count, at) => (isShown[at] ? scalar(rational(count)) : suppressed));
+        return {
+          bins: cells.slice(0, -2).map((cell, at) => ({ from: shown[at]!, to: shown[at + 1]!, ...cell })),
+          below: cells.at(-2)!,
+          above: cells.at(-1)!,
+        };
+      },
+    };
+  },
+};

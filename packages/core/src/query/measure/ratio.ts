@@ -1,0 +1,36 @@
+/**
+ * The ratio of two totals, Σ numerator / Σ denominator, over the rows that have both values; null where the divisor is 0.
+ * @module
+ */
+import { rational } from '../../algebra/rational.ts';
+import { type Family, none, present, scalar, scaleOf, shift, sumOf, whole } from './family.ts';
+
+type Argument = { readonly numerator: string; readonly denominator: string } | readonly [string, string];
+
+function partsOf(argument: Argument): { numerator: string; denominator: string; paths: readonly [string, string] } {
+  if (!('numerator' in argument)) {
+    return { numerator: argument[0], denominator: argument[1], paths: ['ratio[0]', 'ratio[1]'] };
+  }
+  return { ...argument, paths: ['ratio.numerator', 'ratio.denominator'] };
+}
+
+export const ratio: Family<Argument> = {
+  measured(argument) {
+    const { numerator, denominator, paths } = partsOf(argument);
+    return [
+      { column: numerator, path: paths[0] },
+      { column: denominator, path: paths[1] },
+    ];
+  },
+  grouping: () => [],
+  prepare(argument, dataset) {
+    const { numerator, denominator } = partsOf(argument);
+    const where = present(dataset, [numerator, denominator]);
+    const scale = scaleOf(dataset, denominator) - scaleOf(dataset, numerator);
+    return {
+      statistics: [sumOf([numerator], where), sumOf([denominator], where)],
+      tested: [where],
+      finish: whole(([above, below]) => (below === 0n ? none : scalar(shift(rational(above!, below!), scale)))),
+    };
+  },
+};

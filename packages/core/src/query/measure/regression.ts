@@ -1,0 +1,148 @@
+/**
+ * Least squares of y on one or several x, with an intercept, over the rows that have every value.
+ *
+ * With S the matrix n Σx_i x_j − Σx_i Σx_j, c the vector n Σx_i y − Σx_i Σy and s = n Σy² − (Σy)², all exact integers:
+ *   b = S⁻¹ c,   b₀ = (Σy − Σ b_i Σx_i) / n,   r² = c·b / s
+ *   σ² = (s − c·b) / (n (n − k − 1))
+ *   var b_i = σ² n (S⁻¹)_ii,   var b₀ = σ² (1/n + Σx · S⁻¹ Σx / n)
+ * S⁻¹ comes from elimination without fractions (Bareiss 1968): its integers stay as small as determinants are. A matrix
+ * without an inverse (a column that does not vary, columns that determine each other, too few rows) gives no value.
+ * Standard errors need n > k + 1, and r² a y that varies. Booleans are tested at both levels.
+ * @module
+ */
+import { type Rational, rational, sqrtNumber, sub, toNumber } from '../../algebra/rational.ts';
+import { InputError } from '../../channel/errors.ts';
+import {
+  countOf,
+  type Family,
+  levelsOf,
+  present,
+  type RegressionValue,
+  scaleOf,
+  shift,
+  sumOf,
+  whole,
+} from './family.ts';
+
+interface Argument {
+  readonly y: string;
+  readonly x: readonly string[];
+}
+
+interface Moments {
+  readonly n: bigint;
+  readonly y: bigint;
+  readonly yy: bigint;
+  readonly x: readonly bigint[];
+  readonly xy: readonly bigint[];
+  readonly xx: readonly (readonly bigint[])[];
+}
+
+export const regression: Family<Argument> = {
+  measured: ({ y, x }) => [
+    { column: y, path: 'regression.y' },
+    ...x.map((column, at) => ({ column, path: `regression.x[${at}]` })),
+  ],
+  grouping: () => [],
+  prepare({ y, x }, dataset, field) {
+    x.forEach((column, at) => {
+      const detail =
+        x.indexOf(column) < at ? 'this column stands twice' : column === 'intercept' ? 'this name is taken' : '';
+      if (detail !== '') throw new InputError('BAD_VALUE', { field: `${field}.regression.x[${at}]`, detail });
+    });
+    const columns = [y, ...x];
+    const where = present(dataset, columns);
+    const scales = x.map((column) => scaleOf(dataset, column));
+    return {
+      statistics: [
+        countOf(where),
+        sumOf([y], where),
+        sumOf([y, y], where),
+        ...x.map((column) => sumOf([column], where)),
+        ...x.map((column) => sumOf([column, y], where)),
+        ...x.flatMap((a) => x.map((b) => sumOf([a, b], where))),
+      ],
+      tested: [where, ...levelsOf(dataset, columns, where)],
+      finish: whole((sums) => fit(momentsOf(sums, x.length), { x, scales, yScale: scaleOf(dataset, y) })),
+    };
+  },
+};
+
+function momentsOf(sums: readonly bigint[], k: number): Moments {
+  const [n, y, yy] = sums as [bigint, bigint, bigint];
+  const products = sums.slice(3 + 2 * k);
+  const xx = Array.from({ length: k }, (_, row) => products.slice(row * k, (row + 1) * k));
+  return { n, y, yy, x: sums.slice(3, 3 + k), xy: sums.slice(3 + k, 3 + 2 * k), xx };
+}
+
+interface Names {
+  readonly x: readonly string[];
+  readonly scales: readonly number[];
+  readonly yScale: number;
+}
+
+function fit({ n, y, yy, x, xy, xx }: Moments, { x: names, scales, yScale }: Names): RegressionValue {
+  const nothing = { value: null, exact: null, coefficients: null, standard_errors: null, r2: null, n: Number(n) };
+  const s = x.map((xi, i) => x.map((xj, j) => n * xx[i]![j]! - xi * xj));
+  const c = x.map((xi, i) => n * xy[i]! - xi * y);
+  const inverse = adjugate(s);
+  if (inverse === null) return nothing;
+  const { rows, determinant } = inverse;
+
+  // b × determinant, and with it every other number over the determinant.
+  const b = rows.map((row) => dot(row, c));
+  const intercept = rational(y * determinant - dot(b, x), n * determinant);
+  const total = n * yy - y * y;
+  const explained = rational(dot(b, c), determinant);
+  const freedom = n - BigInt(names.length) - 1n;
+  const named = (constant: number, slope: (at: number) => number) =>
+    Object.fromEntries([['intercept', constant], ...names.map((name, at) => [name, slope(at)])]);
+
+  return {
+    coefficients: named(toNumber(shift(intercept, -yScale)), (at) =>
+      toNumber(shift(rational(b[at]!, determinant), scales[at]! - yScale)),
+    ),
+    standard_errors: freedom <= 0n ? null : errors(),
+    r2: total === 0n ? null : toNumber(rational(explained.n, explained.d * total)),
+    n: Number(n),
+  };
+
+  function errors(): Record<string, number> {
+    const residual = sub(rational(total), explained);
+    const root = (factor: Rational, exponent: number) =>
+      sqrtNumber(shift(rational(residual.n * factor.n, residual.d * factor.d * freedom), 2 * exponent));
+    const about = rational(
+      determinant +
+        dot(
+          x,
+          rows.map((row) => dot(row, x)),
+        ),
+      n * n * determinant,
+    );
+    return named(root(about, -yScale), (at) => root(rational(rows[at]![at]!, determinant), scales[at]! - yScale));
+  }
+}
+
+function dot(a: readonly bigint[], b: readonly bigint[]): bigint {
+  return a.reduce((sum, value, at) => sum + value * b[at]!, 0n);
+}
+
+/**
+ * The inverse of a Gram matrix, times its determinant: Gauss–Jordan without fractions. Such a matrix is singular exactly
+ * where a pivot on the diagonal vanishes, so no rows are exchanged.
+ */
+function adjugate(matrix: readonly (readonly bigint[])[]): { rows: bigint[][]; determinant: bigint } | null {
+  const k = matrix.length;
+  let rows = matrix.map((row, i) => [...row, ...row.map((_, j) => (i === j ? 1n : 0n))]);
+  let previous = 1n;
+  for (let at = 0; at < k; at++) {
+    const pivotRow = rows[at]!;
+    const pivot = pivotRow[at]!;
+    if (pivot === 0n) return null;
+    rows = rows.map((row, i) =>
+      i === at ? row : row.map((value, j) => (pivot * value - row[at]! * pivotRow[j]!) / previous),
+    );
+    previous = pivot;
+  }
+  return { rows: rows.map((row) => row.slice(k)), determinant: previous };
+}

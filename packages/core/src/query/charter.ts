@@ -11,7 +11,7 @@ import { lookUp, memberSchema, nameSchema } from './name.ts';
 import { checkKeys } from './seal.ts';
 
 export { charterHash, charterHashBytes, charterText, fingerprint } from './charter-hash.ts';
-export { checkSealed, type PublicKeys, partiesOf, signCharter, withKeys } from './seal.ts';
+export { checkKeys, checkSealed, type PublicKeys, partiesOf, signCharter, withKeys } from './seal.ts';
 
 const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `expected ${bytes} bytes in small hexadecimal digits`);

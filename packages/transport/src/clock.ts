@@ -10,12 +10,11 @@ export interface Clock {
   after(delayMs: number, action: () => void): () => void;
 }
 
-/** The machine's own clock. Its timers do not keep a process alive. */
+/** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
     const timer = setTimeout(action, delayMs);
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

@@ -1,0 +1,211 @@
+/**
+ * Files as a source: CSV, Parquet and JSON lines, read by DuckDB in this process.
+ *
+ * DuckDB guesses nothing: a CSV's header and shape are read by ourselves first (csv-header.ts), and whatever the file,
+ * its columns come as text and are parsed by the patterns of column-sql.ts. Numbers in JSON lines keep every digit of an
+ * integer; fractions pass through a double, as in every JSON reader, so those of more than 15 digits belong in quotes.
+ *
+ * One pass hashes the file and looks at its bytes, one lets DuckDB read it into a table in memory, one hashes it again:
+ * a file that changes in between gives SOURCE_CHANGED, never an answer. Nothing is written to disk.
+ * @module
+ */
+import { createHmac } from 'node:crypto';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Dataset } from '@folkmoot/core/dictionary.js';
+import { SourceError } from '@folkmoot/core/errors.js';
+import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
+import { sql } from 'kysely';
+import { csvScan } from './csv-header.ts';
+import { compileSql, duckdbDialect, type Sql } from './dialect.ts';
+import { type FileState, readState, sameState } from './file-state.ts';
+import { localSql, type ResultRow } from './local-sql.ts';
+import { columnMissing, columnsRead, type OwnName, type Source } from './source.ts';
+import { utf8Check } from './utf8-check.ts';
+
+export type FileForm = 'csv' | 'parquet' | 'jsonl';
+
+export interface FileOptions {
+  readonly path: string;
+  /** The path as it was configured, for people. */
+  readonly shown: string;
+  readonly form: FileForm;
+  readonly ownName: OwnName;
+}
+
+/** The table of texts that a file is read as: which relation, and which column of it stands for which own name. */
+interface FileRows {
+  readonly relation: Sql;
+  readonly column: (ownName: string) => Sql | undefined;
+  /** How many records the relation must give, where that is known. */
+  readonly records?: number;
+}
+
+/** No spilling to disk, and no extension fetched from anywhere: records stay in this process. */
+const settings = {
+  temp_directory: '',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+};
+
+export function fileSource(options: FileOptions): Source {
+  let known: string | undefined;
+  return {
+    async fingerprint(key) {
+      const hmac = createHmac('sha256', key);
+      const state = await readState(options.path, options.shown, (chunk) => hmac.update(chunk));
+      known = state.sha256;
+      return hmac.digest('hex');
+    },
+    async query(query, dataset, ownParty) {
+      const { state, shape } = await look(options);
+      if (known !== undefined && known !== state.sha256) throw new SourceError('SOURCE_CHANGED');
+      const result = await inMemory((database) => ask(database, options, shape, query, dataset, ownParty)).catch(
+        async (error: unknown) => {
+          // A file that changes while it is read may look broken in any way; the change is what there is to say.
+          if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
+          throw error;
+        },
+      );
+      if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
+      return result;
+    },
+    close: async () => {},
+  };
+}
+
+/** The file's state, and of a CSV its shape; what is no UTF-8 is refused whatever else is wrong with it. */
+async function look({ path, shown, form }: FileOptions) {
+  if (form === 'parquet') return { state: await readState(path, shown), shape: undefined };
+  const encoding = utf8Check();
+  const scan = form === 'csv' ? csvScan() : undefined;
+  const state: FileState = await readState(path, shown, (chunk) => {
+    encoding.see(chunk);
+    scan?.see(chunk);
+  });
+  if (!encoding.end()) throw new SourceError('SOURCE_ENCODING');
+  if (state.size === 0n) throw new SourceError('SOURCE_EMPTY');
+  return { state, shape: scan?.end() };
+}
+
+async function inMemory<T>(work: (database: DuckDBConnection) => Promise<T>): Promise<T> {
+  const instance = await DuckDBInstance.create(':memory:', settings);
+  try {
+    const database = await instance.connect();
+    try {
+      return await work(database);
+    } finally {
+      database.closeSync();
+    }
+  } finally {
+    instance.closeSync();
+  }
+}
+
+async function run(database: DuckDBConnection, statement: Sql): Promise<readonly ResultRow[]> {
+  const { text, parameters } = compileSql(statement);
+  return (await database.runAndReadAll(text, [...parameters])).getRows();
+}
+
+async function ask(
+  database: DuckDBConnection,
+  options: FileOptions,
+  shape: { readonly header: readonly string[]; readonly records: number } | undefined,
+  query: LocalQuery,
+  dataset: Dataset,
+  ownParty: boolean,
+): Promise<LocalResult> {
+  const names = columnsRead(query, dataset);
+  const rows =
+    shape !== undefined
+      ? csvRows(options.path, shape)
+      : options.form === 'parquet'
+        ? await parquetRows(database, options.path)
+        : jsonRows(options.path, names.map(options.ownName));
+  const texts = names.map((name, index) => {
+    const column = rows.column(options.ownName(name));
+    if (column === undefined) throw columnMissing(name, options.ownName(name));
+    return sql`CAST(${column} AS VARCHAR) AS ${sql.ref(`t${index}`)}`;
+  });
+  const local = localSql(query, dataset, ownParty, duckdbDialect);
+  const relation = sql`(SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}) AS texts`;
+  try {
+    await run(database, sql`CREATE TEMP TABLE records AS ${local.records(relation, sql`row_number() OVER ()`)}`);
+    const counts = (await run(database, local.check))[0]!;
+    if (options.form === 'jsonl') await refuseMissingKeys(database, options, names, counts);
+    local.judge(counts);
+    if (rows.records !== undefined && counts[0] !== BigInt(rows.records)) {
+      throw new SourceError('SOURCE_RAGGED', { detail: 'two readings of the file do not give the same rows' });
+    }
+    const results: (readonly ResultRow[])[] = [];
+    for (const statement of local.sums) results.push(await run(database, statement));
+    return local.collect(results);
+  } catch (error) {
+    throw error instanceof SourceError ? error : failure(error, options.form);
+  }
+}
+
+/** A path is a pattern to DuckDB; brackets make its special letters plain ones. */
+function plainPath(path: string): string {
+  return path.replaceAll(/[[*?]/g, '[$&]');
+}
+
+/** The header's names are not given to DuckDB: its columns are c0, c1… in the header's order. */
+function csvRows(path: string, { header, records }: { header: readonly string[]; records: number }): FileRows {
+  const columns = sql.join(header.map((_, index) => sql`${sql.lit(`c${index}`)}: 'VARCHAR'`));
+  return {
+    relation: sql`read_csv(${plainPath(path)}, auto_detect = false, header = true, columns = {${columns}}, delim = ',',
+      quote = '"', escape = '"', strict_mode = true, null_padding = false, ignore_errors = false, nullstr = '')`,
+    column: (ownName) => (header.includes(ownName) ? sql.ref(`c${header.indexOf(ownName)}`) : undefined),
+    records,
+  };
+}
+
+async function parquetRows(database: DuckDBConnection, path: string): Promise<FileRows> {
+  const relation = sql`read_parquet(${plainPath(path)})`;
+  let names: string[];
+  try {
+    const described = await run(database, sql`DESCRIBE SELECT * FROM ${relation}`);
+    names = described.map(([name]) => String(name));
+  } catch {
+    throw new SourceError('SOURCE_FAILED', { detail: 'it is not a Parquet file', remedy: 'export the source again' });
+  }
+  return { relation, column: (ownName) => (names.includes(ownName) ? sql.id(ownName) : undefined) };
+}
+
+function jsonRows(path: string, ownNames: readonly string[]): FileRows {
+  const columns = sql.join([...new Set(ownNames)].map((name) => sql`${sql.lit(name)}: 'VARCHAR'`));
+  return {
+    relation: sql`read_json(${plainPath(path)}, auto_detect = false, format = 'newline_delimited', columns = {${columns}})`,
+    column: (ownName) => sql.id(ownName),
+  };
+}
+
+/** A key that stands on no line is a column that is missing; one that is null on all lines is not. */
+async function refuseMissingKeys(
+  database: DuckDBConnection,
+  { path, ownName }: FileOptions,
+  names: readonly string[],
+  counts: ResultRow,
+): Promise<void> {
+  if (counts[0] === 0n) return;
+  const keys = await run(
+    database,
+    sql`SELECT DISTINCT unnest(json_keys(json)) FROM read_ndjson_objects(${plainPath(path)})`,
+  );
+  const present = new Set(keys.map(([key]) => String(key)));
+  for (const name of names) if (!present.has(ownName(name))) throw columnMissing(name, ownName(name));
+}
+
+/** DuckDB's own text quotes the line that it fails on. Only the kind of failure is taken from it. */
+function failure(error: unknown, form: FileForm): unknown {
+  const text = error instanceof Error ? error.message : '';
+  const remedy = 'export the source again';
+  if (form === 'csv' && /Expected Number of Columns|unterminated quote|invalid state/.test(text)) {
+    return new SourceError('SOURCE_RAGGED');
+  }
+  if (form === 'jsonl' && /duplicate key/.test(text)) return new SourceError('SOURCE_DUPLICATE_HEADER');
+  if (form === 'jsonl') {
+    return new SourceError('SOURCE_FAILED', { detail: 'a line is not a JSON object', remedy });
+  }
+  return new SourceError('SOURCE_FAILED', { remedy });
+}

@@ -1,0 +1,160 @@
+/**
+ * A table or view of a PostgreSQL database as a source.
+ *
+ * Everything happens in one REPEATABLE READ, READ ONLY transaction: one snapshot for the checks and the sums, and
+ * nothing that could be written. Columns come as text and are parsed by the same patterns as those of files. The
+ * database's own error texts can quote values, so only their SQLSTATE is passed on.
+ *
+ * A table has no order. Where the dictionary keeps the first rows of a person, the order is that of the rows' text, so
+ * that the same rows stay whatever the query and whatever the database did in between.
+ * @module
+ */
+import { createHmac } from 'node:crypto';
+import type { Dataset } from '@folkmoot/core/dictionary.js';
+import { isFolkmootError, SourceError } from '@folkmoot/core/errors.js';
+import { hashJson } from '@folkmoot/core/hash.js';
+import { sql } from 'kysely';
+import pg from 'pg';
+import { compileSql, postgresDialect, type Sql } from './dialect.ts';
+import { localSql, type ResultRow } from './local-sql.ts';
+import { columnMissing, columnsRead, type OwnName, type Source } from './source.ts';
+
+/** A database that does not answer within this is not there. */
+const connectTimeoutMs = 15_000;
+/** A statement over the largest tables takes minutes; one that takes longer hangs. */
+const statementTimeoutMs = 15 * 60_000;
+
+export interface PostgresOptions {
+  readonly url: string;
+  /** `table` or `schema.table`. */
+  readonly table: string;
+  readonly ownName: OwnName;
+  /** The dictionary's columns: what the fingerprint is taken of. */
+  readonly dataset: Dataset;
+}
+
+type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
+
+/** Everything comes as the text that the database writes. */
+const asText = { getTypeParser: () => (text: string | Buffer) => String(text) };
+
+export function postgresSource(options: PostgresOptions): Source {
+  let known: string | undefined;
+  return {
+    async fingerprint(key) {
+      known = await inSnapshot(options, (run) => digest(run, options));
+      return createHmac('sha256', key).update(known).digest('hex');
+    },
+    query: (query, dataset, ownParty) =>
+      inSnapshot(options, async (run) => {
+        const present = await columnsOf(run, options);
+        const names = columnsRead(query, dataset);
+        for (const name of names) {
+          if (!present.includes(options.ownName(name))) throw columnMissing(name, options.ownName(name));
+        }
+        if (known !== undefined && known !== (await digest(run, options))) throw new SourceError('SOURCE_CHANGED');
+        const texts = names.map((name, index) => sql`${textOf(options, name)} AS ${sql.ref(`t${index}`)}`);
+        const rows = sql`(SELECT ${sql.join([...texts, sql`CAST(ROW(r.*) AS text) COLLATE "C" AS rowtext`])} FROM ${tableOf(options)} AS r) AS texts`;
+        const local = localSql(query, dataset, ownParty, postgresDialect);
+        const records = sql`WITH records AS MATERIALIZED (${local.records(rows, sql.ref('rowtext'))})`;
+        local.judge((await run(sql`${records} ${local.check}`))[0]!);
+        const results: (readonly ResultRow[])[] = [];
+        for (const statement of local.sums) results.push(await run(sql`${records} ${statement}`));
+        return local.collect(results);
+      }),
+    close: async () => {},
+  };
+}
+
+function tableOf({ table }: PostgresOptions): Sql {
+  return sql.id(...table.split('.'));
+}
+
+function textOf({ ownName }: PostgresOptions, name: string): Sql {
+  return sql`CAST(${sql.id('r', ownName(name))} AS text)`;
+}
+
+async function columnsOf(run: Run, options: PostgresOptions): Promise<readonly string[]> {
+  return (
+    await run(sql`SELECT attname FROM pg_attribute
+    WHERE attrelid = CAST(${quoted(options.table)} AS regclass) AND attnum > 0 AND NOT attisdropped`)
+  ).map(([column]) => String(column));
+}
+
+/** `"housing"."residents"`, as a parameter that the database resolves like the identifier itself. */
+function quoted(table: string): string {
+  return table
+    .split('.')
+    .map((part) => `"${part.replaceAll('"', '""')}"`)
+    .join('.');
+}
+
+/**
+ * A digest that does not depend on the order of rows: the sums of the words of each row's SHA-256 over the bound columns.
+ * The text of a row value is the same for the same values only: it quotes them and tells a null from an empty text.
+ */
+async function digest(run: Run, options: PostgresOptions): Promise<string> {
+  const present = await columnsOf(run, options);
+  const bound = Object.keys(options.dataset.columns).filter((name) => present.includes(options.ownName(name)));
+  const row = sql`CAST(ROW(${sql.join(bound.map((name) => textOf(options, name)))}) AS text)`;
+  const word = (place: number): Sql =>
+    sql`sum(CAST(CAST('x' || encode(substr(h, ${sql.lit(place * 8 + 1)}, 8), 'hex') AS bit(64)) AS bigint))`;
+  const [sums] = await run(sql`SELECT count(*), ${sql.join([0, 1, 2, 3].map(word))}
+    FROM (SELECT sha256(convert_to(${row}, 'UTF8')) AS h FROM ${tableOf(options)} AS r OFFSET 0) AS hashes`);
+  return Buffer.from(hashJson([bound, ...sums!.map(String)])).toString('hex');
+}
+
+async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: options.url,
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: 'folkmoot',
+    types: asText,
+  });
+  // A connection that breaks between two statements shows in the next one.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw new SourceError('SOURCE_UNREACHABLE', { detail: `the database does not let us in${reason(error)}` });
+  }
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    await client.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
+    // Dates, times and floats must write themselves in one way whatever the database's settings.
+    await client.query(
+      `SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1`,
+    );
+    const result = await work(async (statement) => {
+      const { text, parameters } = compileSql(statement);
+      return (await client.query<unknown[]>({ text, values: [...parameters], rowMode: 'array' })).rows;
+    });
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    throw isFolkmootError(error) ? error : failure(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** Codes of SQLSTATE and of sockets are letters and digits; anything else may be text. */
+function reason(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,24}$/.test(code) ? ` (${code})` : '';
+}
+
+function failure(error: unknown): SourceError {
+  switch ((error as { code?: unknown }).code) {
+    case '42P01':
+    case '3F000':
+      return new SourceError('SOURCE_UNREACHABLE', { detail: 'the database has no such table (42P01)' });
+    case '42501':
+      return new SourceError('SOURCE_UNREACHABLE', { detail: 'the database’s user may not read the table (42501)' });
+    case '22021':
+      return new SourceError('SOURCE_ENCODING');
+    default:
+      return new SourceError('SOURCE_FAILED', { detail: `the database ended the query${reason(error)}` });
+  }
+}

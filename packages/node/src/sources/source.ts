@@ -1,0 +1,37 @@
+/**
+ * A party's own records, as the rest of the node sees them: something that has a fingerprint and answers a local query.
+ *
+ * A source gives sums, never rows. Every one of them gives the same integers for the same records: those of core's
+ * `evaluate`. What it cannot use it refuses with a `SourceError` that names the column and the form, and no value; the
+ * error texts of database engines quote rows, so they are never passed on, not even as a cause.
+ * @module
+ */
+import type { Dataset } from '@folkmoot/core/dictionary.js';
+import { SourceError } from '@folkmoot/core/errors.js';
+import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
+
+export interface Source {
+  /**
+   * HMAC-SHA-256 of the records under the node's key, as hex: equal for equal records, and of no use to anyone who
+   * guesses at small data. A query on this source refuses with SOURCE_CHANGED once the records are others.
+   */
+  fingerprint(key: Uint8Array): Promise<string>;
+  /** One integer a statistic and cell. `ownParty`: the analyst belongs to this party, whose people do not count. */
+  query(query: LocalQuery, dataset: Dataset, ownParty: boolean): Promise<LocalResult>;
+  close(): Promise<void>;
+}
+
+/** The name of a dictionary's column in the party's own records. */
+export type OwnName = (column: string) => string;
+
+/** The columns that a query reads: those it names and, where persons matter, the one that tells persons apart. */
+export function columnsRead(query: LocalQuery, dataset: Dataset): readonly string[] {
+  return dataset.unit === 'row' || query.columns.includes(dataset.unit)
+    ? query.columns
+    : [...query.columns, dataset.unit];
+}
+
+export function columnMissing(column: string, ownName: string): SourceError {
+  const detail = column === ownName ? undefined : `it is bound to \`${ownName}\``;
+  return new SourceError('SOURCE_COLUMN_MISSING', { field: column, detail });
+}

@@ -1,60 +1,23 @@
 /**
- * A party's policy: rules that each allow some operations on some columns, for some purposes and analysts.
+ * A party's policy, and its verdict on a job.
  *
- * A job is allowed only if one rule covers every use of the dataset; rules do not add up. Filters count as uses. A rule
- * that lists a measure allows what that measure opens. No setting of a rule goes below the charter's floor.
+ * A job is allowed only if one rule covers every use of the dataset; rules do not add up. Filters count as uses, those
+ * of a count's own `where` too. A rule that lists a measure allows what that measure opens, for that measure only.
+ * Columns that split the rows inside a measure (`by` of a t-test, both columns of a chi-square) are covered where the
+ * rule lists them under `measure` or `group_by`: what such a measure opens is what a grouped count or sum opens.
+ * No setting of a rule goes below the charter's floor.
  * @module
  */
 import { z } from 'zod';
 import { toHex } from '../algebra/bytes.ts';
 import { hashJson } from '../algebra/hash.ts';
-import { InputError } from '../channel/errors.ts';
+import { PolicyError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
-import { dateSchema } from './dictionary.ts';
-import { operationNames } from './job.ts';
-import { lookUp, memberSchema, nameSchema } from './name.ts';
-
-const columns = z.array(nameSchema).default([]);
-const analystRef = z.string().regex(/^(role:)?[A-Za-z][A-Za-z0-9_.@-]*$/, 'expected an analyst’s id, or role:ROLE');
-const epsilon = z.union(
-  [
-    z.number(),
-    z
-      .string()
-      .max(60)
-      .regex(/^(0|[1-9]\d*)(\.\d+)?$/),
-  ],
-  { error: 'expected a number' },
-);
-
-const ruleSchema = z.strictObject({
-  name: z.string().min(1).max(200),
-  datasets: z.array(nameSchema).min(1),
-  operations: z
-    .array(z.enum([...operationNames, 'join', 'reveal_matches'], { error: 'expected the name of a measure, or join' }))
-    .min(1),
-  measure: columns,
-  group_by: columns,
-  filter: columns,
-  match_on: columns,
-  /** The only parties this one computes with under the rule; any when absent. */
-  counterparts: z.array(memberSchema).optional(),
-  helpers: z.array(memberSchema).default([]),
-  purposes: z.array(nameSchema).min(1),
-  analysts: z.array(analystRef).min(1),
-  min_parties: z.int().min(1).optional(),
-  min_group: z.int().min(1).optional(),
-  privacy: z
-    .strictObject({
-      required: z.boolean().default(false),
-      epsilon_at_most: epsilon.optional(),
-      collusion_at_least: z.int().min(0).optional(),
-    })
-    .optional(),
-  approval: z.enum(['automatic', 'manual']).default('manual'),
-  /** The last day (UTC) on which the rule allows anything. */
-  expires: dateSchema.optional(),
-});
+import { type CheckedJob, filterColumns, partiesFloor } from './check-job.ts';
+import type { Measure } from './job.ts';
+import { measureUses } from './measures.ts';
+import { listed, lookUp } from './name.ts';
+import { checkRule, type Rule, ruleSchema } from './rule.ts';
 
 /** The `policy:` section of a node.yaml. */
 export const policySchema = z.strictObject({
@@ -63,8 +26,36 @@ export const policySchema = z.strictObject({
     .refine((rules) => new Set(rules.map((rule) => rule.name)).size === rules.length, 'two rules have the same name'),
 });
 
-export type Rule = Readonly<z.infer<typeof ruleSchema>>;
 export type Policy = Readonly<z.infer<typeof policySchema>>;
+
+/** Every use that a job makes of its dataset; one rule must cover them all. */
+export interface JobUses {
+  readonly operations: readonly string[];
+  readonly measure: readonly string[];
+  /** Columns that split rows inside a measure. */
+  readonly split: readonly string[];
+  readonly group_by: readonly string[];
+  readonly filter: readonly string[];
+}
+
+export type Verdict =
+  | {
+      readonly verdict: 'allow';
+      readonly rule: string;
+      /** The threshold: the largest of job, rule and floor. */
+      readonly minGroup: number;
+      readonly approval: 'automatic' | 'manual';
+    }
+  | {
+      readonly verdict: 'refuse';
+      /** The rule that lacks least, if any concerns the dataset. */
+      readonly rule?: string;
+      /** The first column that it does not cover. */
+      readonly column?: string;
+      /** The smallest change that would help, in words. */
+      readonly change: string;
+      readonly error: PolicyError;
+    };
 
 /** The policy's hash in hexadecimal digits, which an acceptance states. */
 export function policyHash(policy: Policy): string {
@@ -72,42 +63,191 @@ export function policyHash(policy: Policy): string {
 }
 
 /**
- * Every name in a policy is one of the charter's, and every dataset one that this party holds: a slip in a rule is found
- * when the node starts, not when a job is refused.
- * @throws InputError UNKNOWN_DATASET, NOT_HELD, UNKNOWN_COLUMN, UNKNOWN_PURPOSE, UNKNOWN_PARTY, BAD_VALUE
+ * Every name in a policy is one that the charter knows.
+ * @throws InputError naming the field
  */
 export function checkPolicy(policy: Policy, charter: Charter, party: string): void {
   policy.rules.forEach((rule, index) => {
-    const at = `policy.rules[${index}]`;
-    rule.datasets.forEach((name, item) => {
-      const field = `${at}.datasets[${item}]`;
-      const dataset = lookUp(charter.datasets, name);
-      if (dataset === undefined) throw new InputError('UNKNOWN_DATASET', { field, detail: name });
-      if (!dataset.held_by.includes(party))
-        throw new InputError('NOT_HELD', { field, detail: `${party} does not hold it` });
-    });
-    for (const use of ['measure', 'group_by', 'filter', 'match_on'] as const) {
-      rule[use].forEach((column, item) => {
-        if (rule.datasets.some((name) => lookUp(charter.datasets[name]!.columns, column) !== undefined)) return;
-        throw new InputError('UNKNOWN_COLUMN', { field: `${at}.${use}[${item}]`, detail: column });
-      });
-    }
-    rule.purposes.forEach((purpose, item) => {
-      if (lookUp(charter.purposes, purpose) !== undefined) return;
-      throw new InputError('UNKNOWN_PURPOSE', { field: `${at}.purposes[${item}]`, detail: purpose });
-    });
-    for (const list of ['counterparts', 'helpers'] as const) {
-      (rule[list] ?? []).forEach((id, item) => {
-        if (lookUp(charter.parties, id) !== undefined) return;
-        throw new InputError('UNKNOWN_PARTY', { field: `${at}.${list}[${item}]`, detail: id });
-      });
-    }
-    rule.analysts.forEach((analyst, item) => {
-      if (analyst.startsWith('role:') || lookUp(charter.analysts, analyst) !== undefined) return;
-      throw new InputError('BAD_VALUE', {
-        field: `${at}.analysts[${item}]`,
-        detail: 'the charter lists no such analyst',
-      });
-    });
+    checkRule(rule, charter, party, `policy.rules[${index}]`);
   });
+}
+
+/** What a job uses: a function of the job alone, the same at every party. */
+export function usesOf(checked: CheckedJob): JobUses {
+  const uses = Object.values(checked.job.measures).map((measure) => ({ measure, ...measureUses(measure) }));
+  const split = uses.flatMap(({ measure }) => splitColumns(measure));
+  return {
+    operations: distinct(uses.map(({ operation }) => operation)),
+    measure: distinct(
+      uses.flatMap(({ measure, columns }) => columns.filter((name) => !splitColumns(measure).includes(name))),
+    ),
+    split: distinct(split),
+    group_by: distinct(checked.groups.map((group) => group.column)),
+    filter: distinct(filterColumns(checked)),
+  };
+}
+
+function splitColumns(measure: Measure): readonly string[] {
+  if (measure === 'count') return [];
+  if ('t_test' in measure) return [measure.t_test.by];
+  return 'chi_square' in measure ? measure.chi_square : [];
+}
+
+const distinct = (names: readonly string[]): string[] => [...new Set(names)].sort();
+
+/** Something that a rule does not cover: what it is, what the asker can do, and what the owner could. */
+interface Gap {
+  readonly lacks: string;
+  readonly asker: string;
+  readonly owner: string;
+  readonly column?: string;
+  readonly tooFewParties?: true;
+}
+
+/** A party's own verdict on a job by an analyst of the charter. `nowMs` decides whether a rule has expired. */
+export function judge(
+  checked: CheckedJob,
+  uses: JobUses,
+  party: string,
+  policy: Policy,
+  analyst: string,
+  nowMs: number,
+): Verdict {
+  const rules = policy.rules.filter((rule) => rule.datasets.includes(checked.dataset.name));
+  const judged = rules.map((rule) => ({ rule, gaps: gapsOf(rule, checked, uses, party, analyst, nowMs) }));
+  const covering = judged.filter(({ gaps }) => gaps.length === 0).map(({ rule }) => rule);
+  // Rules are alternatives: where several cover the job, one that needs no person is taken.
+  const rule = covering.find(({ approval }) => approval === 'automatic') ?? covering[0];
+  if (rule !== undefined) {
+    return { verdict: 'allow', rule: rule.name, minGroup: thresholdOf(rule, checked), approval: rule.approval };
+  }
+  const nearest = judged.reduce<(typeof judged)[number] | undefined>(
+    (best, next) => (best === undefined || next.gaps.length < best.gaps.length ? next : best),
+    undefined,
+  );
+  return nearest === undefined ? withoutRule(checked, party) : refusal(nearest.rule, nearest.gaps, party);
+}
+
+function thresholdOf(rule: Rule, { job, charter }: CheckedJob): number {
+  const floor = charter.policy_floor.min_group;
+  return Math.max(job.min_group ?? 1, rule.min_group ?? floor, floor);
+}
+
+function withoutRule({ dataset }: CheckedJob, party: string): Verdict {
+  const change = `have the data owner of ${party} write a rule for the dataset \`${dataset.name}\`, or leave ${party} out of the job`;
+  const detail = `none concerns \`${dataset.name}\``;
+  return {
+    verdict: 'refuse',
+    change,
+    error: new PolicyError('REFUSED', { party, field: 'from', detail, remedy: change }),
+  };
+}
+
+function refusal(rule: Rule, gaps: readonly Gap[], party: string): Verdict {
+  const asker = [...new Set(gaps.map((gap) => gap.asker))].join(', and ');
+  const owner = [...new Set(gaps.map((gap) => gap.owner))].join(', and ');
+  const change = `${asker}; or have the data owner of ${party} ${owner} in the rule “${rule.name}”`;
+  const column = gaps.find((gap) => gap.column !== undefined)?.column;
+  const detail = `the nearest, “${rule.name}”, does not allow ${listed(gaps.map((gap) => gap.lacks))}`;
+  const tooFew = gaps.every((gap) => gap.tooFewParties);
+  const error = new PolicyError(tooFew ? 'TOO_FEW_PARTIES' : 'REFUSED', {
+    party,
+    field: column,
+    detail,
+    remedy: change,
+  });
+  return { verdict: 'refuse', rule: rule.name, ...(column === undefined ? {} : { column }), change, error };
+}
+
+function gapsOf(rule: Rule, checked: CheckedJob, uses: JobUses, party: string, analyst: string, nowMs: number): Gap[] {
+  const { job, charter, parties } = checked;
+  return [
+    ...audienceGaps(rule, charter, job.purpose, analyst, nowMs),
+    ...uses.operations.filter((name) => !(rule.operations as readonly string[]).includes(name)).map(operationGap),
+    ...uncovered(uses.measure, rule.measure, 'a measure over', 'measure'),
+    ...uncovered(uses.split, [...rule.measure, ...rule.group_by], 'splitting by', 'group_by'),
+    ...uncovered(uses.group_by, rule.group_by, 'grouping by', 'group_by'),
+    ...uncovered(uses.filter, rule.filter, 'filtering on', 'filter'),
+    ...companyGaps(rule, charter, parties, party),
+    ...privacyGaps(rule),
+  ];
+}
+
+function audienceGaps(rule: Rule, charter: Charter, purpose: string, analyst: string, nowMs: number): Gap[] {
+  const gaps: Gap[] = [];
+  if (!rule.purposes.includes(purpose)) {
+    const asker = `ask for ${listed(rule.purposes.map((name) => `the purpose \`${name}\``))}, if it is yours`;
+    gaps.push({ lacks: `the purpose \`${purpose}\``, asker, owner: `add \`${purpose}\` to \`purposes\`` });
+  }
+  const roles = lookUp(charter.analysts, analyst)?.roles ?? [];
+  if (![analyst, ...roles.map((role) => `role:${role}`)].some((name) => rule.analysts.includes(name))) {
+    gaps.push({
+      lacks: `the analyst ${analyst}`,
+      asker: 'have an analyst ask whom the rule lists',
+      owner: `add \`${analyst}\` to \`analysts\``,
+    });
+  }
+  // The rule's last day counts whole, in UTC.
+  if (rule.expires !== undefined && nowMs >= Date.parse(`${rule.expires}T00:00:00Z`) + 24 * 3600 * 1000) {
+    gaps.push({
+      lacks: `anything after ${rule.expires}`,
+      asker: 'wait until the rule is renewed',
+      owner: 'set a later `expires`',
+    });
+  }
+  return gaps;
+}
+
+function operationGap(name: string): Gap {
+  return {
+    lacks: `the operation \`${name}\``,
+    asker: `leave the measures of kind \`${name}\` out`,
+    owner: `add \`${name}\` to \`operations\``,
+  };
+}
+
+function uncovered(used: readonly string[], allowed: readonly string[], verb: string, key: string): Gap[] {
+  return used
+    .filter((column) => !allowed.includes(column))
+    .map((column) => ({
+      column,
+      lacks: `${verb} \`${column}\``,
+      asker: `leave ${verb} \`${column}\` out of the job`,
+      owner: `add \`${column}\` to \`${key}\``,
+    }));
+}
+
+function companyGaps(rule: Rule, charter: Charter, parties: readonly string[], party: string): Gap[] {
+  const gaps: Gap[] = [];
+  const { counterparts } = rule;
+  const others = parties.filter((id) => id !== party && counterparts !== undefined && !counterparts.includes(id));
+  for (const id of others) {
+    gaps.push({
+      lacks: `computing with ${id}`,
+      asker: `leave ${id} out of \`parties\``,
+      owner: `add \`${id}\` to \`counterparts\``,
+    });
+  }
+  const least = Math.max(rule.min_parties ?? charter.policy_floor.min_parties, partiesFloor(charter));
+  if (parties.length < least) {
+    gaps.push({
+      lacks: `fewer than ${least} parties, and ${parties.length} take part`,
+      asker: `name at least ${least} parties`,
+      owner: `lower \`min_parties\` to ${parties.length} (never below ${partiesFloor(charter)} for exact answers)`,
+      tooFewParties: true,
+    });
+  }
+  return gaps;
+}
+
+/** Every job of this version is exact. */
+function privacyGaps(rule: Rule): Gap[] {
+  if (rule.privacy?.required !== true) return [];
+  return [
+    {
+      lacks: 'exact answers',
+      asker: 'ask for a protected answer (`privacy: { epsilon: … }`)',
+      owner: 'set `privacy: { required: false }`',
+    },
+  ];
 }

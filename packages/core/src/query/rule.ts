@@ -1,0 +1,94 @@
+/**
+ * A rule of a party's policy, as node.yaml writes it: some operations on some columns, for some purposes and analysts.
+ *
+ * What is not listed is not allowed, and a rule that does not say `approval: automatic` waits for a person.
+ * @module
+ */
+import { z } from 'zod';
+import { InputError } from '../channel/errors.ts';
+import type { Charter } from './charter.ts';
+import { dateSchema } from './dictionary.ts';
+import { operationNames } from './job.ts';
+import { lookUp, memberSchema, nameSchema } from './name.ts';
+
+const columns = z.array(nameSchema).default([]);
+const analystRef = z.string().regex(/^(role:)?[A-Za-z][A-Za-z0-9_.@-]*$/, 'expected an analyst’s id, or role:ROLE');
+const epsilon = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .max(60)
+      .regex(/^(0|[1-9]\d*)(\.\d+)?$/),
+  ],
+  { error: 'expected a number' },
+);
+
+export const ruleSchema = z.strictObject({
+  name: z.string().min(1).max(200),
+  datasets: z.array(nameSchema).min(1),
+  operations: z
+    .array(z.enum([...operationNames, 'join', 'reveal_matches'], { error: 'expected the name of a measure, or join' }))
+    .min(1),
+  measure: columns,
+  group_by: columns,
+  filter: columns,
+  match_on: columns,
+  /** The only parties this one computes with under the rule; any when absent. */
+  counterparts: z.array(memberSchema).optional(),
+  helpers: z.array(memberSchema).default([]),
+  purposes: z.array(nameSchema).min(1),
+  analysts: z.array(analystRef).min(1),
+  min_parties: z.int().min(1).optional(),
+  min_group: z.int().min(1).optional(),
+  privacy: z
+    .strictObject({
+      required: z.boolean().default(false),
+      epsilon_at_most: epsilon.optional(),
+      collusion_at_least: z.int().min(0).optional(),
+    })
+    .optional(),
+  approval: z.enum(['automatic', 'manual']).default('manual'),
+  /** The last day (UTC) on which the rule allows anything. */
+  expires: dateSchema.optional(),
+});
+
+export type Rule = Readonly<z.infer<typeof ruleSchema>>;
+
+/**
+ * Every name in a rule is one of the charter's, and every dataset one that this party holds: a slip in a rule is found
+ * when the node starts, not when a job is refused.
+ * @throws InputError UNKNOWN_DATASET, NOT_HELD, UNKNOWN_COLUMN, UNKNOWN_PURPOSE, UNKNOWN_PARTY, BAD_VALUE
+ */
+export function checkRule(rule: Rule, charter: Charter, party: string, at: string): void {
+  rule.datasets.forEach((name, item) => {
+    const field = `${at}.datasets[${item}]`;
+    const dataset = lookUp(charter.datasets, name);
+    if (dataset === undefined) throw new InputError('UNKNOWN_DATASET', { field, detail: name });
+    if (!dataset.held_by.includes(party))
+      throw new InputError('NOT_HELD', { field, detail: `${party} does not hold it` });
+  });
+  for (const use of ['measure', 'group_by', 'filter', 'match_on'] as const) {
+    rule[use].forEach((column, item) => {
+      if (rule.datasets.some((name) => lookUp(charter.datasets[name]!.columns, column) !== undefined)) return;
+      throw new InputError('UNKNOWN_COLUMN', { field: `${at}.${use}[${item}]`, detail: column });
+    });
+  }
+  rule.purposes.forEach((purpose, item) => {
+    if (lookUp(charter.purposes, purpose) !== undefined) return;
+    throw new InputError('UNKNOWN_PURPOSE', { field: `${at}.purposes[${item}]`, detail: purpose });
+  });
+  for (const list of ['counterparts', 'helpers'] as const) {
+    (rule[list] ?? []).forEach((id, item) => {
+      if (lookUp(charter.parties, id) !== undefined) return;
+      throw new InputError('UNKNOWN_PARTY', { field: `${at}.${list}[${item}]`, detail: id });
+    });
+  }
+  rule.analysts.forEach((analyst, item) => {
+    if (analyst.startsWith('role:') || lookUp(charter.analysts, analyst) !== undefined) return;
+    throw new InputError('BAD_VALUE', {
+      field: `${at}.analysts[${item}]`,
+      detail: 'the charter lists no such analyst',
+    });
+  });
+}

@@ -1,0 +1,193 @@
+/**
+ * The coordinator's HTTP API for analysts; `openapi.ts` describes it to others.
+ *
+ * Everything under /v1/jobs needs the token of a login, and shows an analyst their own jobs only: another's job and no
+ * job look alike. Errors are `{ error: { code, message, remedy, field?, party? } }`. Bodies are bounded, and no body is
+ * ever logged.
+ * @module
+ */
+import { type Charter, charterHash, fingerprint } from '@folkmoot/core/charter.js';
+import { conform } from '@folkmoot/core/document.js';
+import { parseSignedJob } from '@folkmoot/core/envelope.js';
+import { InputError, StateError } from '@folkmoot/core/errors.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { answerStream } from './answer-stream.ts';
+import type { Coordinator } from './coordinator.ts';
+import { eventStream } from './event-stream.ts';
+import { answerTo } from './http-error.ts';
+import { limits } from './limits.ts';
+import type { Login } from './login.ts';
+import { openApi } from './openapi.ts';
+import { statusPage } from './status-page.ts';
+
+export interface ApiOptions {
+  readonly charter: Charter;
+  readonly coordinator: Coordinator;
+  readonly login: Login;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+type Env = { Variables: { analyst: string } };
+
+const loginSchema = z.strictObject({
+  analyst: z.string().min(1).max(128),
+  nonce: z.string().regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in hexadecimal digits'),
+  signature: z.string().regex(/^[0-9a-f]{128}$/, 'expected a signature in hexadecimal digits'),
+});
+const idForm = /^[0-9a-f]{64}$/;
+
+/** The routes, without a socket: `server.ts` puts them on one. */
+export function createApi(options: ApiOptions): Hono<Env> {
+  const { charter, coordinator, login, log } = options;
+  const app = new Hono<Env>();
+  const followers = new Map<string, number>();
+
+  app.onError((error, context) => {
+    const { status, body, ours } = answerTo(error);
+    if (!ours) log.error({ path: context.req.routePath, name: error.name }, 'request failed');
+    if (status === 401) context.header('WWW-Authenticate', 'Bearer');
+    if (status === 429) context.header('Retry-After', '60');
+    return context.json(body, status);
+  });
+  app.notFound((context) => {
+    const { body } = answerTo(new InputError('BAD_VALUE', { field: 'path', detail: 'there is no such resource' }));
+    return context.json(body, 404);
+  });
+  app.use(async (context, next) => {
+    context.header('X-Content-Type-Options', 'nosniff');
+    context.header('Cache-Control', 'no-store');
+    await next();
+  });
+
+  app.get('/', async (context) => {
+    context.header('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    const counts = await coordinator.counts();
+    return context.html(statusPage(charter, coordinator.connected(), counts, options.version));
+  });
+  app.get('/v1/health', async (context) =>
+    context.json({
+      status: 'ok',
+      version: options.version,
+      charter: {
+        name: charter.charter,
+        version: charter.version,
+        hash: charterHash(charter),
+        fingerprint: fingerprint(charter),
+      },
+      connected: coordinator.connected(),
+      jobs: await coordinator.counts(),
+    }),
+  );
+  app.get('/v1/openapi.json', (context) => context.json(openApi(options.version)));
+
+  const limited = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: () => {
+        throw new StateError('REQUEST_TOO_LARGE', { detail: `${maxSize} bytes are the limit` });
+      },
+    });
+  app.post('/v1/login/nonce', limited(limits.loginBytesMax), (context) => {
+    const { nonce, expiresMs } = login.offer();
+    return context.json({ nonce, expires: new Date(expiresMs).toISOString() });
+  });
+  app.post('/v1/login', limited(limits.loginBytesMax), async (context) => {
+    const body = conform(parseJson(await context.req.text(), context.req.header('content-type')), loginSchema, {
+      name: 'login',
+    });
+    const { token, expiresMs } = login.enter(body.analyst, body.nonce, body.signature);
+    return context.json({ token, expires: new Date(expiresMs).toISOString() });
+  });
+
+  app.use('/v1/jobs/*', async (context, next) => {
+    context.set('analyst', login.analystOf(context.req.header('authorization')));
+    await next();
+  });
+  app.post('/v1/jobs', limited(limits.requestBytesMax), async (context) => {
+    const signed = parseSignedJob(parseJson(await context.req.text(), context.req.header('content-type')));
+    const key = context.req.header('idempotency-key');
+    const { created, ...answer } = await coordinator.submit(context.get('analyst'), signed, key);
+    return context.json(answer, created ? 201 : 200);
+  });
+  app.get('/v1/jobs', async (context) => {
+    const before = context.req.query('before');
+    const beforeMs = before === undefined ? undefined : Date.parse(before);
+    if (Number.isNaN(beforeMs)) throw new InputError('BAD_VALUE', { field: 'before', detail: 'expected an instant' });
+    return context.json({ jobs: await coordinator.list(context.get('analyst'), beforeMs) });
+  });
+  app.get('/v1/jobs/:job', async (context) =>
+    context.json(await coordinator.view(context.get('analyst'), idOf(context.req.param('job')))),
+  );
+  app.post('/v1/jobs/:job/cancel', limited(limits.loginBytesMax), async (context) =>
+    context.json(await coordinator.cancel(context.get('analyst'), idOf(context.req.param('job')))),
+  );
+  app.get('/v1/jobs/:job/answer', async (context) => {
+    const parts = await coordinator.answer(context.get('analyst'), idOf(context.req.param('job')));
+    return context.body(answerStream(parts), 200, { 'Content-Type': 'application/json' });
+  });
+  app.get('/v1/jobs/:job/events', async (context) => {
+    const analyst = context.get('analyst');
+    const job = idOf(context.req.param('job'));
+    await coordinator.view(analyst, job);
+    const stream = eventStream({
+      coordinator,
+      clock: options.clock,
+      analyst,
+      job,
+      after: sequenceOf(context.req.header('last-event-id')),
+      onEnd: enter(followers, analyst),
+    });
+    return context.body(stream, 200, { 'Content-Type': 'text/event-stream' });
+  });
+  return app;
+}
+
+/** @throws InputError BAD_SYNTAX, BAD_VALUE */
+function parseJson(text: string, type: string | undefined): unknown {
+  if (type?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
+    throw new InputError('BAD_VALUE', { field: 'content-type', detail: 'expected application/json' });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Without the cause: it quotes the body.
+    throw new InputError('BAD_SYNTAX', { field: 'body' });
+  }
+}
+
+/** What has not the form of an id is no job's. */
+function idOf(text: string): string {
+  if (!idForm.test(text)) throw new StateError('UNKNOWN_JOB');
+  return text;
+}
+
+function sequenceOf(header: string | undefined): number {
+  if (header === undefined) return 0;
+  if (!/^\d{1,15}$/.test(header))
+    throw new InputError('BAD_VALUE', { field: 'last-event-id', detail: 'expected a number' });
+  return Number(header);
+}
+
+/** Counts one more follower, until the function returned is called. @throws StateError BUSY */
+function enter(followers: Map<string, number>, analyst: string): () => void {
+  const own = followers.get(analyst) ?? 0;
+  const all = [...followers.values()].reduce((sum, one) => sum + one, 0);
+  if (own >= limits.followersPerAnalyst || all >= limits.followersMax) {
+    throw new StateError('BUSY', { detail: 'too many event streams are open' });
+  }
+  followers.set(analyst, own + 1);
+  let left = false;
+  return () => {
+    if (left) return;
+    left = true;
+    const now = (followers.get(analyst) ?? 1) - 1;
+    if (now === 0) followers.delete(analyst);
+    else followers.set(analyst, now);
+  };
+}

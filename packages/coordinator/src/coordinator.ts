@@ -1,0 +1,428 @@
+/**
+ * The coordinator proper: it feeds the lifecycle of each job with what analysts, parties and the clock do, makes every
+ * step durable, and carries out its effects. Steps of one job follow each other; jobs do not wait for one another.
+ *
+ * It checks what it can (signatures of jobs and acceptances, that a job fits the charter), so that nonsense is refused
+ * at once. The nodes check the same again and decide. It holds sealed bytes only, and never a key that opens them.
+ * @module
+ */
+import { checkAcceptance, type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import type { PartyId } from '@folkmoot/core/channel.js';
+import { type Charter, charterHash } from '@folkmoot/core/charter.js';
+import { conform } from '@folkmoot/core/document.js';
+import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
+import { type ErrorReport, ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import { canonicalJson } from '@folkmoot/core/hash.js';
+import { checkJob } from '@folkmoot/core/job.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
+import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import type { Logger } from 'pino';
+import {
+  allPresent,
+  type Effect,
+  type Event,
+  hasEnded,
+  isActive,
+  type JobState,
+  type Phase,
+  queued,
+  step,
+} from './lifecycle.ts';
+import { limits } from './limits.ts';
+import type { NumberedEntry, Store, StoredJob, StoredOpening, Verdict } from './store.ts';
+
+/** The coordinator's end of a logged-in party's link. */
+export interface PartyLink {
+  readonly party: PartyId;
+  send(message: CoordinatorMessage): void;
+  /** Ends the link: another one of the same party has taken its place, or the coordinator stops. */
+  close(): void;
+}
+
+/** What an analyst sees of a job. */
+export interface JobView {
+  readonly job: string;
+  readonly title: string;
+  readonly state: Phase;
+  readonly attempt: number;
+  readonly submitted: string;
+  readonly updated: string;
+  readonly expires: string;
+  readonly parties: readonly {
+    readonly party: PartyId;
+    readonly connected: boolean;
+    readonly verdict?: Verdict['verdict'];
+    readonly report?: ErrorReport;
+  }[];
+  readonly error?: ErrorReport;
+}
+
+export interface AnswerParts {
+  readonly job: string;
+  readonly attempt: number;
+  readonly signed: SignedJob;
+  readonly acceptances: readonly SignedAcceptance[];
+  /** One at a time, in the order of the roster: they may be large. */
+  readonly openings: AsyncIterable<StoredOpening>;
+}
+
+export interface CoordinatorOptions {
+  readonly charter: Charter;
+  readonly store: Store<SignedAcceptance>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Lets the frames of a job's sessions pass the relay, from its start to its end. */
+  readonly sessions: {
+    admit(job: string, attempt: number, roster: readonly PartyId[]): void;
+    dismiss(job: string, attempt: number): void;
+  };
+}
+
+type Job = StoredJob<SignedAcceptance>;
+type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' }>;
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #links = new Map<PartyId, PartyLink>();
+  /** Jobs that have not ended, in the order of their submission. */
+  readonly #open = new Map<string, Job>();
+  /** The last step of each job that is under way. */
+  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #granted = new Set<string>();
+  readonly #followers = new Map<string, Set<() => void>>();
+
+  private constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what the store holds: what was running has failed, what waited goes on waiting. */
+  static async open(options: CoordinatorOptions): Promise<Coordinator> {
+    const coordinator = new Coordinator(options);
+    const jobs = await options.store.open();
+    for (const job of jobs) coordinator.#open.set(job.id, job);
+    for (const job of jobs) await coordinator.#apply(job.id, { type: 'restarted' });
+    return coordinator;
+  }
+
+  // What analysts ask.
+
+  /**
+   * Takes a signed job in. The same job again is the same job; `created` is false then. `key` is the id under which the
+   * analyst means to submit: a job that was changed on its way is not taken under it.
+   * @throws InputError, PolicyError, CharterError as the job's checks do
+   * @throws StateError NOT_YOURS, JOB_CONFLICT, BUSY, STATE_FAILED
+   */
+  async submit(
+    analyst: string,
+    signed: SignedJob,
+    key?: string,
+  ): Promise<{ job: string; state: Phase; created: boolean }> {
+    const { charter, store, clock } = this.#options;
+    if (signed.envelope.analyst !== analyst) throw new StateError('NOT_YOURS', { field: 'envelope.analyst' });
+    const id = jobId(signed.envelope);
+    if (key !== undefined && key !== id) throw new StateError('JOB_CONFLICT', { field: 'idempotency-key' });
+    const known = await this.#find(id);
+    if (known !== undefined) return this.#again(known, signed);
+    checkSignedJob(signed, charter, clock.now());
+    const { parties } = checkJob(signed.envelope.job, charter);
+    this.#checkRoom(analyst);
+
+    const title = signed.envelope.job.title ?? '';
+    const submitted = { id, analyst, title, signed, submittedMs: clock.now() };
+    const state = queued<SignedAcceptance>(parties, Date.parse(signed.envelope.expires));
+    if (!(await durably(store.insert(submitted, state)))) {
+      const raced = await this.#find(id);
+      if (raced !== undefined) return this.#again(raced, signed);
+    }
+    const present = parties.filter((party) => this.#links.has(party));
+    this.#open.set(id, { ...submitted, updatedMs: submitted.submittedMs, state: { ...state, present } });
+    this.#options.log.info({ job: id, analyst, parties }, 'job queued');
+    this.#schedule();
+    return { job: id, state: 'QUEUED', created: true };
+  }
+
+  async list(analyst: string, beforeMs?: number): Promise<readonly JobView[]> {
+    const jobs = await this.#options.store.list(analyst, beforeMs);
+    return Promise.all(jobs.map((job) => this.#view(this.#open.get(job.id) ?? job)));
+  }
+
+  /** @throws StateError UNKNOWN_JOB, also where the job is another analyst's: that it exists is not told */
+  async view(analyst: string, id: string): Promise<JobView> {
+    return this.#view(await this.#own(analyst, id));
+  }
+
+  /** @throws StateError UNKNOWN_JOB, ALREADY_ENDED */
+  async cancel(analyst: string, id: string): Promise<JobView> {
+    await this.#own(analyst, id);
+    const done = await this.#apply(id, { type: 'cancel' });
+    if (done?.refused !== undefined) throw done.refused;
+    return this.view(analyst, id);
+  }
+
+  /** What has happened after this entry. @throws StateError UNKNOWN_JOB */
+  async entries(analyst: string, id: string, after: number): Promise<readonly NumberedEntry[]> {
+    await this.#own(analyst, id);
+    return this.#options.store.entries(id, after);
+  }
+
+  /** Calls back whenever the job has a new entry, until the function returned is called. */
+  follow(id: string, onEntry: () => void): () => void {
+    const followers = this.#followers.get(id) ?? new Set();
+    this.#followers.set(id, followers.add(onEntry));
+    return () => {
+      followers.delete(onEntry);
+      if (followers.size === 0) this.#followers.delete(id);
+    };
+  }
+
+  /** @throws StateError UNKNOWN_JOB, NOT_READY, ALREADY_ENDED */
+  async answer(analyst: string, id: string): Promise<AnswerParts> {
+    const { state, signed } = await this.#own(analyst, id);
+    if (state.phase !== 'DONE') {
+      const detail = `it is ${state.phase}`;
+      throw hasEnded(state) ? new StateError('ALREADY_ENDED', { detail }) : new StateError('NOT_READY', { detail });
+    }
+    const acceptances = state.roster.map((party) => state.acceptances[party]!);
+    return { job: id, attempt: state.attempt, signed, acceptances, openings: this.#openings(id, state) };
+  }
+
+  // What parties do.
+
+  /** A party has logged in. The latest link counts: an older one of the same party is a connection that hangs. */
+  async attach(link: PartyLink): Promise<void> {
+    const { party } = link;
+    const earlier = this.#links.get(party);
+    if (earlier !== undefined) {
+      this.detach(earlier);
+      earlier.close();
+    }
+    this.#links.set(party, link);
+    for (const job of this.#jobsOf(party)) this.#later(job.id, { type: 'attached', party });
+    const { store, clock } = this.#options;
+    for (const { id, state } of await store.endedBeforeExpiry(clock.now())) {
+      if (state.roster.includes(party)) this.#later(id, { type: 'attached', party });
+    }
+  }
+
+  detach(link: PartyLink): void {
+    const { party } = link;
+    if (this.#links.get(party) !== link) return;
+    this.#links.delete(party);
+    for (const job of this.#jobsOf(party)) this.#later(job.id, { type: 'detached', party });
+  }
+
+  /** A message of a party that is logged in; openings come by `opened`, once they are whole. */
+  heard(party: PartyId, message: PartyMessage): void {
+    this.#later(message.job, this.#eventOf(party, message));
+  }
+
+  /** Whether an opening of this party is of use; if not, the party is told what became of the job. */
+  expects(party: PartyId, id: string, attempt: number): boolean {
+    const job = this.#open.get(id);
+    const wanted = job !== undefined && ['READY', 'RUNNING'].includes(job.state.phase);
+    if (wanted && job.state.attempt === attempt && job.state.roster.includes(party)) {
+      if (!job.state.opened.includes(party)) return true;
+    }
+    this.#later(id, { type: 'opened', party, attempt });
+    return false;
+  }
+
+  async opened(id: string, attempt: number, opening: StoredOpening): Promise<void> {
+    await this.#apply(id, { type: 'opened', party: opening.party, attempt }, opening);
+  }
+
+  // Time, and what the status page shows.
+
+  /** Ends what has expired. Called every second or so. */
+  tick(): void {
+    const nowMs = this.#options.clock.now();
+    for (const job of this.#open.values()) {
+      if (nowMs > job.state.expiresMs) this.#later(job.id, { type: 'tick', nowMs });
+    }
+  }
+
+  connected(): readonly PartyId[] {
+    return [...this.#links.keys()].sort();
+  }
+
+  counts(): Promise<Partial<Record<Phase, number>>> {
+    return this.#options.store.counts();
+  }
+
+  /** Lets the steps under way end; no link is fed after this. */
+  async stop(): Promise<void> {
+    const links = [...this.#links.values()];
+    this.#links.clear();
+    for (const link of links) link.close();
+    while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
+    await this.#options.store.close();
+  }
+
+  // Within.
+
+  #eventOf(party: PartyId, message: PartyMessage): Event<SignedAcceptance> {
+    const { job, attempt } = message;
+    if (message.type !== 'accepted') return { ...message, party };
+    try {
+      const acceptance = conform(message.acceptance, signedAcceptanceSchema, { name: 'acceptance' });
+      if (acceptance.acceptance.party !== party) throw new ProtocolError('BAD_ACCEPTANCE', { party });
+      const { charter, clock } = this.#options;
+      checkAcceptance(acceptance, charter, { job, charter: charterHash(charter), nowMs: clock.now() });
+      return { type: 'accepted', party, attempt, acceptance };
+    } catch (error) {
+      this.#options.log.warn({ job, party }, 'acceptance refused');
+      const ours = error instanceof ProtocolError ? error : new ProtocolError('BAD_ACCEPTANCE', { party });
+      return { type: 'failed', party, attempt, report: reportOf(ours) };
+    }
+  }
+
+  /** The event's turn comes after those before it; a fault of the store is logged, and the step has not happened. */
+  #later(id: string, event: Event<SignedAcceptance>): void {
+    this.#apply(id, event).catch((error: unknown) => {
+      this.#options.log.error({ job: id, event: event.type, code: reportOf(error).code }, 'step failed');
+    });
+  }
+
+  #apply(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
+    const before = this.#tails.get(id) ?? Promise.resolve();
+    const now = before.then(
+      () => this.#step(id, event, opening),
+      () => this.#step(id, event, opening),
+    );
+    this.#tails.set(id, now);
+    const forget = () => {
+      if (this.#tails.get(id) === now) this.#tails.delete(id);
+    };
+    now.then(forget, forget);
+    return now;
+  }
+
+  async #step(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
+    const job = await this.#find(id);
+    if (job === undefined) return undefined;
+    const { store, clock, log, sessions } = this.#options;
+    const next = step(job.state, event);
+    const { state, entries } = next;
+    if (entries.length > 0 || (event.type === 'accepted' && state !== job.state)) {
+      const came = opening !== undefined && state.opened.length > job.state.opened.length;
+      const change = {
+        id,
+        state,
+        entries,
+        atMs: clock.now(),
+        ...(event.type === 'accepted' ? { acceptance: { party: event.party, acceptance: event.acceptance } } : {}),
+        ...(came ? { opening } : {}),
+      };
+      await durably(store.save(change));
+    }
+    if (hasEnded(state)) this.#open.delete(id);
+    else this.#open.set(id, { ...job, state, updatedMs: entries.length > 0 ? clock.now() : job.updatedMs });
+
+    const starts = next.effects.some((effect) => effect.send === 'start');
+    if (starts) sessions.admit(id, state.attempt, state.roster);
+    for (const effect of next.effects) this.#links.get(effect.to)?.send(messageOf(job, state, effect));
+    if (state.phase !== job.state.phase) {
+      log.info({ job: id, state: state.phase, attempt: state.attempt, code: state.error?.code }, 'job moved');
+    }
+    if (hasEnded(state) && !hasEnded(job.state)) sessions.dismiss(id, state.attempt);
+    if (entries.length > 0) for (const tell of this.#followers.get(id) ?? []) tell();
+    if (starts) this.#later(id, { type: 'started' });
+    this.#granted.delete(id);
+    this.#schedule();
+    return next;
+  }
+
+  /** Gives free places to queued jobs whose parties are all here, the oldest first. */
+  #schedule(): void {
+    let places = limits.activeJobsMax - this.#granted.size;
+    for (const job of this.#open.values()) if (isActive(job.state) && !this.#granted.has(job.id)) places--;
+    for (const job of this.#open.values()) {
+      if (places <= 0) return;
+      if (job.state.phase !== 'QUEUED' || this.#granted.has(job.id) || !allPresent(job.state)) continue;
+      this.#granted.add(job.id);
+      places--;
+      this.#later(job.id, { type: 'turn' });
+    }
+  }
+
+  async #find(id: string): Promise<Job | undefined> {
+    return this.#open.get(id) ?? (await this.#options.store.job(id));
+  }
+
+  async #own(analyst: string, id: string): Promise<Job> {
+    const job = await this.#find(id);
+    if (job === undefined || job.analyst !== analyst) throw new StateError('UNKNOWN_JOB');
+    return job;
+  }
+
+  #again(known: Job, signed: SignedJob): { job: string; state: Phase; created: boolean } {
+    if (canonicalJson(known.signed) !== canonicalJson(signed)) throw new StateError('JOB_CONFLICT');
+    return { job: known.id, state: known.state.phase, created: false };
+  }
+
+  #checkRoom(analyst: string): void {
+    if (this.#open.size >= limits.openJobsMax) throw new StateError('BUSY', { detail: 'over all analysts' });
+    let own = 0;
+    for (const job of this.#open.values()) if (job.analyst === analyst) own++;
+    if (own >= limits.openJobsPerAnalyst) {
+      throw new StateError('BUSY', { detail: `${limits.openJobsPerAnalyst} of yours have not ended` });
+    }
+  }
+
+  #jobsOf(party: PartyId): readonly Job[] {
+    return [...this.#open.values()].filter((job) => job.state.roster.includes(party));
+  }
+
+  async *#openings(id: string, state: JobState<SignedAcceptance>): AsyncGenerator<StoredOpening> {
+    for (const party of state.roster) {
+      const opening = await this.#options.store.opening(id, state.attempt, party);
+      if (opening === undefined) throw new StateError('STATE_FAILED', { detail: 'an opening is missing' });
+      yield opening;
+    }
+  }
+
+  async #view(job: Job): Promise<JobView> {
+    const { state } = job;
+    const verdicts = new Map((await this.#options.store.verdicts(job.id)).map((one) => [one.party, one]));
+    return {
+      job: job.id,
+      title: job.title,
+      state: state.phase,
+      attempt: state.attempt,
+      submitted: new Date(job.submittedMs).toISOString(),
+      updated: new Date(job.updatedMs).toISOString(),
+      expires: new Date(state.expiresMs).toISOString(),
+      parties: state.roster.map((party) => ({
+        connected: this.#links.has(party),
+        ...(verdicts.get(party) ?? {}),
+        party,
+      })),
+      ...(state.error === undefined ? {} : { error: state.error }),
+    };
+  }
+}
+
+function messageOf({ id, signed }: Job, state: JobState<SignedAcceptance>, effect: Effect): CoordinatorMessage {
+  const { attempt } = state;
+  switch (effect.send) {
+    case 'invite':
+      return { type: 'invite', job: id, attempt, signed };
+    case 'start':
+      return { type: 'start', job: id, attempt, acceptances: state.roster.map((party) => state.acceptances[party]!) };
+    case 'abort':
+      return { type: 'abort', job: id, attempt, report: effect.report };
+    case 'cancel':
+      return { type: 'cancel', job: id };
+    case 'stored':
+      return { type: 'stored', job: id, attempt };
+  }
+}
+
+/** What the store throws is a fault of the disk, not of the request. */
+async function durably<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new StateError('STATE_FAILED', { cause });
+  }
+}

@@ -18,12 +18,9 @@
  * @module
  */
 
-import type { Acceptance } from '@folkmoot/core/acceptance.js';
-import type { SignedJob } from '@folkmoot/core/envelope.js';
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
-
-/** How long clocks may disagree, in milliseconds, before a job's expiry is held against it. */
-export const clockSkewMs = 120_000;
 
 /** Attempts that one job may have; a coordinator gives up after three, and no node follows it much further. */
 export const attemptsMax = 16;
@@ -49,10 +46,14 @@ export type JobState = Common &
   (
     | { readonly status: 'RECEIVED' }
     | { readonly status: 'DENIED'; readonly report: ErrorReport }
-    | { readonly status: 'ACCEPTED'; readonly acceptance: Acceptance }
-    | { readonly status: 'RUNNING'; readonly acceptance: Acceptance; readonly acceptances: readonly Acceptance[] }
-    | { readonly status: 'COMMITTED'; readonly acceptance: Acceptance; readonly sealed: Uint8Array }
-    | { readonly status: 'OPENING'; readonly acceptance: Acceptance; readonly opening: OpeningBytes }
+    | { readonly status: 'ACCEPTED'; readonly acceptance: SignedAcceptance }
+    | {
+        readonly status: 'RUNNING';
+        readonly acceptance: SignedAcceptance;
+        readonly acceptances: readonly SignedAcceptance[];
+      }
+    | { readonly status: 'COMMITTED'; readonly acceptance: SignedAcceptance; readonly sealed: Uint8Array }
+    | { readonly status: 'OPENING'; readonly acceptance: SignedAcceptance; readonly opening: OpeningBytes }
     | { readonly status: 'RESULT' }
     | { readonly status: 'ABORTED'; readonly report: ErrorReport }
     | { readonly status: 'EXPIRED' }
@@ -71,13 +72,13 @@ export type JobEvent =
       readonly attempt: number;
     }
   /** The node's own judgement, which `judge` asked for. */
-  | { readonly event: 'allowed'; readonly acceptance: Acceptance }
+  | { readonly event: 'allowed'; readonly acceptance: SignedAcceptance }
   | { readonly event: 'denied'; readonly report: ErrorReport; readonly detail?: string }
   /** The coordinator brings all acceptances. `fault` is what the check of their signatures and contents found. */
   | {
       readonly event: 'started';
       readonly attempt: number;
-      readonly acceptances: readonly Acceptance[];
+      readonly acceptances: readonly SignedAcceptance[];
       readonly fault?: ErrorReport;
     }
   /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures; it failed. */
@@ -101,7 +102,7 @@ export type JobEvent =
   | { readonly event: 'ticked'; readonly nowMs: number };
 
 export type Message =
-  | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: Acceptance }
+  | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: SignedAcceptance }
   | { readonly type: 'denied'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   | { readonly type: 'failed'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   | { readonly type: 'phase'; readonly job: string; readonly attempt: number; readonly phase: string };
@@ -115,7 +116,7 @@ export type Effect =
       readonly effect: 'compute';
       readonly job: string;
       readonly attempt: number;
-      readonly acceptances: readonly Acceptance[];
+      readonly acceptances: readonly SignedAcceptance[];
     }
   /** Let the computation go on to its commitment. */
   | { readonly effect: 'commit'; readonly job: string; readonly attempt: number }
@@ -224,7 +225,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     case 'cancelled':
       return state.status === 'OPENING' ? stay : end(state, { ...common(state), status: 'CANCELLED' });
     case 'ticked':
-      return event.nowMs <= state.expiresMs + clockSkewMs ? stay : end(state, { ...common(state), status: 'EXPIRED' });
+      return event.nowMs < state.expiresMs + clockSkewMs ? stay : end(state, { ...common(state), status: 'EXPIRED' });
   }
 }
 

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Acceptance } from '@folkmoot/core/acceptance.js';
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
@@ -213,11 +213,11 @@ export class Store {
     if (status === 'RESULT') this.#prepare('UPDATE released SET delivered_ms = ? WHERE job = ?').run(now, job);
   }
 
-  #accept(job: string, attempt: number, acceptance: Acceptance, own: 0 | 1): void {
+  #accept(job: string, attempt: number, acceptance: SignedAcceptance, own: 0 | 1): void {
     this.#prepare('INSERT INTO acceptances (job, attempt, party, own, acceptance) VALUES (?, ?, ?, ?, ?)').run(
       job,
       attempt,
-      acceptance.party,
+      acceptance.acceptance.party,
       own,
       JSON.stringify(acceptance),
     );
@@ -240,10 +240,10 @@ export class Store {
       attempt,
       now,
       envelope.analyst,
-      envelope.job.title,
+      envelope.job.title ?? '',
       envelope.job.purpose,
-      acceptance.rule,
-      acceptance.min_group,
+      acceptance.acceptance.rule,
+      acceptance.acceptance.min_group,
       opening.sealed.length,
       sha256(opening.sealed),
     );
@@ -293,15 +293,15 @@ export class Store {
     }
   }
 
-  #own(job: string, attempt: number): Acceptance {
+  #own(job: string, attempt: number): SignedAcceptance {
     return this.#acceptances(job, attempt, 1)[0]!;
   }
 
-  #acceptances(job: string, attempt: number, own: 0 | 1): Acceptance[] {
+  #acceptances(job: string, attempt: number, own: 0 | 1): SignedAcceptance[] {
     const rows = this.#prepare(
       'SELECT acceptance FROM acceptances WHERE job = ? AND attempt = ? AND own = ? ORDER BY party',
     ).all(job, attempt, own) as { acceptance: string }[];
-    return rows.map((row) => JSON.parse(row.acceptance) as Acceptance);
+    return rows.map((row) => JSON.parse(row.acceptance) as SignedAcceptance);
   }
 
   #sealed(job: string, attempt: number): Uint8Array {

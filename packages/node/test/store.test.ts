@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Acceptance } from '@folkmoot/core/acceptance.js';
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
@@ -13,8 +13,11 @@ const signed = {
   envelope: { analyst: 'ana', job: { title: 'Arrears', purpose: 'prevention' } },
   signature: '00',
 } as unknown as SignedJob;
-const own = { party: 'camden', rule: 'statistics', min_group: 5 } as unknown as Acceptance;
-const acceptances = [own, { party: 'hackney', rule: 'other', min_group: 7 } as unknown as Acceptance];
+const own = { acceptance: { party: 'camden', rule: 'statistics', min_group: 5 } } as unknown as SignedAcceptance;
+const acceptances = [
+  own,
+  { acceptance: { party: 'hackney', rule: 'other', min_group: 7 } } as unknown as SignedAcceptance,
+];
 const sealed = new Uint8Array([1, 2, 3, 255]);
 const opening = { sealed, commitments: { camden: 'c0' }, signatures: { camden: '50' } };
 const common = { job: 'a1', signed, expiresMs: 99, attempt: 1 };

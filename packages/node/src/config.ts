@@ -1,0 +1,142 @@
+/**
+ * `node.yaml`: what one party runs. Paths are relative to the file; no secret stands in it.
+ *
+ * Parsed, with every fault named by field, line and column, into absolute paths and a checked address. What a caller
+ * overrides (throw-away keys and state of `folkmoot run`) takes the place of what the file says.
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Charter, charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
+import { parseDocument } from '@folkmoot/core/document.js';
+import { CharterError, InputError, TransportError } from '@folkmoot/core/errors.js';
+import { lookUp, memberSchema, nameSchema } from '@folkmoot/core/name.js';
+import { checkPolicy, type Policy, policySchema } from '@folkmoot/core/policy.js';
+import { type PartyKeys, readKeys } from '@folkmoot/transport/keyring.js';
+import { z } from 'zod';
+import { type Binding, bindingSchema } from './sources/source-binding.ts';
+
+const path = z.string().min(1).max(4096);
+
+const nodeSchema = z.strictObject({
+  party: memberSchema,
+  charter: path,
+  coordinator: z.string().min(1).max(2048),
+  keys: path,
+  state: path,
+  datasets: z.record(nameSchema, bindingSchema),
+  policy: policySchema,
+});
+
+/** What stands in for the file's own words; paths are taken as they are. */
+export interface Overrides {
+  readonly keys?: string;
+  readonly state?: string;
+  readonly charter?: string;
+  readonly coordinator?: string;
+  /** The data owner has approved what rules with `approval: manual` hold back. */
+  readonly approve?: boolean;
+}
+
+export interface NodeConfig {
+  readonly party: string;
+  /** Absolute paths of files and folders. */
+  readonly charter: string;
+  readonly keys: string;
+  readonly state: string;
+  /** The coordinator's address, safe to send to. */
+  readonly coordinator: string;
+  /** The folder that the sources' own paths are relative to. */
+  readonly folder: string;
+  readonly datasets: Readonly<Record<string, Binding>>;
+  readonly policy: Policy;
+  readonly approve: boolean;
+}
+
+/**
+ * @throws InputError naming field, line and column
+ * @throws TransportError INSECURE_URL
+ */
+export function parseNodeConfig(text: string, file: string, overrides: Overrides = {}): NodeConfig {
+  const given = parseDocument(text, nodeSchema, { name: file });
+  const folder = dirname(resolve(file));
+  const place = (override: string | undefined, own: string) =>
+    override === undefined ? resolve(folder, own) : resolve(override);
+  return {
+    party: given.party,
+    charter: place(overrides.charter, given.charter),
+    keys: place(overrides.keys, given.keys),
+    state: place(overrides.state, given.state),
+    coordinator: safeUrl(overrides.coordinator ?? given.coordinator),
+    folder,
+    datasets: given.datasets,
+    policy: given.policy,
+    approve: overrides.approve ?? false,
+  };
+}
+
+/** Reads `node.yaml`. @throws as `parseNodeConfig` does, and BAD_VALUE where the file cannot be read */
+export async function readNodeConfig(file: string, overrides: Overrides = {}): Promise<NodeConfig> {
+  return parseNodeConfig(await readText(file, 'config'), file, overrides);
+}
+
+/** A party among the others: the sealed charter, and this party's keys as the charter lists them. */
+export interface Membership {
+  readonly charter: Charter;
+  /** 64 hexadecimal digits. */
+  readonly charterHash: string;
+  readonly keys: PartyKeys;
+}
+
+/**
+ * The charter with all signatures checked, and keys that belong to this party of it.
+ * @throws CharterError CHARTER_UNSIGNED, CHARTER_CHANGED, KEY_MISMATCH, KEY_FILE_…
+ * @throws InputError for the charter's form; UNKNOWN_PARTY, UNKNOWN_DATASET, NOT_HELD… where node.yaml does not fit it
+ */
+export async function readMembership(config: NodeConfig, passphrase?: string): Promise<Membership> {
+  const charter = parseCharter(await readText(config.charter, 'charter'), config.charter);
+  checkSealed(charter);
+  const member = lookUp(charter.parties, config.party);
+  if (member === undefined) throw new InputError('UNKNOWN_PARTY', { field: 'party', detail: config.party });
+  for (const name of Object.keys(config.datasets)) {
+    const field = `datasets.${name}`;
+    const dataset = lookUp(charter.datasets, name);
+    if (dataset === undefined) throw new InputError('UNKNOWN_DATASET', { field });
+    if (!dataset.held_by.includes(config.party)) throw new InputError('NOT_HELD', { field, party: config.party });
+  }
+  checkPolicy(config.policy, charter, config.party);
+  const keys = await readKeys(config.keys, passphrase);
+  const isOurs =
+    keys.kind === 'party' && keys.public.identity === member.identity && keys.public.static === member.static;
+  if (!isOurs) throw new CharterError('KEY_MISMATCH', { party: config.party, field: config.keys });
+  return { charter, charterHash: charterHash(charter), keys };
+}
+
+/** wss:, or ws: to this machine only. */
+function safeUrl(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'expected an address such as wss://host' });
+  }
+  const { protocol, hostname } = url;
+  if (!['ws:', 'wss:', 'http:', 'https:'].includes(protocol)) {
+    throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'expected an address such as wss://host' });
+  }
+  const isPlain = protocol === 'ws:' || protocol === 'http:';
+  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+  if (isPlain && !isLoopback) throw new TransportError('INSECURE_URL', { field: 'coordinator' });
+  if (url.username !== '' || url.password !== '') {
+    throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'no name and password belong here' });
+  }
+  return text;
+}
+
+async function readText(file: string, field: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    throw new InputError('BAD_VALUE', { field, detail: `the file ${file} cannot be read` });
+  }
+}

@@ -1,0 +1,121 @@
+import { chmodSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seededRng } from '@folkmoot/core/prg.js';
+import { makeKeys, writeKeys } from '@folkmoot/transport/keyring.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseNodeConfig, readMembership, readNodeConfig } from '../src/config.ts';
+import { type Consortium, makeConsortium, nodeYaml } from './consortium.ts';
+
+const file = '/srv/folkmoot/camden/node.yaml';
+const code = (wanted: string) => expect.objectContaining({ code: wanted });
+
+describe('node.yaml', () => {
+  it('gives paths relative to the file, and rules and bindings as written', () => {
+    const config = parseNodeConfig(nodeYaml('camden'), file);
+    expect(config).toMatchObject({
+      party: 'camden',
+      charter: '/srv/folkmoot/charter.json',
+      keys: '/srv/folkmoot/camden/keys',
+      state: '/srv/folkmoot/camden/state',
+      folder: '/srv/folkmoot/camden',
+      coordinator: 'ws://127.0.0.1:7700',
+      approve: false,
+    });
+    expect(config.datasets.residents).toMatchObject({ period: '2026-Q4', columns: { person: 'id' } });
+    expect(config.policy.rules[0]).toMatchObject({ name: 'statistics', min_parties: 3 });
+  });
+
+  it('lets the caller override keys, state, charter, coordinator and approval', () => {
+    const overrides = {
+      keys: '/tmp/keys',
+      state: '/tmp/state',
+      charter: '/tmp/charter.json',
+      coordinator: 'ws://127.0.0.1:9',
+      approve: true,
+    };
+    expect(parseNodeConfig(nodeYaml('camden'), file, overrides)).toMatchObject(overrides);
+  });
+
+  it('names an unknown or repeated key with its line and column', () => {
+    expect(() => parseNodeConfig(`${nodeYaml('camden')}extra: 1\n`, file)).toThrow(
+      expect.objectContaining({ code: 'UNKNOWN_KEY', field: 'extra', line: 26, column: 1 }),
+    );
+    expect(() => parseNodeConfig(nodeYaml('camden').replace('min_group', 'min_parties'), file)).toThrow(
+      expect.objectContaining({ code: 'DUPLICATE_KEY', line: 24 }),
+    );
+    expect(() => parseNodeConfig(nodeYaml('camden').replace('state: ./state\n', ''), file)).toThrow(code('BAD_VALUE'));
+  });
+
+  it.each(['ws://folkmoot.example:7700', 'http://folkmoot.example', 'ws://127.0.0.1.example', 'ws://10.0.0.1'])(
+    'refuses the plain address %s',
+    (coordinator) => {
+      expect(() => parseNodeConfig(nodeYaml('camden'), file, { coordinator })).toThrow(code('INSECURE_URL'));
+    },
+  );
+
+  it.each(['ws://127.0.0.1:1', 'ws://localhost:1', 'ws://[::1]:1', 'wss://folkmoot.example'])(
+    'takes the address %s',
+    (coordinator) => {
+      expect(parseNodeConfig(nodeYaml('camden'), file, { coordinator }).coordinator).toBe(coordinator);
+    },
+  );
+
+  it.each(['camden', 'ftp://folkmoot.example', 'wss://name:word@folkmoot.example'])(
+    'refuses %s as an address',
+    (coordinator) => {
+      expect(() => parseNodeConfig(nodeYaml('camden'), file, { coordinator })).toThrow(code('BAD_VALUE'));
+    },
+  );
+});
+
+describe('membership', () => {
+  let consortium: Consortium;
+  beforeAll(async () => {
+    consortium = await makeConsortium(1);
+  });
+  afterAll(() => consortium.dispose());
+  const config = (overrides = {}) => readNodeConfig(consortium.configFile('camden'), overrides);
+
+  it('is a sealed charter and keys that stand in it', async () => {
+    const membership = await readMembership(await config());
+    expect(membership.charter.charter).toBe('Test');
+    expect(membership.keys.public).toEqual(consortium.partyKeys.get('camden')!.public);
+  });
+
+  it('refuses a charter that was changed after sealing', async () => {
+    const text = await readFile(join(consortium.folder, 'charter.json'), 'utf8');
+    const charter = join(consortium.folder, 'changed.json');
+    await writeFile(charter, text.replace('"max_rows":1000', '"max_rows":9000'));
+    await expect(readMembership(await config({ charter }))).rejects.toThrow(code('CHARTER_CHANGED'));
+  });
+
+  it('refuses the keys of another party, of an analyst, and keys that others can read', async () => {
+    const other = join(consortium.folder, 'hackney', 'keys');
+    await expect(readMembership(await config({ keys: other }))).rejects.toThrow(code('KEY_MISMATCH'));
+    const analyst = join(consortium.folder, 'analyst-keys');
+    await writeKeys(analyst, await makeKeys('analyst', seededRng(9)));
+    await expect(readMembership(await config({ keys: analyst }))).rejects.toThrow(code('KEY_MISMATCH'));
+    chmodSync(join(analyst, 'secret.json'), 0o644);
+    await expect(readMembership(await config({ keys: analyst }))).rejects.toThrow(code('KEY_FILE_EXPOSED'));
+  });
+
+  it('refuses a party, a dataset or a rule that the charter does not know', async () => {
+    const folder = join(consortium.folder, 'stranger');
+    await mkdir(folder, { recursive: true });
+    const write = async (text: string) => {
+      await writeFile(join(folder, 'node.yaml'), text);
+      return readMembership(await readNodeConfig(join(folder, 'node.yaml'), { keys: '/nowhere' }));
+    };
+    await expect(write(nodeYaml('stranger'))).rejects.toThrow(code('UNKNOWN_PARTY'));
+    await expect(write(nodeYaml('camden').replaceAll('residents', 'tenants'))).rejects.toThrow(code('UNKNOWN_DATASET'));
+    await expect(write(nodeYaml('camden').replace('[arrears, age]', '[arrear]'))).rejects.toThrow(
+      code('UNKNOWN_COLUMN'),
+    );
+  });
+
+  it('names a file that cannot be read', async () => {
+    await expect(readNodeConfig(join(consortium.folder, 'none.yaml'))).rejects.toThrow(code('BAD_VALUE'));
+    await expect(readMembership(await config({ charter: '/nowhere/charter.json' }))).rejects.toThrow(code('BAD_VALUE'));
+  });
+});

@@ -1,0 +1,112 @@
+/**
+ * One row of a source as encoded integers: form, null rule and bounds, in this order.
+ *
+ * The null rule of a column says what an empty value is: `drop` leaves it null (it compares as unknown and is left out of
+ * measures over the column), `zero` makes it 0, `refuse` stops. Then what lies outside the bounds is moved to the nearer
+ * one, or refused. A value of the wrong form is always refused: it is an error of the source, not a number.
+ * @module
+ */
+import { encodeDecimal } from '../algebra/fixed-point.ts';
+import { SourceError } from '../channel/errors.ts';
+import { boundsOf, type Dataset, dateSchema, encodeDate, type ValueColumn } from './dictionary.ts';
+import { decimalText } from './document.ts';
+
+/** A value as a source gives it. A number that no double holds comes as a bigint or as a text of its digits. */
+export type Raw = string | number | bigint | boolean | null;
+/** By the dictionary's names. */
+export type Row = Readonly<Record<string, Raw>>;
+
+export interface Reading {
+  readonly values: ReadonlyMap<string, bigint | null>;
+  /** The columns whose raw value is null. */
+  readonly nulls: ReadonlySet<string>;
+  /** The person; the row itself where the unit is a row. */
+  readonly unit: Raw;
+}
+
+/** Longer than any number of 192 bits with its places, and short enough that reading it costs nothing. */
+const numberCharsMax = 82;
+
+/**
+ * The columns of a row, and whose row it is.
+ * @throws SourceError SOURCE_COLUMN_MISSING, SOURCE_NULL, SOURCE_VALUE, SOURCE_OUT_OF_BOUNDS, naming the column
+ */
+export function readRow(row: Row, columns: readonly string[], dataset: Dataset, index: number): Reading {
+  const values = new Map<string, bigint | null>();
+  const nulls = new Set<string>();
+  for (const name of columns) {
+    const raw = rawOf(row, name);
+    if (raw === null) nulls.add(name);
+    values.set(name, readValue(raw, dataset.columns[name] as ValueColumn, name));
+  }
+  if (dataset.unit === 'row') return { values, nulls, unit: index };
+  const unit = rawOf(row, dataset.unit);
+  if (unit === null) throw new SourceError('SOURCE_NULL', { field: dataset.unit });
+  return { values, nulls, unit: String(unit) };
+}
+
+function rawOf(row: Row, name: string): Raw {
+  const raw = Object.hasOwn(row, name) ? row[name] : undefined;
+  if (raw === undefined) throw new SourceError('SOURCE_COLUMN_MISSING', { field: name });
+  return raw;
+}
+
+function readValue(raw: Raw, column: ValueColumn, name: string): bigint | null {
+  if (raw === null && column.nulls === 'refuse') throw new SourceError('SOURCE_NULL', { field: name });
+  if (raw === null && column.nulls === 'drop') return null;
+  const value = raw === null ? 0n : encode(raw, column);
+  if (value === null) throw new SourceError('SOURCE_VALUE', { field: name, detail: `${formOf(column)} is expected` });
+  const { min, max } = boundsOf(column);
+  if (value >= min && value <= max) return value;
+  if ('outside' in column && column.outside === 'refuse')
+    throw new SourceError('SOURCE_OUT_OF_BOUNDS', { field: name });
+  return value < min ? min : max;
+}
+
+/** Null for a value of the wrong form. */
+function encode(raw: Exclude<Raw, null>, column: ValueColumn): bigint | null {
+  switch (column.type) {
+    case 'integer':
+      return encodeNumber(raw, 0);
+    case 'decimal':
+      return encodeNumber(raw, column.scale);
+    case 'boolean':
+      if (raw === true || raw === 'true') return 1n;
+      return raw === false || raw === 'false' ? 0n : null;
+    case 'category': {
+      const place = typeof raw === 'string' ? column.values.indexOf(raw) : -1;
+      return place < 0 ? null : BigInt(place);
+    }
+    case 'date':
+      return typeof raw === 'string' && dateSchema.safeParse(raw).success ? encodeDate(raw) : null;
+  }
+}
+
+function encodeNumber(raw: Exclude<Raw, null>, scale: number): bigint | null {
+  if (typeof raw === 'bigint') return raw * 10n ** BigInt(scale);
+  if (typeof raw === 'boolean') return null;
+  // A whole double beyond 2^53 may stand for several integers: it is not the value that was meant.
+  if (typeof raw === 'number' && (!Number.isFinite(raw) || Math.abs(raw) > Number.MAX_SAFE_INTEGER)) return null;
+  const text = typeof raw === 'number' ? decimalText(raw) : raw;
+  if (text.length > numberCharsMax) return null;
+  try {
+    return encodeDecimal(text, scale);
+  } catch {
+    return null;
+  }
+}
+
+function formOf(column: ValueColumn): string {
+  switch (column.type) {
+    case 'integer':
+      return 'a whole number';
+    case 'decimal':
+      return `a number with at most ${column.scale} digits after the point`;
+    case 'boolean':
+      return 'true or false';
+    case 'category':
+      return 'one of the values of the dictionary';
+    case 'date':
+      return 'a date such as 2026-12-31';
+  }
+}

@@ -76,7 +76,7 @@ export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row
   let seen = 0;
   for (const row of rows) {
     seen += 1;
-    if (seen > dataset.max_rows) throw new SourceError('SOURCE_TOO_MANY_ROWS');
+    if (seen > dataset.max_rows) throw new SourceError('SOURCE_TOO_MANY_ROWS', { field: dataset.name });
     const record = readRow(row, query.columns, dataset, seen);
     if (!isWithinUnit(record.unit, rowsOf, dataset) || meets(query.where, record) !== true) continue;
     const cell = cellOf(query.groups, record.values);
@@ -89,7 +89,7 @@ export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row
       else units.set(cell, new Set([record.unit]));
     });
   }
-  if (seen === 0) throw new SourceError('SOURCE_EMPTY');
+  if (seen === 0) throw new SourceError('SOURCE_EMPTY', { field: dataset.name });
   people.forEach((units, at) => {
     if (isOwnParty) return;
     for (const [cell, ids] of units ?? []) sums[at]![cell] = BigInt(ids.size);

@@ -3,12 +3,12 @@
  *
  * The null rule of a column says what an empty value is: `drop` leaves it null (it compares as unknown and is left out of
  * measures over the column), `zero` makes it 0, `refuse` stops. Then what lies outside the bounds is moved to the nearer
- * one, or refused. A value of the wrong form is always refused: it is an error of the source, not a number.
+ * one, or refused; a zero in the place of a null is only ever moved. A value of the wrong form is always refused: it is an
+ * error of the source, not a number.
  * @module
  */
-import { encodeDecimal } from '../algebra/fixed-point.ts';
 import { SourceError } from '../channel/errors.ts';
-import { boundsOf, type Dataset, dateSchema, encodeDate, type ValueColumn } from './dictionary.ts';
+import { boundsOf, type Column, type Dataset, dateSchema, encodeDate, type ValueColumn } from './dictionary.ts';
 import { decimalText } from './document.ts';
 
 /** A value as a source gives it. A number that no double holds comes as a bigint or as a text of its digits. */
@@ -24,8 +24,10 @@ export interface Reading {
   readonly unit: Raw;
 }
 
-/** Longer than any number of 192 bits with its places, and short enough that reading it costs nothing. */
-const numberCharsMax = 82;
+/** No export writes longer numbers; reading this many digits costs nothing. */
+const numberCharsMax = 1_000;
+/** Midnight may stand behind a day, since exports of dates often have it. */
+const midnight = /[ T]00:00:00(\.0+)?$/;
 
 /**
  * The columns of a row, and whose row it is.
@@ -41,8 +43,23 @@ export function readRow(row: Row, columns: readonly string[], dataset: Dataset, 
   }
   if (dataset.unit === 'row') return { values, nulls, unit: index };
   const unit = rawOf(row, dataset.unit);
-  if (unit === null) throw new SourceError('SOURCE_NULL', { field: dataset.unit });
-  return { values, nulls, unit: String(unit) };
+  const person = unit === null ? '' : normalised(String(unit), dataset.columns[dataset.unit]!);
+  if (person === '') throw new SourceError('SOURCE_NULL', { field: dataset.unit });
+  return { values, nulls, unit: person };
+}
+
+/** The form in which two writings of one identifier are alike; nothing is left of what holds no identifier. */
+function normalised(text: string, column: Column): string {
+  switch (column.type === 'identifier' ? column.normalise : undefined) {
+    case 'digits':
+      return text.replace(/[^0-9]/g, '');
+    case 'upper-alnum':
+      return text.toUpperCase().replace(/[^A-Z0-9]/g, '');
+    case 'nfkc-lower':
+      return text.normalize('NFKC').toLowerCase();
+    default:
+      return text;
+  }
 }
 
 function rawOf(row: Row, name: string): Raw {
@@ -70,15 +87,18 @@ function encode(raw: Exclude<Raw, null>, column: ValueColumn): bigint | null {
       return encodeNumber(raw, 0);
     case 'decimal':
       return encodeNumber(raw, column.scale);
-    case 'boolean':
-      if (raw === true || raw === 'true') return 1n;
-      return raw === false || raw === 'false' ? 0n : null;
+    case 'boolean': {
+      const text = String(raw).toLowerCase();
+      return ['true', 't', '1'].includes(text) ? 1n : ['false', 'f', '0'].includes(text) ? 0n : null;
+    }
     case 'category': {
       const place = typeof raw === 'string' ? column.values.indexOf(raw) : -1;
       return place < 0 ? null : BigInt(place);
     }
-    case 'date':
-      return typeof raw === 'string' && dateSchema.safeParse(raw).success ? encodeDate(raw) : null;
+    case 'date': {
+      const day = typeof raw === 'string' ? raw.replace(midnight, '') : '';
+      return dateSchema.safeParse(day).success ? encodeDate(day) : null;
+    }
   }
 }
 
@@ -88,12 +108,14 @@ function encodeNumber(raw: Exclude<Raw, null>, scale: number): bigint | null {
   // A whole double beyond 2^53 may stand for several integers: it is not the value that was meant.
   if (typeof raw === 'number' && (!Number.isFinite(raw) || Math.abs(raw) > Number.MAX_SAFE_INTEGER)) return null;
   const text = typeof raw === 'number' ? decimalText(raw) : raw;
-  if (text.length > numberCharsMax) return null;
-  try {
-    return encodeDecimal(text, scale);
-  } catch {
-    return null;
-  }
+  // Zeros at the end say nothing; any other digit beyond the scale would be lost.
+  const match = text.length <= numberCharsMax ? /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(text) : null;
+  if (match === null) return null;
+  const [, sign, whole, decimals = ''] = match;
+  const fraction = decimals.slice(0, scale).padEnd(scale, '0');
+  if (/[1-9]/.test(decimals.slice(scale))) return null;
+  const magnitude = BigInt(whole! + fraction);
+  return sign === '-' ? -magnitude : magnitude;
 }
 
 function formOf(column: ValueColumn): string {

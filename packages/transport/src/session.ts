@@ -85,10 +85,10 @@ export class Session {
   }
 
   /** Seals and sends one record. Resolves when the link can take more. */
-  send(record: Uint8Array): Promise<void> {
+  async send(record: Uint8Array): Promise<void> {
     if (record.length > recordBytesMax) throw new ProtocolError('TOO_LARGE', { detail: `${record.length} bytes` });
     const head = Buffer.concat([Uint8Array.of(kind.record), u32(record.length)]);
-    return this.#enqueue(() => this.#write(head, record));
+    await this.#enqueue(() => this.#write(head, record));
   }
 
   /** Tells the peer that nothing follows, or that this end gave up. */

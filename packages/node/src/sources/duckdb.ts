@@ -10,7 +10,6 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { SourceError } from '@folkmoot/core/errors.js';
 import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
@@ -18,6 +17,7 @@ import { sql } from 'kysely';
 import { csvScan } from './csv-header.ts';
 import { compileSql, duckdbDialect, type Sql } from './dialect.ts';
 import { type FileState, readState, sameState } from './file-state.ts';
+import { inMemory, plainPath, type RunSql } from './in-memory.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
 import { columnMissing, columnsRead, type OwnName, type Source } from './source.ts';
 import { utf8Check } from './utf8-check.ts';
@@ -40,13 +40,6 @@ interface FileRows {
   readonly records?: number;
 }
 
-/** No spilling to disk, and no extension fetched from anywhere: records stay in this process. */
-const settings = {
-  temp_directory: '',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false',
-};
-
 export function fileSource(options: FileOptions): Source {
   let known: string | undefined;
   return {
@@ -59,7 +52,7 @@ export function fileSource(options: FileOptions): Source {
     async query(query, dataset, ownParty) {
       const { state, shape } = await look(options);
       if (known !== undefined && known !== state.sha256) throw new SourceError('SOURCE_CHANGED');
-      const result = await inMemory((database) => ask(database, options, shape, query, dataset, ownParty)).catch(
+      const result = await inMemory((runSql) => ask(runner(runSql), options, shape, query, dataset, ownParty)).catch(
         async (error: unknown) => {
           // A file that changes while it is read may look broken in any way; the change is what there is to say.
           if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
@@ -87,27 +80,17 @@ async function look({ path, shown, form }: FileOptions) {
   return { state, shape: scan?.end() };
 }
 
-async function inMemory<T>(work: (database: DuckDBConnection) => Promise<T>): Promise<T> {
-  const instance = await DuckDBInstance.create(':memory:', settings);
-  try {
-    const database = await instance.connect();
-    try {
-      return await work(database);
-    } finally {
-      database.closeSync();
-    }
-  } finally {
-    instance.closeSync();
-  }
-}
+type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
 
-async function run(database: DuckDBConnection, statement: Sql): Promise<readonly ResultRow[]> {
-  const { text, parameters } = compileSql(statement);
-  return (await database.runAndReadAll(text, [...parameters])).getRows();
+function runner(runSql: RunSql): Run {
+  return (statement) => {
+    const { text, parameters } = compileSql(statement);
+    return runSql(text, parameters);
+  };
 }
 
 async function ask(
-  database: DuckDBConnection,
+  run: Run,
   options: FileOptions,
   shape: { readonly header: readonly string[]; readonly records: number } | undefined,
   query: LocalQuery,
@@ -119,7 +102,7 @@ async function ask(
     shape !== undefined
       ? csvRows(options.path, shape)
       : options.form === 'parquet'
-        ? await parquetRows(database, options.path)
+        ? await parquetRows(run, options.path)
         : jsonRows(options.path, names.map(options.ownName));
   const texts = names.map((name, index) => {
     const column = rows.column(options.ownName(name));
@@ -129,24 +112,20 @@ async function ask(
   const local = localSql(query, dataset, ownParty, duckdbDialect);
   const relation = sql`(SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}) AS texts`;
   try {
-    await run(database, sql`CREATE TEMP TABLE records AS ${local.records(relation, sql`row_number() OVER ()`)}`);
-    const counts = (await run(database, local.check))[0]!;
-    if (options.form === 'jsonl') await refuseMissingKeys(database, options, names, counts);
+    await run(sql`CREATE TEMP TABLE records AS ${local.records(relation, sql`row_number() OVER ()`)}`);
+    const counts = (await run(local.check))[0]!;
+    if (options.form === 'jsonl') await refuseMissingKeys(run, options, names, counts);
     local.judge(counts);
     if (rows.records !== undefined && counts[0] !== BigInt(rows.records)) {
       throw new SourceError('SOURCE_RAGGED', { detail: 'two readings of the file do not give the same rows' });
     }
     const results: (readonly ResultRow[])[] = [];
-    for (const statement of local.sums) results.push(await run(database, statement));
+    for (const statement of local.sums) results.push(await run(statement));
     return local.collect(results);
   } catch (error) {
-    throw error instanceof SourceError ? error : failure(error, options.form);
+    // The engine throws plain errors; any other class is a fault of the program and stays what it is.
+    throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, options.form) : error;
   }
-}
-
-/** A path is a pattern to DuckDB; brackets make its special letters plain ones. */
-function plainPath(path: string): string {
-  return path.replaceAll(/[[*?]/g, '[$&]');
 }
 
 /** The header's names are not given to DuckDB: its columns are c0, c1… in the header's order. */
@@ -160,11 +139,11 @@ function csvRows(path: string, { header, records }: { header: readonly string[];
   };
 }
 
-async function parquetRows(database: DuckDBConnection, path: string): Promise<FileRows> {
+async function parquetRows(run: Run, path: string): Promise<FileRows> {
   const relation = sql`read_parquet(${plainPath(path)})`;
   let names: string[];
   try {
-    const described = await run(database, sql`DESCRIBE SELECT * FROM ${relation}`);
+    const described = await run(sql`DESCRIBE SELECT * FROM ${relation}`);
     names = described.map(([name]) => String(name));
   } catch {
     throw new SourceError('SOURCE_FAILED', { detail: 'it is not a Parquet file', remedy: 'export the source again' });
@@ -182,16 +161,13 @@ function jsonRows(path: string, ownNames: readonly string[]): FileRows {
 
 /** A key that stands on no line is a column that is missing; one that is null on all lines is not. */
 async function refuseMissingKeys(
-  database: DuckDBConnection,
+  run: Run,
   { path, ownName }: FileOptions,
   names: readonly string[],
   counts: ResultRow,
 ): Promise<void> {
   if (counts[0] === 0n) return;
-  const keys = await run(
-    database,
-    sql`SELECT DISTINCT unnest(json_keys(json)) FROM read_ndjson_objects(${plainPath(path)})`,
-  );
+  const keys = await run(sql`SELECT DISTINCT unnest(json_keys(json)) FROM read_ndjson_objects(${plainPath(path)})`);
   const present = new Set(keys.map(([key]) => String(key)));
   for (const name of names) if (!present.has(ownName(name))) throw columnMissing(name, ownName(name));
 }

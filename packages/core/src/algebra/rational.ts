@@ -99,7 +99,7 @@ export function sqrtDecimal(r: Rational, { significant }: Precision): string {
   const d = isqrt(r.d);
   if (n * n === r.n && d * d === r.d) return toDecimal(rational(n, d), { significant });
   // √r is irrational: it never lies half-way, and a last digit 1 stands for all that follow, so it rounds as √r does.
-  const places = Math.max(significant + 2 - Math.floor(exponentOf(r) / 2), 0);
+  const places = Math.max(significant + 2 - Math.floor(exponentOf(r) / 2), 1);
   const root = isqrt((r.n * 100n ** BigInt(places)) / r.d);
   return toDecimal(rational(root * 10n + 1n, 10n ** BigInt(places + 1)), { significant });
 }

@@ -1,0 +1,84 @@
+/**
+ * The first step of the road: what exactly is computed, and that every party has agreed to just that.
+ *
+ * A pure function of the signed job, the charter and all parties' acceptances. Every party runs it for itself before a
+ * share leaves, and the analyst runs it again on the answer: from the same documents all of them derive the same query,
+ * the same vector layout and the same threshold, or a typed error.
+ * @module
+ */
+import type { Context, PartyId } from '../channel/channel.ts';
+import { ProtocolError } from '../channel/errors.ts';
+import { acceptancesHash, checkAcceptances, type SignedAcceptance } from '../query/acceptance.ts';
+import { type Charter, charterHash } from '../query/charter.ts';
+import { type CheckedJob, checkJob } from '../query/check-job.ts';
+import { type Layout, layout } from '../query/encode.ts';
+import { checkSignedJob, jobId, jobIdBytes, type SignedJob } from '../query/envelope.ts';
+import { compile } from '../query/local.ts';
+import { lookUp } from '../query/name.ts';
+import type { LocalQuery } from '../query/statistic.ts';
+
+/** The documents that decide a computation. The charter is one whose signatures were checked (`checkSealed`). */
+export interface Terms {
+  readonly signed: SignedJob;
+  readonly charter: Charter;
+  readonly acceptances: readonly SignedAcceptance[];
+  /** The caller's own clock; expiry is held against it. */
+  readonly nowMs: number;
+}
+
+export interface Agreement {
+  readonly checked: CheckedJob;
+  readonly query: LocalQuery;
+  readonly layout: Layout;
+  readonly analyst: string;
+  /** The analyst's key, in hexadecimal digits, that every share is sealed to. */
+  readonly recipient: string;
+  /** The largest `min_group` that any party asks for: people behind each number shown. 0 where none is in force. */
+  readonly threshold: number;
+  /** What every party signs together with the commitments. */
+  readonly acceptances: Uint8Array;
+  /** What the sessions of an attempt are bound to. */
+  context(attempt: number): Context;
+}
+
+/**
+ * @throws PolicyError, CharterError, InputError where the job does not stand
+ * @throws ProtocolError BAD_ACCEPTANCE, naming the party whose word is missing or does not fit
+ */
+export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement {
+  checkSignedJob(signed, charter, nowMs);
+  const { envelope } = signed;
+  const checked = checkJob(envelope.job, charter);
+  checkAcceptances(acceptances, checked.parties, charter, {
+    job: jobId(envelope),
+    charter: charterHash(charter),
+    nowMs,
+  });
+  const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null);
+  const job = jobIdBytes(envelope);
+  const minGroup = Math.max(...acceptances.map(({ acceptance }) => acceptance.min_group));
+  return {
+    checked,
+    query,
+    layout: layout(query, checked.dataset, checked.parties.length),
+    analyst: envelope.analyst,
+    recipient: envelope.recipient,
+    // A group of one is nobody's crowd: a minimum of 1 is no threshold, and an empty cell is then shown as empty.
+    threshold: minGroup > 1 ? minGroup : 0,
+    acceptances: acceptancesHash(acceptances),
+    context: (attempt) => ({ job, attempt, roster: checked.parties }),
+  };
+}
+
+/** The channel must be bound to what was agreed: this job, and these parties. */
+export function checkBound(agreement: Agreement, context: Context, self: PartyId): void {
+  const expected = agreement.context(context.attempt);
+  const same =
+    expected.job.every((byte, index) => context.job[index] === byte) &&
+    expected.job.length === context.job.length &&
+    expected.roster.length === context.roster.length &&
+    expected.roster.every((party, index) => context.roster[index] === party) &&
+    expected.roster.includes(self);
+  if (!same)
+    throw new ProtocolError('BAD_HANDSHAKE', { detail: 'the channel is bound to another job or other parties' });
+}

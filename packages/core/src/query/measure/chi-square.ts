@@ -3,7 +3,7 @@
  *
  * With O the counts, R and C the margins, n the total: χ² = Σ (O − RC/n)² / (RC/n) = n (Σ O² / (R C) − 1), without Yates'
  * correction; df = (rows − 1)(columns − 1), rows and columns that nobody is in left out; p = P(X_df ≥ χ²). Not defined
- * where df is 0. Every cell of the table is tested against the threshold.
+ * where fewer than two rows or columns are left. Every cell of the table is tested against the threshold.
  * @module
  */
 import { add, mul, type Rational, rational, sub, toNumber } from '../../algebra/rational.ts';
@@ -40,8 +40,9 @@ function independence(counts: readonly bigint[], width: number): TestValue {
   const total = (cells: readonly bigint[]) => cells.reduce((sum, cell) => sum + cell, 0n);
   const rowTotals = rows.map(total);
   const columnTotals = Array.from({ length: width }, (_, column) => total(rows.map((cells) => cells[column]!)));
-  const df = (filled(rowTotals) - 1) * (filled(columnTotals) - 1);
-  if (df <= 0) return undefinedTest;
+  const [height, breadth] = [filled(rowTotals), filled(columnTotals)];
+  if (height < 2 || breadth < 2) return undefinedTest;
+  const df = (height - 1) * (breadth - 1);
   let sum: Rational = rational(0n);
   rows.forEach((cells, row) => {
     cells.forEach((cell, column) => {

@@ -110,7 +110,9 @@ export function compileWhere(where: Where | undefined, dataset: Dataset, at = 'w
   if (depth > nestingMax)
     throw new InputError('BAD_VALUE', { field: at, detail: `it is nested over ${nestingMax} deep` });
   const parts: Condition[] = [];
-  for (const [key, test] of Object.entries(where)) {
+  // In an order of its own: who carries a signed job may reorder its keys, and all parties must come to the same tree.
+  for (const key of Object.keys(where).sort()) {
+    const test = where[key]!;
     const field = `${at}.${key}`;
     if (key === 'any') {
       const branches = (test as readonly Where[]).map((branch, index) =>

@@ -28,7 +28,7 @@ const textLengthMax = 1 << 20;
 /** The deepest document of ours (a job with nested conditions) needs a dozen levels. */
 const depthMax = 40;
 /** Values after aliases are expanded: a full document of 1 MiB has fewer, a bomb has more. */
-const valuesMax = 300_000;
+const valuesMax = 200_000;
 
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 type Path = readonly PropertyKey[];
@@ -100,7 +100,7 @@ function read(text: string, name: string): Read {
     detail: string,
     offset: number,
     path: Path = [],
-  ) => new InputError(code, { field: fieldOf(path) ?? name, detail, ...placeOf(offset) });
+  ) => new InputError(code, { field: fieldOf(path) ?? name, detail: `${detail}, in ${name}`, ...placeOf(offset) });
 
   if (text.length > textLengthMax) throw refuse('BAD_SYNTAX', 'the document is over 1 MiB', 0);
   let document: ReturnType<typeof parseYaml>;
@@ -112,7 +112,7 @@ function read(text: string, name: string): Read {
       uniqueKeys: false,
       prettyErrors: false,
       lineCounter: lines,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
   } catch {
     throw refuse('BAD_SYNTAX', 'the document is nested too deeply', 0);
@@ -122,19 +122,32 @@ function read(text: string, name: string): Read {
 
   const places = new Map<string, Place>();
   let values = 0;
+  // An alias means the last anchor of its name before it. The library's own look-up walks the whole document each time.
+  const anchors = new Map<string, Node>();
+  let expanding = 0;
   const start = (node: Node | null): number => node?.range?.[0] ?? 0;
 
-  const convert = (given: Node | null, path: Path, keyOffset: number): Plain => {
-    places.set(JSON.stringify(path), { key: keyOffset, value: given === null ? keyOffset : start(given) });
+  const convert = (node: Node | null, path: Path, keyOffset: number): Plain => {
+    places.set(JSON.stringify(path), { key: keyOffset, value: node === null ? keyOffset : start(node) });
     values += 1;
     if (values > valuesMax) throw refuse('BAD_SYNTAX', 'the document has too many values', keyOffset, path);
     if (path.length > depthMax) throw refuse('BAD_SYNTAX', 'the document is nested too deeply', keyOffset, path);
-    const node = isAlias(given) ? (given.resolve(document) ?? null) : given;
+    if (isAlias(node)) return convertAlias(node.source, path, keyOffset);
+    if (node?.anchor !== undefined && expanding === 0) anchors.set(node.anchor, node);
     if (isMap(node)) return convertMap(node.items as Pair<Node, Node | null>[], path);
     if (isSeq(node)) {
       return (node.items as Node[]).map((item, index) => convert(item, [...path, index], start(item)));
     }
     return isScalar(node) ? convertScalar(node, path, keyOffset) : null;
+  };
+
+  const convertAlias = (anchor: string, path: Path, offset: number): Plain => {
+    const node = anchors.get(anchor);
+    if (node === undefined) throw refuse('BAD_SYNTAX', 'an alias names no anchor before it', offset, path);
+    expanding += 1;
+    const value = convert(node, path, offset);
+    expanding -= 1;
+    return value;
   };
 
   const convertMap = (items: readonly Pair<Node, Node | null>[], path: Path): Plain => {
@@ -217,11 +230,15 @@ export function conform<T>(
   const { issue, path } = telling(result.error.issues);
   if (issue.code === 'unrecognized_keys') {
     const whole = [...path, issue.keys[0]!];
-    throw new InputError('UNKNOWN_KEY', { field: fieldOf(whole), ...options.locate?.(whole, 'key') });
+    throw new InputError('UNKNOWN_KEY', {
+      field: fieldOf(whole),
+      detail: options.locate && `in ${options.name}`,
+      ...options.locate?.(whole, 'key'),
+    });
   }
   throw new InputError('BAD_VALUE', {
     field: fieldOf(path) ?? options.name,
-    detail: wordsOf(issue),
+    detail: options.locate === undefined ? wordsOf(issue) : `${wordsOf(issue)}, in ${options.name}`,
     ...options.locate?.(path, issue.code === 'invalid_key' ? 'key' : 'value'),
   });
 }

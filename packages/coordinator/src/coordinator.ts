@@ -7,6 +7,7 @@
  * @module
  */
 import { checkAcceptance, type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { fromHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { conform } from '@folkmoot/core/document.js';
@@ -16,6 +17,7 @@ import { canonicalJson } from '@folkmoot/core/hash.js';
 import { checkJob } from '@folkmoot/core/job.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import type { Relay } from '@folkmoot/transport/relay.js';
 import type { Logger } from 'pino';
 import {
   allPresent,
@@ -68,17 +70,13 @@ export interface AnswerParts {
 
 export interface CoordinatorOptions {
   readonly charter: Charter;
-  readonly store: Store<SignedAcceptance>;
+  readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Lets the frames of a job's sessions pass the relay, from its start to its end. */
-  readonly sessions: {
-    admit(job: string, attempt: number, roster: readonly PartyId[]): void;
-    dismiss(job: string, attempt: number): void;
-  };
+  readonly relay: Relay;
 }
 
-type Job = StoredJob<SignedAcceptance>;
+type Job = StoredJob;
 type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' }>;
 
 export class Coordinator {
@@ -300,7 +298,8 @@ export class Coordinator {
   async #step(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
     const job = await this.#find(id);
     if (job === undefined) return undefined;
-    const { store, clock, log, sessions } = this.#options;
+    const { store, clock, log, relay } = this.#options;
+    const attempt = { job: fromHex(id), attempt: job.state.attempt, roster: job.state.roster };
     const next = step(job.state, event);
     const { state, entries } = next;
     if (entries.length > 0 || (event.type === 'accepted' && state !== job.state)) {
@@ -319,12 +318,12 @@ export class Coordinator {
     else this.#open.set(id, { ...job, state, updatedMs: entries.length > 0 ? clock.now() : job.updatedMs });
 
     const starts = next.effects.some((effect) => effect.send === 'start');
-    if (starts) sessions.admit(id, state.attempt, state.roster);
+    if (starts) relay.admit(attempt);
     for (const effect of next.effects) this.#links.get(effect.to)?.send(messageOf(job, state, effect));
     if (state.phase !== job.state.phase) {
       log.info({ job: id, state: state.phase, attempt: state.attempt, code: state.error?.code }, 'job moved');
     }
-    if (hasEnded(state) && !hasEnded(job.state)) sessions.dismiss(id, state.attempt);
+    if (hasEnded(state) && !hasEnded(job.state)) relay.retire(attempt);
     if (entries.length > 0) for (const tell of this.#followers.get(id) ?? []) tell();
     if (starts) this.#later(id, { type: 'started' });
     this.#granted.delete(id);

@@ -2,7 +2,6 @@
  * Every bound of the coordinator, with the reason for its number.
  * @module
  */
-import { frameBytesMax } from '@folkmoot/transport/frame.js';
 
 const minute = 60_000;
 
@@ -13,6 +12,8 @@ export const limits = {
   loginBytesMax: 4 * 1024,
   /** A request has to be in by then: 256 KiB take 21 s at 100 kbit/s. */
   requestMs: 30_000,
+  /** A connection on which nothing moves; event streams speak every 15 s. */
+  idleMs: 60_000,
   headersMs: 10_000,
   /** Plain connections at once: all analysts of a large consortium with a browser's six each. */
   httpConnectionsMax: 2_000,
@@ -41,15 +42,8 @@ export const limits = {
   /** A comment on idle event streams, below the 60 s at which proxies give up. */
   keepAliveMs: 15_000,
 
-  /** WebSockets at /node: 1,000 nodes, each reconnecting once before its old link is noticed. */
-  nodeConnectionsMax: 2_000,
-  /** Time to log in: two round trips and a signature. */
+  /** Time for a node to log in: two round trips and a signature. */
   loginMs: 10_000,
-  /** Half of the 30 s after which a link without a sign of life is given up. */
-  heartbeatMs: 15_000,
-  frameBytesMax,
-  /** What waits in a node's socket before whoever sends to it is made to wait. */
-  bufferedBytesMax: 4 * 1024 * 1024,
 
   /** One sealed opening: 10⁷ elements of 64 bits, and some room. */
   openingBytesMax: 96 * 1024 * 1024,
@@ -57,6 +51,4 @@ export const limits = {
   openingsPerNode: 16,
   /** Over all nodes: what may stand in memory before it is stored. */
   openingBytesInFlight: 512 * 1024 * 1024,
-  /** Texts of a report that a party sent; longer ones are cut. */
-  reportTextMax: 2_000,
 } as const;

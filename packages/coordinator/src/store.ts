@@ -7,6 +7,7 @@
  * The queries are Kysely's and free of a dialect; `sqlite-database.ts` opens the one that is used.
  * @module
  */
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import type { ErrorReport } from '@folkmoot/core/errors.js';
 import type { Kysely, Transaction } from 'kysely';
@@ -58,8 +59,8 @@ export interface Submitted {
   readonly submittedMs: number;
 }
 
-export interface StoredJob<A> extends Submitted {
-  readonly state: JobState<A>;
+export interface StoredJob extends Submitted {
+  readonly state: JobState<SignedAcceptance>;
   readonly updatedMs: number;
 }
 
@@ -78,12 +79,12 @@ export interface NumberedEntry {
 }
 
 /** What one step makes durable. */
-export interface Change<A> {
+export interface Change {
   readonly id: string;
-  readonly state: JobState<A>;
+  readonly state: JobState<SignedAcceptance>;
   readonly entries: readonly Entry[];
   readonly atMs: number;
-  readonly acceptance?: { readonly party: string; readonly acceptance: A };
+  readonly acceptance?: { readonly party: string; readonly acceptance: SignedAcceptance };
   readonly opening?: StoredOpening;
 }
 
@@ -95,15 +96,26 @@ export interface Verdict {
 
 export const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
 
-export class Store<A> {
+export class Store {
   readonly #db: Kysely<Schema>;
 
   constructor(db: Kysely<Schema>) {
     this.#db = db;
   }
 
+  /** Counts the starts of this coordinator, so that a node can tell a later one from an earlier one. */
+  async nextEpoch(): Promise<number> {
+    return this.#db.transaction().execute(async (trx) => {
+      const row = await trx.selectFrom('meta').select('value').where('key', '=', 'epoch').executeTakeFirst();
+      const value = String(Number(row?.value ?? 0) + 1);
+      const insert = trx.insertInto('meta').values({ key: 'epoch', value });
+      await insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
+      return Number(value);
+    });
+  }
+
   /** A new job with its first entry; false where the id is taken. */
-  async insert(job: Submitted, state: JobState<A>): Promise<boolean> {
+  async insert(job: Submitted, state: JobState<SignedAcceptance>): Promise<boolean> {
     return this.#db.transaction().execute(async (trx) => {
       const { numInsertedOrUpdatedRows } = await trx
         .insertInto('jobs')
@@ -129,7 +141,7 @@ export class Store<A> {
   }
 
   /** Makes one step durable. */
-  async save(change: Change<A>): Promise<void> {
+  async save(change: Change): Promise<void> {
     const { id, state, atMs } = change;
     await this.#db.transaction().execute(async (trx) => {
       const set = {
@@ -178,13 +190,13 @@ export class Store<A> {
     });
   }
 
-  async job(id: string): Promise<StoredJob<A> | undefined> {
+  async job(id: string): Promise<StoredJob | undefined> {
     const row = await this.#db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
     return row === undefined ? undefined : this.#stored(row);
   }
 
   /** One analyst's jobs, the latest first; those before `beforeMs`. */
-  async list(analyst: string, beforeMs?: number): Promise<readonly StoredJob<A>[]> {
+  async list(analyst: string, beforeMs?: number): Promise<readonly StoredJob[]> {
     let query = this.#db.selectFrom('jobs').selectAll().where('analyst', '=', analyst);
     if (beforeMs !== undefined) query = query.where('submitted_ms', '<', beforeMs);
     const rows = await query.orderBy('submitted_ms', 'desc').orderBy('id').limit(limits.listMax).execute();
@@ -192,7 +204,7 @@ export class Store<A> {
   }
 
   /** All jobs that have not ended, in the order of their submission. */
-  async open(): Promise<readonly StoredJob<A>[]> {
+  async open(): Promise<readonly StoredJob[]> {
     const rows = await this.#db
       .selectFrom('jobs')
       .selectAll()
@@ -205,7 +217,7 @@ export class Store<A> {
   }
 
   /** Jobs that ended without an answer and that a party may still hold as alive. */
-  async endedBeforeExpiry(nowMs: number): Promise<readonly StoredJob<A>[]> {
+  async endedBeforeExpiry(nowMs: number): Promise<readonly StoredJob[]> {
     const rows = await this.#db
       .selectFrom('jobs')
       .selectAll()
@@ -268,7 +280,7 @@ export class Store<A> {
     return this.#db.destroy();
   }
 
-  async #stored(row: Schema['jobs']): Promise<StoredJob<A>> {
+  async #stored(row: Schema['jobs']): Promise<StoredJob> {
     const key = { id: row.id, attempt: row.attempt };
     const acceptances = await this.#db
       .selectFrom('acceptances')
@@ -297,7 +309,9 @@ export class Store<A> {
         roster: JSON.parse(row.roster_json) as string[],
         expiresMs: row.expires_ms,
         present: [],
-        acceptances: Object.fromEntries(acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as A])),
+        acceptances: Object.fromEntries(
+          acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as SignedAcceptance]),
+        ),
         opened: opened.map((one) => one.party),
         ...(row.error_json === null ? {} : { error: JSON.parse(row.error_json) as ErrorReport }),
       },

@@ -1,0 +1,117 @@
+/**
+ * The coordinator's process: its settings, its database, one port for the nodes' links (/node), the API and the page.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Charter, checkSealed, parseCharter, partiesOf } from '@folkmoot/core/charter.js';
+import { InputError } from '@folkmoot/core/errors.js';
+import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
+import { listen } from '@folkmoot/transport/listener.js';
+import { Relay } from '@folkmoot/transport/relay.js';
+import { getRequestListener } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { createApi } from './api.ts';
+import { type ConfigOverrides, type CoordinatorConfig, readConfig, readText } from './config.ts';
+import { Coordinator } from './coordinator.ts';
+import { limits } from './limits.ts';
+import { Login } from './login.ts';
+import { admit } from './node-gate.ts';
+import { openDatabase } from './sqlite-database.ts';
+import { Store } from './store.ts';
+
+/** The version that this build announces. */
+const version = '0.1.0';
+const tickMs = 1_000;
+
+export interface StartOptions {
+  readonly configFile: string;
+  readonly overrides?: ConfigOverrides;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+export interface RunningCoordinator {
+  /** Where nodes and analysts find it: `ws://127.0.0.1:7700`. */
+  readonly url: string;
+  /** Ends all links and closes the database; what was running fails at the next start. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a coordinator by its `coordinator.yaml`.
+ * @throws InputError, CharterError for its files; StateError for its database; TransportError INSECURE_URL
+ */
+export async function startCoordinator(options: StartOptions): Promise<RunningCoordinator> {
+  const config = readConfig(options.configFile, options.overrides);
+  const charter = parseCharter(readText(config.charter, 'charter'), 'charter');
+  checkSealed(charter);
+  const store = new Store(openDatabase(config.state));
+  try {
+    return await serve(config, charter, store, options);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve(
+  config: CoordinatorConfig,
+  charter: Charter,
+  store: Store,
+  { log, clock = systemClock }: StartOptions,
+): Promise<RunningCoordinator> {
+  const epoch = await store.nextEpoch();
+  const relay = new Relay(partiesOf(charter));
+  const coordinator = await Coordinator.open({ charter, store, clock, log, relay });
+  const login = new Login({ charter, now: () => clock.now(), randomBytes });
+  const app = createApi({ charter, coordinator, login, clock, log, version });
+  const server = createServer(
+    { requestTimeout: limits.requestMs, headersTimeout: limits.headersMs, connectionsCheckingInterval: 5_000 },
+    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+  );
+  server.maxConnections = limits.httpConnectionsMax;
+  server.timeout = limits.idleMs;
+  const inFlight = { bytes: 0 };
+  const gate = { charter, coordinator, login, relay, clock, log, epoch, inFlight };
+  const nodes = listen(server, { path: '/node', clock, onLink: (link) => admit(link, gate) });
+  const port = await listening(server, config);
+  const stopTicking = every(clock, tickMs, () => coordinator.tick());
+  const url = `ws://${config.host}:${port}`;
+  log.info({ url, epoch, charter: charter.charter }, 'coordinator listens');
+  return {
+    url,
+    async stop() {
+      stopTicking();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await coordinator.stop();
+      nodes.close();
+      server.closeAllConnections();
+      await closed;
+      log.info('coordinator stopped');
+    },
+  };
+}
+
+function listening(server: Server, { host, port }: CoordinatorConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const detail = `${host}:${port} cannot be listened on`;
+      reject(new InputError('BAD_VALUE', { field: 'listen', detail, remedy: 'choose a free address', cause }));
+    });
+    server.listen(port, host.replace(/^\[|\]$/g, ''), () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function every(clock: Clock, ms: number, action: () => void): () => void {
+  let cancel = () => {};
+  const again = () => {
+    cancel = clock.after(ms, () => {
+      action();
+      again();
+    });
+  };
+  again();
+  return () => cancel();
+}

@@ -223,7 +223,9 @@ function probability(value: unknown): string {
 
 function binOf(value: unknown): string | undefined {
   if (!isRecord(value) || value.from === undefined || value.to === undefined || 'bins' in value) return undefined;
-  if (value.from === null || value.to === null) return undefined;
+  if (value.from === null && value.to === null) return undefined;
+  if (value.from === null) return `below ${edge(value.to)}`;
+  if (value.to === null) return `above ${edge(value.from)}`;
   return `${edge(value.from)} – ${edge(value.to)}`;
 }
 

@@ -16,6 +16,8 @@ export interface Output {
   readonly json: boolean;
   /** The result: `document` with --json, otherwise the text. */
   result(document: unknown, text: string): void;
+  /** The result of a service with --json: one line, as soon as it is ready. What fails later stands on stderr. */
+  line(document: unknown): void;
   /** A remark for people, on stderr. */
   note(text: string): void;
   /** The failure of the whole command; gives the exit code. */
@@ -23,9 +25,15 @@ export interface Output {
 }
 
 export function createOutput(streams: Streams, json: boolean): Output {
+  let isDocumentOut = false;
   return {
     json,
+    line(document) {
+      isDocumentOut = true;
+      streams.stdout.write(`${JSON.stringify(document)}\n`);
+    },
     result(document, text) {
+      isDocumentOut = true;
       streams.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text.replace(/\n*$/, '')}\n`);
     },
     note(text) {
@@ -33,7 +41,7 @@ export function createOutput(streams: Streams, json: boolean): Output {
     },
     failure(error) {
       const report = reportOf(error);
-      if (json) streams.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`);
+      if (json && !isDocumentOut) streams.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`);
       streams.stderr.write(`folkmoot: ${report.message} [${report.code}]\n  ${report.remedy}\n`);
       // A fault of the program itself has no report of its own; its stack names places, and here no record is at hand.
       if (!isFolkmootError(error) && error instanceof Error) {

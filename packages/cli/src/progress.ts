@@ -5,6 +5,7 @@
 import type { Streams } from './output.ts';
 
 export interface Progress {
+  readonly isShown: boolean;
   /** Replaces the line. */
   update(line: string): void;
   /** Ends the line and keeps it on the screen. */
@@ -13,7 +14,7 @@ export interface Progress {
   clear(): void;
 }
 
-const silent: Progress = { update() {}, keep() {}, clear() {} };
+const silent: Progress = { isShown: false, update() {}, keep() {}, clear() {} };
 
 export function createProgress(stream: Streams['stderr']): Progress {
   if (stream.isTTY !== true) return silent;
@@ -21,6 +22,7 @@ export function createProgress(stream: Streams['stderr']): Progress {
   let last = '';
   const fit = (line: string) => line.slice(0, Math.max(20, (stream.columns ?? 80) - 1));
   return {
+    isShown: true,
     update(line) {
       if (line === last) return;
       last = line;

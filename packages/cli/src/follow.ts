@@ -1,0 +1,64 @@
+/**
+ * A job followed to its end, with a line of progress for people.
+ * @module
+ */
+import type { Client } from '@folkmoot/client/client.js';
+import type { JobEvent, JobStateName } from '@folkmoot/client/events.js';
+import { ProtocolError, StateError } from '@folkmoot/core/errors.js';
+import { orInterrupted } from './interrupt.ts';
+import type { Progress } from './progress.ts';
+import { reported } from './reported.ts';
+
+export interface Following {
+  readonly client: Client;
+  readonly job: string;
+  readonly title: string;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  onEvent?(event: JobEvent): void;
+}
+
+const words: Readonly<Record<JobStateName, string>> = {
+  QUEUED: 'waiting for every party to connect',
+  INVITING: 'asking every party',
+  READY: 'all parties agree',
+  RUNNING: 'computing',
+  DONE: 'done',
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+  EXPIRED: 'expired',
+};
+
+/**
+ * Resolves when the job is DONE.
+ * @throws the error that a job ended with; ProtocolError CANCELLED, StateError NOT_READY
+ */
+export async function followToEnd({ client, job, title, progress, signal, onEvent }: Following): Promise<void> {
+  const parties = new Map<string, string>();
+  let state: JobStateName = 'QUEUED';
+  const show = () => {
+    const each = [...parties].sort(([a], [b]) => (a < b ? -1 : 1)).map(([party, doing]) => `${party} ${doing}`);
+    progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each].join(' · '));
+  };
+  show();
+  const events = client.events(job, { signal });
+  try {
+    for (;;) {
+      const { done, value: event } = await orInterrupted(signal, events[Symbol.asyncIterator]().next());
+      if (done === true) throw new StateError('NOT_READY', { detail: 'the coordinator ended its report' });
+      onEvent?.(event);
+      if (event.type === 'phase') parties.set(event.party, event.phase);
+      if (event.type === 'party') parties.set(event.party, event.did);
+      if (event.type === 'state') {
+        state = event.state;
+        if (state === 'DONE') return;
+        if (event.error !== undefined) throw reported(event.error);
+        if (state === 'CANCELLED') throw new ProtocolError('CANCELLED');
+        if (state === 'FAILED' || state === 'EXPIRED') throw new StateError('INTERNAL', { detail: words[state] });
+      }
+      show();
+    }
+  } finally {
+    progress.clear();
+  }
+}

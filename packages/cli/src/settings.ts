@@ -1,0 +1,87 @@
+/**
+ * The analyst's own settings, `analyst.yaml`: who asks, of which consortium, through which coordinator.
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Charter, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
+import { parseDocument } from '@folkmoot/core/document.js';
+import { CharterError, InputError, PolicyError } from '@folkmoot/core/errors.js';
+import { type AnalystKeys, readKeys } from '@folkmoot/transport/keyring.js';
+import { z } from 'zod';
+import type { CommandOption, Invocation } from './command.ts';
+import { readPassphrase, readText } from './files.ts';
+
+/** Options of every command that reads the settings. */
+export interface SettingsOptions {
+  readonly config?: string;
+  readonly passphraseFile?: string;
+}
+
+export const settingsOptions: readonly CommandOption[] = [
+  { flags: '--config <file>', text: 'the analyst’s settings (default: FOLKMOOT_CONFIG, or analyst.yaml here)' },
+  { flags: '--passphrase-file <file>', text: 'unwraps the keys (default: FOLKMOOT_PASSPHRASE_FILE)' },
+];
+
+const path = z.string().min(1);
+const schema = z.strictObject({
+  analyst: z.string().min(1),
+  charter: path,
+  coordinator: path,
+  keys: path,
+  state: path,
+  /** The certificate of a private authority, for wss: and https:. */
+  ca: path.optional(),
+});
+
+export interface Settings {
+  readonly analyst: string;
+  readonly charter: Charter;
+  readonly coordinator: string;
+  readonly keys: AnalystKeys;
+  /** Where submitted jobs and answers are kept. */
+  readonly stateFolder: string;
+}
+
+/**
+ * The settings with the sealed charter and the keys they name.
+ * @throws InputError, CharterError, PolicyError UNKNOWN_ANALYST
+ */
+export async function readSettings({ env, cwd }: Invocation, options: SettingsOptions): Promise<Settings> {
+  const file = resolve(cwd, options.config ?? env.FOLKMOOT_CONFIG ?? 'analyst.yaml');
+  const given = parseDocument(await readText(file), schema, { name: file });
+  if (given.ca !== undefined) await trust(resolve(dirname(file), given.ca));
+  const charterFile = resolve(dirname(file), given.charter);
+  const charter = parseCharter(await readText(charterFile), charterFile);
+  checkSealed(charter);
+  const listed = Object.hasOwn(charter.analysts, given.analyst) ? charter.analysts[given.analyst] : undefined;
+  if (listed === undefined) throw new PolicyError('UNKNOWN_ANALYST', { field: `${file}: analyst` });
+  const folder = resolve(dirname(file), given.keys);
+  const keys = await readKeys(folder, await readPassphrase(options.passphraseFile ?? env.FOLKMOOT_PASSPHRASE_FILE));
+  if (
+    keys.kind !== 'analyst' ||
+    keys.public.identity !== listed.identity ||
+    keys.public.recipient !== listed.recipient
+  ) {
+    throw new CharterError('KEY_MISMATCH', { field: folder });
+  }
+  return {
+    analyst: given.analyst,
+    charter,
+    coordinator: given.coordinator,
+    keys,
+    stateFolder: resolve(dirname(file), given.state),
+  };
+}
+
+/** Adds a private authority to those that this process trusts. */
+async function trust(file: string): Promise<void> {
+  const { getCACertificates, setDefaultCACertificates } = await import('node:tls');
+  let certificate: string;
+  try {
+    certificate = await readFile(file, 'utf8');
+    setDefaultCACertificates([...getCACertificates('default'), certificate]);
+  } catch (cause) {
+    throw new InputError('FILE_UNREADABLE', { field: file, detail: 'it is no certificate in PEM form', cause });
+  }
+}

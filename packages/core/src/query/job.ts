@@ -120,7 +120,12 @@ const side = z.strictObject({ party: memberSchema, dataset: nameSchema });
 export const jobSchema = z
   .strictObject({
     folkmoot: z.literal(1, { error: 'expected 1, the version of the format' }),
-    title: z.string().max(200).optional(),
+    // It stands in every plan on every data owner's terminal: nothing in it may move a cursor or turn the direction.
+    title: z
+      .string()
+      .max(200)
+      .regex(/^[^\p{Cc}\u2028-\u202e\u2066-\u2069]*$/u, 'a title has no control characters')
+      .optional(),
     purpose: nameSchema,
     from: nameSchema.optional(),
     join: z.strictObject({ left: side, right: side, on: nameSchema }).optional(),

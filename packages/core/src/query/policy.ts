@@ -14,7 +14,6 @@ import { hashJson } from '../algebra/hash.ts';
 import { PolicyError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
 import { type CheckedJob, filterColumns, partiesFloor } from './check-job.ts';
-import type { Measure } from './job.ts';
 import { measureUses } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 import { checkRule, type Rule, ruleSchema } from './rule.ts';
@@ -74,23 +73,14 @@ export function checkPolicy(policy: Policy, charter: Charter, party: string): vo
 
 /** What a job uses: a function of the job alone, the same at every party. */
 export function usesOf(checked: CheckedJob): JobUses {
-  const uses = Object.values(checked.job.measures).map((measure) => ({ measure, ...measureUses(measure) }));
-  const split = uses.flatMap(({ measure }) => splitColumns(measure));
+  const uses = Object.values(checked.job.measures).map(measureUses);
   return {
     operations: distinct(uses.map(({ operation }) => operation)),
-    measure: distinct(
-      uses.flatMap(({ measure, columns }) => columns.filter((name) => !splitColumns(measure).includes(name))),
-    ),
-    split: distinct(split),
-    group_by: distinct(checked.groups.map((group) => group.column)),
+    measure: distinct(uses.flatMap(({ columns }) => columns)),
+    split: distinct(uses.flatMap(({ groups }) => groups)),
+    group_by: distinct(checked.groups.map(({ column }) => column)),
     filter: distinct(filterColumns(checked)),
   };
-}
-
-function splitColumns(measure: Measure): readonly string[] {
-  if (measure === 'count') return [];
-  if ('t_test' in measure) return [measure.t_test.by];
-  return 'chi_square' in measure ? measure.chi_square : [];
 }
 
 const distinct = (names: readonly string[]): string[] => [...new Set(names)].sort();

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../src/algebra/bytes.ts';
+import { type Acceptance, acceptancesHash, checkAcceptances, signAcceptance } from '../src/query/acceptance.ts';
+import { charterHash } from '../src/query/charter.ts';
+import { checkSignedJob, type JobEnvelope, jobId, parseSignedJob, signJob } from '../src/query/envelope.ts';
+import { signer } from '../src/query/identity.ts';
+import { parseJob } from '../src/query/job.ts';
+import { arrearsYaml, keyed, recipientOf, sealed, seedOf } from './consortium.ts';
+import { refusalOf } from './refusal.ts';
+
+const charter = sealed();
+const analyst = 'housing-analytics';
+const now = Date.parse('2026-11-21T12:00:00.000Z');
+const at = (ms: number) => new Date(now + ms).toISOString();
+const minute = 60_000;
+
+const envelope: JobEnvelope = {
+  job: parseJob(arrearsYaml, 'job.yaml'),
+  analyst,
+  recipient: recipientOf(analyst),
+  charter: charterHash(charter),
+  issued: at(0),
+  expires: at(60 * minute),
+  nonce: '000102030405060708090a0b0c0d0e0f',
+};
+const sign = signer(seedOf(analyst));
+const checked =
+  (changes: Partial<JobEnvelope>, nowMs = now) =>
+  () =>
+    checkSignedJob(signJob({ ...envelope, ...changes }, sign), charter, nowMs);
+
+describe('a signed job', () => {
+  it('is accepted from its analyst, in its time, also after a journey as JSON', () => {
+    const signed = signJob(envelope, sign);
+    expect(() => checkSignedJob(signed, charter, now)).not.toThrow();
+    const again = parseSignedJob(JSON.parse(JSON.stringify(signed)));
+    expect(jobId(again.envelope)).toBe(jobId(envelope));
+    expect(() => checkSignedJob(again, charter, now)).not.toThrow();
+  });
+
+  it('has another id with another anything', () => {
+    const ids = [
+      envelope,
+      { ...envelope, nonce: 'f'.repeat(32) },
+      { ...envelope, job: { ...envelope.job, title: 'x' } },
+    ].map(jobId);
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[0]).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('keeps its id when keys are reordered on the way', () => {
+    const reordered = Object.fromEntries(Object.entries(envelope).toReversed()) as unknown as JobEnvelope;
+    expect(jobId(reordered)).toBe(jobId(envelope));
+  });
+
+  it('is refused from an analyst whom the charter does not list', () => {
+    expect(refusalOf(checked({ analyst: 'stranger' })).code).toBe('UNKNOWN_ANALYST');
+    expect(refusalOf(checked({ analyst: 'camden' })).code).toBe('UNKNOWN_ANALYST');
+    expect(refusalOf(checked({ analyst: 'constructor' })).code).toBe('UNKNOWN_ANALYST');
+  });
+
+  it('is refused from an analyst who is listed without keys', () => {
+    const bare = { ...keyed(), analysts: { [analyst]: { roles: ['analyst'] } } };
+    expect(refusalOf(() => checkSignedJob(signJob(envelope, sign), bare, now)).code).toBe('UNKNOWN_ANALYST');
+  });
+
+  it('is refused with a bad signature, and with anything changed after signing', () => {
+    const signed = signJob(envelope, sign);
+    const changed = { ...signed, envelope: { ...envelope, job: { ...envelope.job, min_group: 1 } } };
+    expect(refusalOf(() => checkSignedJob(changed, charter, now)).code).toBe('BAD_SIGNATURE');
+    const other = signJob(envelope, signer(seedOf('camden')));
+    expect(refusalOf(() => checkSignedJob(other, charter, now)).code).toBe('BAD_SIGNATURE');
+    const zero = { ...signed, signature: '0'.repeat(128) };
+    expect(refusalOf(() => checkSignedJob(zero, charter, now)).code).toBe('BAD_SIGNATURE');
+  });
+
+  it('is refused when its answer would be sealed to another key', () => {
+    expect(refusalOf(checked({ recipient: recipientOf('thief') }))).toMatchObject({
+      code: 'BAD_SIGNATURE',
+      field: 'recipient',
+    });
+  });
+
+  it('is refused under another charter', () => {
+    expect(refusalOf(checked({ charter: '0'.repeat(64) })).code).toBe('CHARTER_MISMATCH');
+  });
+
+  it('is refused after it expired, with two minutes for clocks that differ', () => {
+    expect(checked({}, now + 61 * minute)).not.toThrow();
+    expect(refusalOf(checked({}, now + 62 * minute)).code).toBe('JOB_EXPIRED');
+  });
+
+  it('is refused before it was issued, with two minutes for clocks that differ', () => {
+    expect(checked({}, now - 2 * minute)).not.toThrow();
+    expect(refusalOf(checked({}, now - 2 * minute - 1)).code).toBe('NOT_YET_VALID');
+  });
+
+  it('is refused when it expires before it is issued, or lives too long', () => {
+    expect(refusalOf(checked({ expires: at(0) })).code).toBe('JOB_EXPIRED');
+    expect(refusalOf(checked({ expires: at(91 * 24 * 60 * minute) })).code).toBe('JOB_EXPIRED');
+  });
+
+  it.each([
+    ['an unknown key', { colour: 'red' }, 'UNKNOWN_KEY', 'envelope.colour'],
+    ['a nonce of another length', { nonce: '00' }, 'BAD_VALUE', 'envelope.nonce'],
+    ['an instant that is none', { issued: 'yesterday' }, 'BAD_VALUE', 'envelope.issued'],
+    ['a job with an unknown key', { job: { ...envelope.job, sort: 1 } }, 'UNKNOWN_KEY', 'envelope.job.sort'],
+  ])('is refused in its form with %s', (_, changes, code, field) => {
+    const value = { ...signJob(envelope, sign), envelope: { ...envelope, ...changes } };
+    expect(refusalOf(() => parseSignedJob(value))).toMatchObject({ code, field });
+  });
+});
+
+describe('the acceptances of a job', () => {
+  const parties = ['camden', 'hackney', 'islington'];
+  const agreed = { job: jobId(envelope), charter: envelope.charter, nowMs: now };
+  const acceptance = (party: string, changes: Partial<Acceptance> = {}): Acceptance => ({
+    job: agreed.job,
+    party,
+    charter: agreed.charter,
+    policy: 'a'.repeat(64),
+    fingerprint: 'b'.repeat(64),
+    build: '0.1.0',
+    expires: at(10 * minute),
+    min_group: 5,
+    rule: 'prevention statistics',
+    ...changes,
+  });
+  const signedBy = (party: string, changes: Partial<Acceptance> = {}, by = party) =>
+    signAcceptance(acceptance(party, changes), signer(seedOf(by)));
+  const all = parties.map((party) => signedBy(party));
+  const check = (list: typeof all) => () => checkAcceptances(list, parties, charter, agreed);
+
+  it('are good when every party signed for this job under this charter', () => {
+    expect(check(all)).not.toThrow();
+    expect(check([...all].reverse())).not.toThrow();
+  });
+
+  it('have one hash, in whatever order they came', () => {
+    expect(acceptancesHash(all)).toHaveLength(32);
+    expect(toHex(acceptancesHash([...all].reverse()))).toBe(toHex(acceptancesHash(all)));
+    expect(toHex(acceptancesHash([all[0]!, all[1]!, signedBy('islington', { min_group: 6 })]))).not.toBe(
+      toHex(acceptancesHash(all)),
+    );
+  });
+
+  it.each([
+    ['one is missing', all.slice(0, 2), 'islington'],
+    ['one is there twice', [...all, signedBy('hackney')], 'hackney'],
+    ['a stranger joins', [...all, signedBy('ncl-health')], 'ncl-health'],
+    ['one is signed by another', [all[0]!, signedBy('hackney', {}, 'camden'), all[2]!], 'hackney'],
+    ['one is for another job', [all[0]!, signedBy('hackney', { job: '0'.repeat(64) }), all[2]!], 'hackney'],
+    ['one is under another charter', [all[0]!, signedBy('hackney', { charter: '0'.repeat(64) }), all[2]!], 'hackney'],
+    ['one has expired', [all[0]!, signedBy('hackney', { expires: at(-3 * minute) }), all[2]!], 'hackney'],
+    [
+      'one was changed',
+      [all[0]!, { ...all[1]!, acceptance: acceptance('hackney', { min_group: 1 }) }, all[2]!],
+      'hackney',
+    ],
+  ])('are refused when %s, naming the party', (_, list, party) => {
+    expect(refusalOf(check(list))).toMatchObject({ code: 'BAD_ACCEPTANCE', party });
+  });
+});

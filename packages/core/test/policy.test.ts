@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { parseCharter } from '../src/query/charter.ts';
+import { checkPolicy, judge, type Policy, policyHash, usesOf, type Verdict } from '../src/query/policy.ts';
+import {
+  arrearsYaml,
+  charter,
+  charterWith,
+  checkedJob,
+  incomeYaml,
+  jobText,
+  policyOf,
+  policyYaml,
+  replaced,
+} from './consortium.ts';
+import { refusalOf } from './refusal.ts';
+
+const policy = policyOf(policyYaml);
+const now = Date.parse('2026-11-21T12:00:00Z');
+const analyst = 'housing-analytics';
+
+function verdictOn(text: string, by: Policy = policy, options: { analyst?: string; now?: number } = {}): Verdict {
+  const checked = checkedJob(text);
+  return judge(checked, usesOf(checked), 'camden', by, options.analyst ?? analyst, options.now ?? now);
+}
+
+const policyWith = (...changes: readonly (readonly [string, string])[]) => policyOf(replaced(policyYaml, changes));
+
+function refused(verdict: Verdict): Extract<Verdict, { verdict: 'refuse' }> {
+  if (verdict.verdict !== 'refuse') throw new Error(`allowed by ${verdict.rule}`);
+  return verdict;
+}
+
+describe('a policy', () => {
+  it('allows what one rule covers, with that rule’s threshold', () => {
+    const allowed = { verdict: 'allow', rule: 'prevention statistics', minGroup: 5, approval: 'automatic' };
+    expect(verdictOn(arrearsYaml)).toEqual(allowed);
+    expect(verdictOn(incomeYaml)).toEqual(allowed);
+  });
+
+  it('takes the largest threshold of job, rule and floor', () => {
+    const count = (min: string) => jobText(`${min}measures: { n: count }`);
+    expect(verdictOn(count('min_group: 12\n'))).toMatchObject({ minGroup: 12 });
+    expect(verdictOn(count('min_group: 2\n'))).toMatchObject({ minGroup: 5 });
+    expect(verdictOn(count(''), policyWith(['min_group: 5', 'min_group: 20']))).toMatchObject({ minGroup: 20 });
+    expect(verdictOn(count(''), policyWith(['min_group: 5', 'min_group: 1']))).toMatchObject({ minGroup: 5 });
+    expect(verdictOn(count(''), policyWith(['min_group: 5\n', '\n']))).toMatchObject({ minGroup: 5 });
+  });
+
+  it('counts every kind of use', () => {
+    const checked = checkedJob(
+      jobText(
+        'where: { age: { gt: 3 } }\ngroup_by: [year(moved_in)]\nmeasures: { a: { count: { where: { employed: { eq: true } } } }, b: { regression: { y: arrears, x: [income] } }, c: { t_test: { of: age, by: employed } }, d: { chi_square: [tenure, employed] } }',
+      ),
+    );
+    expect(usesOf(checked)).toEqual({
+      operations: ['chi_square', 'count', 'regression', 't_test'],
+      measure: ['age', 'arrears', 'income'],
+      split: ['employed', 'tenure'],
+      group_by: ['moved_in'],
+      filter: ['age', 'employed'],
+    });
+  });
+
+  it('covers columns that split rows inside a measure by measure or by group_by', () => {
+    expect(verdictOn(jobText('measures: { x: { chi_square: [tenure, employed] } }')).verdict).toBe('allow');
+    expect(verdictOn(jobText('measures: { x: { t_test: { of: arrears, by: employed } } }')).verdict).toBe('allow');
+    const narrow = policyWith(['group_by: [tenure, employed]', 'group_by: [employed]']);
+    expect(refused(verdictOn(jobText('measures: { x: { chi_square: [tenure, employed] } }'), narrow)).column).toBe(
+      'tenure',
+    );
+  });
+
+  it('names rule, column and smallest change for a filter that is not allowed', () => {
+    const refusal = refused(verdictOn(jobText('where: { income: { gt: 100 } }\nmeasures: { n: count }')));
+    expect(refusal).toMatchObject({ rule: 'prevention statistics', column: 'income' });
+    expect(refusal.change).toBe(
+      'leave filtering on `income` out of the job; or have the data owner of camden add `income` to `filter` in the rule “prevention statistics”',
+    );
+    expect(refusal.error).toMatchObject({ code: 'REFUSED', party: 'camden', field: 'income', remedy: refusal.change });
+    expect(refusal.error.message).toContain('“prevention statistics”, does not allow filtering on `income`');
+  });
+
+  it('treats the filter of a count as a filter', () => {
+    const text = jobText('measures: { n: { count: { where: { income: { is_null: true } } } } }');
+    expect(refused(verdictOn(text))).toMatchObject({ column: 'income' });
+  });
+
+  it.each([
+    [
+      'a measure',
+      'measures: { n: { sum: age } }',
+      ['measure: [age, arrears, income, employed]', 'measure: [arrears]'],
+      'a measure over `age`',
+    ],
+    [
+      'a group key',
+      'group_by: [tenure]\nmeasures: { n: count }',
+      ['group_by: [tenure, employed]', 'group_by: [employed]'],
+      'grouping by `tenure`',
+    ],
+    [
+      'an operation',
+      'measures: { n: { sum: age } }',
+      ['[count, sum, mean, variance', '[count, mean, variance'],
+      'the operation `sum`',
+    ],
+    [
+      'a purpose',
+      'measures: { n: count }',
+      ['purposes: [homelessness-prevention]', 'purposes: [planning]'],
+      'the purpose `homelessness-prevention`',
+    ],
+    [
+      'an analyst',
+      'measures: { n: count }',
+      ['analysts: [role:analyst]', 'analysts: [role:auditor]'],
+      'the analyst housing-analytics',
+    ],
+    [
+      'a counterpart',
+      'measures: { n: count }',
+      ['min_parties: 3', 'counterparts: [hackney]'],
+      'computing with islington',
+    ],
+    ['exact answers', 'measures: { n: count }', ['required: false', 'required: true'], 'exact answers'],
+    ['a day', 'measures: { n: count }', ['min_parties: 3', 'expires: 2026-11-20'], 'anything after 2026-11-20'],
+  ] as const)('refuses %s that the rule does not list', (_, lines, change, lacks) => {
+    const refusal = refused(verdictOn(jobText(lines), policyWith([change[0], change[1]])));
+    expect(refusal.rule).toBe('prevention statistics');
+    expect(refusal.error.code).toBe('REFUSED');
+    expect(refusal.error.message).toContain(lacks);
+  });
+
+  it('holds a rule to the end of its last day', () => {
+    const rule = policyWith(['min_parties: 3', 'expires: 2026-11-21']);
+    const text = jobText('measures: { n: count }');
+    expect(verdictOn(text, rule, { now: Date.parse('2026-11-21T23:59:59Z') }).verdict).toBe('allow');
+    expect(verdictOn(text, rule, { now: Date.parse('2026-11-22T00:00:00Z') }).verdict).toBe('refuse');
+  });
+
+  it('says TOO_FEW_PARTIES when nothing else is missing', () => {
+    const refusal = refused(
+      verdictOn(jobText('measures: { n: count }'), policyWith(['min_parties: 3', 'min_parties: 4'])),
+    );
+    expect(refusal.error.code).toBe('TOO_FEW_PARTIES');
+    expect(refusal.change).toContain('name at least 4 parties');
+  });
+
+  it('needs one rule for all uses: rules do not add up', () => {
+    const rule = (name: string, measure: string) =>
+      `  - { name: ${name}, datasets: [residents], operations: [sum], measure: [${measure}], purposes: [homelessness-prevention], analysts: [housing-analytics], approval: automatic }\n`;
+    const split = policyOf(`rules:\n${rule('first', 'age')}${rule('second', 'arrears')}`);
+    expect(verdictOn(jobText('measures: { n: { sum: age } }'), split)).toMatchObject({ rule: 'first' });
+    expect(verdictOn(jobText('measures: { n: { sum: arrears } }'), split)).toMatchObject({ rule: 'second' });
+    expect(refused(verdictOn(jobText('measures: { n: { sum: age }, m: { sum: arrears } }'), split))).toMatchObject({
+      rule: 'first',
+      column: 'arrears',
+    });
+  });
+
+  it('takes a rule that needs no person where several cover the job', () => {
+    const second = policyYaml.replace('rules:
+', '').split('  - name: link')[0]!.replace('prevention statistics', 'second');
+    const twice = policyOf(replaced(policyYaml, [['approval: automatic', 'approval: manual']]) + second);
+    expect(verdictOn(arrearsYaml, twice)).toMatchObject({ rule: 'second', approval: 'automatic' });
+    expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', 'approval: manual']))).toMatchObject({
+      approval: 'manual',
+    });
+    expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', '']))).toMatchObject({ approval: 'manual' });
+  });
+
+  it('says so when no rule concerns the dataset', () => {
+    const refusal = refused(verdictOn(arrearsYaml, policyOf('rules: []')));
+    expect(refusal.rule).toBeUndefined();
+    expect(refusal.change).toContain('write a rule for the dataset `residents`');
+  });
+
+  it('does not list an analyst that the charter does not', () => {
+    expect(verdictOn(arrearsYaml, policy, { analyst: 'stranger' }).verdict).toBe('refuse');
+  });
+
+  it('has a hash that changes with it', () => {
+    expect(policyHash(policy)).toMatch(/^[0-9a-f]{64}$/);
+    expect(policyHash(policyWith(['min_group: 5', 'min_group: 6']))).not.toBe(policyHash(policy));
+  });
+
+  it('never allows a use that no rule lists', () => {
+    const columns = ['age', 'arrears', 'income', 'employed'];
+    for (const measure of columns) {
+      for (const allowed of columns) {
+        const by = policyWith(['measure: [age, arrears, income, employed]', `measure: [${allowed}]`]);
+        expect(verdictOn(jobText(`measures: { n: { sum: ${measure} } }`), by).verdict).toBe(
+          measure === allowed ? 'allow' : 'refuse',
+        );
+      }
+    }
+  });
+});
+
+describe('a policy beside its charter', () => {
+  it('is right where every name is known', () => {
+    expect(() => checkPolicy(policy, charter, 'camden')).not.toThrow();
+  });
+
+  it.each([
+    ['datasets: [residents]', 'datasets: [pupils]', 'UNKNOWN_DATASET', 'policy.rules[0].datasets[0]'],
+    ['datasets: [residents]', 'datasets: [patients]', 'NOT_HELD', 'policy.rules[0].datasets[0]'],
+    ['measure: [age,', 'measure: [rent,', 'UNKNOWN_COLUMN', 'policy.rules[0].measure[0]'],
+    ['match_on: [nhs_number]', 'match_on: [uprn]', 'UNKNOWN_COLUMN', 'policy.rules[1].match_on[0]'],
+    ['purposes: [homelessness-prevention]', 'purposes: [marketing]', 'UNKNOWN_PURPOSE', 'policy.rules[0].purposes[0]'],
+    ['counterparts: [ncl-health]', 'counterparts: [nhs]', 'UNKNOWN_PARTY', 'policy.rules[1].counterparts[0]'],
+    ['helpers: [hackney,', 'helpers: [barnet,', 'UNKNOWN_PARTY', 'policy.rules[1].helpers[0]'],
+    ['analysts: [role:analyst]', 'analysts: [jane]', 'BAD_VALUE', 'policy.rules[0].analysts[0]'],
+  ])('is refused with %s as %s', (from, to, code, field) => {
+    expect(refusalOf(() => checkPolicy(policyWith([from, to]), charter, 'camden'))).toMatchObject({ code, field });
+  });
+
+  it.each([
+    ['operations: [count,', 'operations: [maximum,', 'BAD_VALUE', 'rules[0].operations[0]'],
+    ['min_parties: 3', 'min_people: 3', 'UNKNOWN_KEY', 'rules[0].min_people'],
+    ['approval: automatic', 'approval: maybe', 'BAD_VALUE', 'rules[0].approval'],
+    ['name: link with health', 'name: prevention statistics', 'BAD_VALUE', 'rules'],
+  ])('is refused in its form with %s as %s', (from, to, code, field) => {
+    expect(refusalOf(() => policyWith([from, to]))).toMatchObject({ code, field });
+  });
+
+  it('cannot go below the charter’s floor', () => {
+    const high = parseCharter(charterWith(['min_group: 5', 'min_group: 50']), 'c');
+    const checked = checkedJob(arrearsYaml, high);
+    expect(judge(checked, usesOf(checked), 'camden', policy, analyst, now)).toMatchObject({ minGroup: 50 });
+  });
+});

@@ -159,8 +159,10 @@ describe('a policy', () => {
   });
 
   it('takes a rule that needs no person where several cover the job', () => {
-    const second = policyYaml.replace('rules:
-', '').split('  - name: link')[0]!.replace('prevention statistics', 'second');
+    const second = policyYaml
+      .replace('rules:\n', '')
+      .split('  - name: link')[0]!
+      .replace('prevention statistics', 'second');
     const twice = policyOf(replaced(policyYaml, [['approval: automatic', 'approval: manual']]) + second);
     expect(verdictOn(arrearsYaml, twice)).toMatchObject({ rule: 'second', approval: 'automatic' });
     expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', 'approval: manual']))).toMatchObject({

@@ -12,7 +12,7 @@ export function unitSql(column: Column, text: Sql, dialect: Dialect): Sql {
   switch (form) {
     case undefined:
     case 'date':
-      return text;
+      return sql`nullif(${text}, '')`;
     case 'digits':
       return sql`nullif(regexp_replace(${text}, '[^0-9]', '', 'g'), '')`;
     case 'upper-alnum':

@@ -1,0 +1,187 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Dataset } from '@folkmoot/core/dictionary.js';
+import type { SourceError } from '@folkmoot/core/errors.js';
+import { evaluate } from '@folkmoot/core/local.js';
+import type { LocalQuery } from '@folkmoot/core/statistic.js';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compileSql, duckdbDialect, postgresDialect } from '../src/sources/dialect.ts';
+import { inMemory } from '../src/sources/in-memory.ts';
+import { localSql } from '../src/sources/local-sql.ts';
+import { openSource } from '../src/sources/source-binding.ts';
+import { type Case, caseArbitrary, type TextRow } from './arbitrary-query.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'folkmoot-local-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+type Outcome = { readonly value: unknown } | { readonly code: string; readonly field: string | undefined };
+
+function expected({ query, dataset, rows, ownParty }: Case): Outcome {
+  try {
+    return { value: evaluate(query, dataset, rows, ownParty) };
+  } catch (error) {
+    return refusalOf(error as SourceError);
+  }
+}
+
+function refusalOf({ code, field }: SourceError): Outcome {
+  if (code === undefined) throw new Error('this is no refusal');
+  return { code, field };
+}
+
+async function asked(name: string, { query, dataset, ownParty }: Case): Promise<Outcome> {
+  const source = openSource({ period: 'p', source: { file: name }, columns: {} }, { folder, env: {}, dataset });
+  return source.query(query, dataset, ownParty).then((value) => ({ value }), refusalOf);
+}
+
+function csvField(text: string | null): string {
+  if (text === null) return '';
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function writeCsv(name: string, rows: readonly TextRow[]): string {
+  const names = Object.keys(rows[0]!);
+  const lines = [names.join(','), ...rows.map((row) => names.map((column) => csvField(row[column]!)).join(','))];
+  writeFileSync(join(folder, name), `${lines.join('\n')}\n`);
+  return name;
+}
+
+function writeJson(name: string, rows: readonly TextRow[]): string {
+  writeFileSync(join(folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return name;
+}
+
+async function writeParquet(name: string, rows: readonly TextRow[]): Promise<string> {
+  const json = join(folder, writeJson(`${name}.jsonl`, rows));
+  const columns = Object.keys(rows[0]!).map((column) => `'${column}': 'VARCHAR'`);
+  await inMemory((run) =>
+    run(`COPY (SELECT * FROM read_json('${json}', format = 'newline_delimited', columns = {${columns.join(', ')}}))
+      TO '${join(folder, name)}' (FORMAT parquet)`),
+  );
+  return name;
+}
+
+describe('a local query as SQL', () => {
+  it('gives the integers of the plain evaluation, whatever the file', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(caseArbitrary, async (given) => {
+        const outcome = expected(given);
+        expect(await asked(writeCsv('any.csv', given.rows), given)).toEqual(outcome);
+        expect(await asked(writeJson('any.jsonl', given.rows), given)).toEqual(outcome);
+        expect(await asked(await writeParquet('any.parquet', given.rows), given)).toEqual(outcome);
+      }),
+      { numRuns: Number(process.env.FC_RUNS ?? 60) },
+    );
+  });
+
+  it('carries no text of the job, for either engine', () => {
+    fc.assert(
+      fc.property(caseArbitrary, fc.bigInt({ min: 10n ** 20n, max: 10n ** 21n }), (given, planted) => {
+        const query: LocalQuery = {
+          ...given.query,
+          where: {
+            kind: 'and',
+            of: [given.query.where, { kind: 'in', column: given.query.columns[0]!, values: [planted] }],
+          },
+        };
+        const columns = { ...given.dataset.columns };
+        columns[query.columns[0]!] = { type: 'integer', min: 0, max: '9'.repeat(30), nulls: 'drop', outside: 'clamp' };
+        const dataset: Dataset = { ...given.dataset, columns };
+        for (const dialect of [duckdbDialect, postgresDialect]) {
+          const local = localSql(query, dataset, false, dialect);
+          const statements = [...local.sums, local.check].map(compileSql);
+          for (const { text } of statements) {
+            expect(text).not.toContain(planted.toString());
+            expect(text).not.toMatch(/c\d|person/);
+          }
+          const peopleAlone = statements.length > 1;
+          expect(peopleAlone && statements.some(({ parameters }) => parameters.includes(planted.toString()))).toBe(
+            true,
+          );
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('sums products beyond 128 bits exactly', async () => {
+    const huge = '9'.repeat(37);
+    const dataset: Dataset = {
+      name: 'residents',
+      held_by: ['camden'],
+      unit: 'row',
+      max_rows_per_unit: 1,
+      extra_rows: 'refuse',
+      max_parties_per_unit: 1,
+      max_rows: 1_000_000_000_000,
+      columns: {
+        a: { type: 'integer', min: `-${huge}`, max: huge, nulls: 'drop', outside: 'clamp' },
+        b: {
+          type: 'decimal',
+          scale: 2,
+          min: '-99999999999999',
+          max: '99999999999999',
+          nulls: 'drop',
+          outside: 'clamp',
+        },
+      },
+    };
+    const rows = Array.from({ length: 2_000 }, (_, index) => ({
+      a: index % 9 === 0 ? null : `${index % 2 === 0 ? '-' : ''}${BigInt(huge) - BigInt(index) * 10n ** 31n}`,
+      b: `${index % 3 === 0 ? '-' : ''}${99999999999998 - index}.25`,
+    }));
+    const present = (...columns: string[]) => ({
+      kind: 'and' as const,
+      of: columns.map((column) => ({ kind: 'present' as const, column })),
+    });
+    const products = [['a'], ['a', 'a'], ['a', 'b'], ['b', 'b'], ['b']];
+    const query: LocalQuery = {
+      dataset: 'residents',
+      columns: ['a', 'b'],
+      where: { kind: 'true' },
+      groups: [],
+      cells: 1,
+      statistics: products.map((product) => ({ of: 'rows', product, where: present(...product) })),
+      ownParty: null,
+    };
+    const given = { dataset, rows, query, ownParty: false };
+    const outcome = expected(given);
+    expect(await asked(writeCsv('huge.csv', rows), given)).toEqual(outcome);
+    expect((outcome as { value: bigint[][] }).value[1]![0]! > 1n << 240n).toBe(true);
+  });
+
+  it('takes more sums than a statement may have', async () => {
+    const dataset: Dataset = {
+      name: 'residents',
+      held_by: ['camden'],
+      unit: 'person',
+      max_rows_per_unit: 2,
+      extra_rows: 'refuse',
+      max_parties_per_unit: 1,
+      max_rows: 10_000,
+      columns: {
+        person: { type: 'identifier' },
+        a: { type: 'integer', min: 0, max: 2000, nulls: 'refuse', outside: 'clamp' },
+      },
+    };
+    const rows = Array.from({ length: 3_000 }, (_, index) => ({ person: `${index >> 1}`, a: `${(index * 7) % 2001}` }));
+    const statistics = Array.from({ length: 1_800 }, (_, index) => ({
+      of: index % 2 === 0 ? ('rows' as const) : ('people' as const),
+      product: [],
+      where: { kind: 'compare' as const, column: 'a', op: 'lte' as const, value: BigInt(index) },
+    }));
+    const query: LocalQuery = {
+      dataset: 'residents',
+      columns: ['a'],
+      where: { kind: 'true' },
+      groups: [],
+      cells: 1,
+      statistics,
+      ownParty: null,
+    };
+    const given = { dataset, rows, query, ownParty: false };
+    expect(await asked(writeCsv('many.csv', rows), given)).toEqual(expected(given));
+  });
+});

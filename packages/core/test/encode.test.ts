@@ -1,0 +1,121 @@
+/**
+ * Results into rings and back: the smallest ring that holds a sum, negative sums, and what fits no ring.
+ * @module
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { add } from '../src/algebra/ring.ts';
+import { InputError } from '../src/channel/errors.ts';
+import { completeDataset, type Dataset, datasetSchema } from '../src/query/dictionary.ts';
+import { bytesOf, decode, encode, layout } from '../src/query/encode.ts';
+import { type LocalQuery, type Statistic, statisticBound } from '../src/query/statistic.ts';
+
+const dataset: Dataset = completeDataset(
+  'wide',
+  datasetSchema.parse({
+    held_by: ['a', 'b', 'c'],
+    unit: 'row',
+    max_rows: 1_000_000,
+    columns: {
+      small: { type: 'integer', min: -100, max: 50 },
+      large: { type: 'decimal', scale: 9, min: '-10000000000000000', max: '10000000000000000' },
+      edge: { type: 'integer', min: 0, max: '9223372036854' },
+    },
+  }),
+);
+
+const sum = (...product: string[]): Statistic => ({ of: 'rows', product, where: { kind: 'true' } });
+const queryOf = (statistics: Statistic[], cells: number): LocalQuery => ({
+  dataset: 'wide',
+  columns: ['small', 'large'],
+  where: { kind: 'true' },
+  groups: [],
+  cells,
+  statistics,
+  ownParty: null,
+});
+
+describe('layout', () => {
+  it('gives each sum the smallest ring that its public bound needs', () => {
+    const query = queryOf([sum('large', 'large'), sum(), sum('large'), sum('small', 'small')], 4);
+    const { sections } = layout(query, dataset, 3);
+    expect(sections.map(({ ring, statistics }) => [ring.bits, statistics])).toEqual([
+      [64, [1, 3]],
+      [128, [2]],
+      [192, [0]],
+    ]);
+    expect(new Set(sections.map(({ label }) => label)).size).toBe(3);
+  });
+
+  it('counts the bytes of all elements', () => {
+    const query = queryOf([sum('large', 'large'), sum(), sum('large'), sum('small', 'small')], 4);
+    expect(bytesOf(layout(query, dataset, 3))).toBe(4 * (24 + 8 + 16 + 8));
+  });
+
+  it('bounds a sum by rows, parties and the larger bound of each column', () => {
+    expect(statisticBound(sum(), dataset, 3)).toBe(3_000_000n);
+    expect(statisticBound(sum('small'), dataset, 3)).toBe(300_000_000n);
+    expect(statisticBound(sum('small', 'edge'), dataset, 2)).toBe(2_000_000n * 100n * 9_223_372_036_854n);
+  });
+
+  it('takes the wider ring from the first bound that could wrap', () => {
+    const ringsFor = (parties: number, maxRows: number) =>
+      layout(queryOf([sum('edge')], 1), { ...dataset, max_rows: maxRows }, parties).sections.map(
+        ({ ring }) => ring.bits,
+      );
+    // 9223372036854 × 10^6 is below 2^63; one row more is not.
+    expect(ringsFor(1, 1_000_000)).toEqual([64]);
+    expect(ringsFor(1, 1_000_001)).toEqual([128]);
+    expect(ringsFor(2, 1_000_000)).toEqual([128]);
+  });
+
+  it('refuses what could exceed 192 bits, naming the column and the bound', () => {
+    const huge = completeDataset(
+      'huge',
+      datasetSchema.parse({
+        held_by: ['a', 'b', 'c'],
+        unit: 'row',
+        max_rows: 1_000_000,
+        columns: { mass: { type: 'integer', min: 0, max: `1${'0'.repeat(26)}` } },
+      }),
+    );
+    const fits = layout(queryOf([sum('mass')], 1), huge, 3);
+    expect(fits.sections.map(({ ring }) => ring.bits)).toEqual([128]);
+    const refused = () => layout(queryOf([sum('mass', 'mass')], 1), huge, 3);
+    expect(refused).toThrow(InputError);
+    expect(refused).toThrow(expect.objectContaining({ code: 'OVERFLOW', field: 'datasets.huge.columns.mass' }));
+    expect(refused).toThrow(`3${'0'.repeat(58)}`);
+  });
+});
+
+describe('encode and decode', () => {
+  const statistics = [sum('large', 'large'), sum(), sum('large'), sum('small', 'small'), sum('small')];
+  const cells = 3;
+  const arranged = layout(queryOf(statistics, cells), dataset, 3);
+  const bounds = statistics.map((statistic) => statisticBound(statistic, dataset, 1));
+  const results = fc.tuple(
+    ...bounds.map((max) => fc.array(fc.bigInt({ min: -max, max }), { minLength: cells, maxLength: cells })),
+  );
+
+  it('give back the sum over the parties in every ring, negative ones too', () => {
+    fc.assert(
+      fc.property(fc.array(results, { minLength: 3, maxLength: 3 }), (parties) => {
+        const opened = parties
+          .map((result) => encode(arranged, result))
+          .reduce((total, own) => total.map((vector, at) => add(vector, own[at]!)));
+        const totals = statistics.map((_, at) =>
+          Array.from({ length: cells }, (_, cell) => parties.reduce((all, result) => all + result[at]![cell]!, 0n)),
+        );
+        expect(decode(arranged, opened)).toEqual(totals);
+      }),
+      { numRuns: 200, seed: 7 },
+    );
+  });
+
+  it('hold the extreme sums of all parties', () => {
+    for (const sign of [-1n, 1n]) {
+      const extreme = bounds.map((bound) => Array.from({ length: cells }, () => sign * 3n * bound));
+      expect(decode(arranged, encode(arranged, extreme))).toEqual(extreme);
+    }
+  });
+});

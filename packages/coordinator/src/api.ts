@@ -52,6 +52,8 @@ export function createApi(options: ApiOptions): Hono<Env> {
     const { status, body, ours } = answerTo(error);
     if (!ours) log.error({ path: context.req.routePath, name: error.name }, 'request failed');
     if (status === 401) context.header('WWW-Authenticate', 'Bearer');
+    // What is left of the body is not read: the connection is of no further use.
+    if (status === 413) context.header('Connection', 'close');
     if (status === 429) context.header('Retry-After', '60');
     return context.json(body, status);
   });

@@ -32,6 +32,7 @@ export const skewMs = 120_000;
 /** `A` is a signed acceptance: this machine only carries it. */
 export interface JobState<A = unknown> {
   readonly phase: Phase;
+  /** The attempt that is under way, or was last; 0 while none has been. */
   readonly attempt: number;
   readonly roster: readonly PartyId[];
   readonly expiresMs: number;
@@ -87,7 +88,7 @@ export interface Step<A = unknown> {
 }
 
 export function queued<A>(roster: readonly PartyId[], expiresMs: number): JobState<A> {
-  return { phase: 'QUEUED', attempt: 1, roster, expiresMs, present: [], acceptances: {}, opened: [] };
+  return { phase: 'QUEUED', attempt: 0, roster, expiresMs, present: [], acceptances: {}, opened: [] };
 }
 
 export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
@@ -169,7 +170,7 @@ function moved<A>(state: JobState<A>, effects: readonly Effect[] = [], before: r
 
 function invite<A>(state: JobState<A>): Step<A> {
   return moved(
-    { ...state, phase: 'INVITING' },
+    { ...state, phase: 'INVITING', attempt: state.attempt + 1 },
     state.roster.map((to) => ({ send: 'invite', to })),
   );
 }
@@ -225,7 +226,7 @@ function ended<A>(
 ): Step<A> {
   const next: JobState<A> = { ...state, phase, ...(error === undefined ? {} : { error }) };
   // A queued job is known to nobody else.
-  const told = state.phase === 'QUEUED' ? [] : state.present;
+  const told = state.attempt === 0 ? [] : state.present;
   return moved(
     next,
     told.map((to) => ending(next, to)),
@@ -242,6 +243,8 @@ function ending(state: JobState, to: PartyId): Effect {
 /** An ended job stays as it is; a party that does not know it yet is told. */
 function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
   if (event.type === 'cancel') return { ...same(state), refused: new StateError('ALREADY_ENDED') };
+  // Before its first attempt nobody has heard of it.
+  if (state.attempt === 0) return same(state);
   const asks = ['attached', 'accepted', 'phase', 'opened'].includes(event.type);
   if (!asks || !('party' in event)) return same(state);
   if (state.phase !== 'DONE') return { ...same(state), effects: [ending(state, event.party)] };

@@ -223,6 +223,7 @@ export class Store {
       .selectAll()
       .where('phase', 'in', ['FAILED', 'CANCELLED'])
       .where('expires_ms', '>', nowMs)
+      .where('attempt', '>', 0)
       .orderBy('updated_ms', 'desc')
       .limit(limits.listMax)
       .execute();

@@ -185,6 +185,8 @@ describe('the life of a job at the coordinator', () => {
     expect(sends(step(failed, open[1]!).effects)).toEqual(['abort bee']);
     const cancelled = after([...running, { type: 'cancel' }]).state;
     expect(sends(step(cancelled, { type: 'attached', party: 'ant' }).effects)).toEqual(['cancel ant']);
+    const unheardOf = after([{ type: 'cancel' }]).state;
+    expect(step(unheardOf, { type: 'attached', party: 'ant' }).effects).toEqual([]);
   });
 
   it('ignores strangers and other attempts', () => {

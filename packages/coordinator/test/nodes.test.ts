@@ -1,0 +1,373 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { charterHash } from '@folkmoot/core/charter.js';
+import { jobId } from '@folkmoot/core/envelope.js';
+import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import { encodeFrame, frameType } from '@folkmoot/transport/frame.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../src/limits.ts';
+import type { RunningCoordinator } from '../src/server.ts';
+import {
+  type Api,
+  acceptanceOf,
+  api,
+  type Consortium,
+  consortium,
+  type Party,
+  parties,
+  runWith,
+  ScriptedNode,
+  signedJob,
+} from './consortium.ts';
+
+let moot: Consortium;
+let running: RunningCoordinator;
+let owl: Api;
+
+beforeEach(async () => {
+  moot = await consortium();
+  running = await moot.start();
+  owl = await api(moot, running.url);
+});
+afterEach(async () => {
+  await running.stop();
+  moot.remove();
+});
+
+const login = (party: Party) => ScriptedNode.login(moot, running.url, party);
+const all = () => Promise.all(parties.map(login));
+const stateOf = async (job: string) =>
+  (await owl.get(`/v1/jobs/${job}`)).body as unknown as { state: string; error?: { code: string; party?: string } };
+const becomes = (job: string, expected: object) => expect.poll(() => stateOf(job)).toMatchObject(expected);
+const connected = async () => ((await owl.get('/v1/health')).body as unknown as { connected: string[] }).connected;
+/** The status and reason with which a raw WebSocket is closed after this. */
+async function closeAfter(act: (socket: WebSocket) => void): Promise<{ code: number; reason: string }> {
+  const socket = new WebSocket(`${running.url}/node`);
+  socket.binaryType = 'arraybuffer';
+  return new Promise((resolve) => {
+    socket.onopen = () => act(socket);
+    socket.onclose = ({ code, reason }) => resolve({ code, reason });
+  });
+}
+async function submitted(): Promise<string> {
+  const signed = signedJob(moot);
+  await owl.post('/v1/jobs', signed);
+  return jobId(signed.envelope);
+}
+async function started(nodes: readonly ScriptedNode[]): Promise<string> {
+  const job = await submitted();
+  for (const node of nodes) {
+    await node.next('invite');
+    await node.send({ type: 'accepted', job, attempt: 1, acceptance: acceptanceOf(moot, node.party, job) });
+  }
+  for (const node of nodes) await node.next('start');
+  return job;
+}
+
+describe('the login of a node', () => {
+  it('shows it as connected, until it goes', async () => {
+    const [ant, bee] = [await login('ant'), await login('bee')];
+    expect(await connected()).toEqual(['ant', 'bee']);
+    ant.link.close();
+    await expect.poll(connected).toEqual(['bee']);
+    bee.link.close();
+  });
+
+  it('gives way to a later one of the same party', async () => {
+    const first = await login('ant');
+    const second = await login('ant');
+    await first.ended;
+    expect(await connected()).toEqual(['ant']);
+    second.link.close();
+    await expect.poll(connected).toEqual([]);
+  });
+
+  const hello = (party: string) =>
+    ({ type: 'hello', party, charter: charterHash(moot.charter), build: 'test', version: 1 }) as const;
+
+  it.each([
+    ['another party’s place', 'bee' as const, {}],
+    ['a stranger', 'dog' as Party, {}],
+    ['another charter', 'ant' as const, { charter: 'e'.repeat(64) }],
+  ])('is refused to %s', async (_, party, change) => {
+    const node = await ScriptedNode.open(moot, running.url, 'ant');
+    await node.send({ ...hello(party), ...change });
+    await node.ended;
+    expect(await connected()).toEqual([]);
+    expect(moot.logged()).toContain('LOGIN_REFUSED');
+  });
+
+  it('is refused with a signature of another party', async () => {
+    const node = await ScriptedNode.open(moot, running.url, 'ant');
+    await node.send(hello('ant'));
+    await node.next('challenge');
+    await node.send({ type: 'login', signature: '7'.repeat(128) });
+    await node.ended;
+    expect(moot.logged()).toContain('LOGIN_REFUSED');
+  });
+
+  it('must come first, and once', async () => {
+    const early = await ScriptedNode.open(moot, running.url, 'ant');
+    await early.send({ type: 'phase', job: 'a'.repeat(64), attempt: 1, phase: 'share' });
+    await early.ended;
+    const twice = await login('bee');
+    await twice.send(hello('bee'));
+    await twice.ended;
+    expect(moot.logged().match(/BAD_CONTROL/g)).toHaveLength(2);
+  });
+});
+
+describe('frames at the door', () => {
+  it('end the link when they are text', async () => {
+    expect(await closeAfter((socket) => socket.send('hello'))).toEqual({ code: 1008, reason: 'TEXT_FRAME' });
+  });
+
+  it('end the link when they are too large', async () => {
+    const { code } = await closeAfter((socket) => socket.send(new Uint8Array(limits.requestBytesMax * 4 + 1)));
+    expect([1006, 1008, 1009]).toContain(code);
+    expect(moot.logged()).toContain('FRAME_TOO_LARGE');
+  });
+
+  it('end the link when they are cut or nonsense', async () => {
+    expect(await closeAfter((socket) => socket.send(new Uint8Array(5)))).toEqual({ code: 1008, reason: 'BAD_FRAME' });
+    const control = { type: frameType.control, session: new Uint8Array(16), from: 0, to: 0xffff, sequence: 0 };
+    const nonsense = encodeFrame(control, Uint8Array.of(0xc1));
+    expect(await closeAfter((socket) => socket.send(nonsense))).toEqual({ code: 1008, reason: 'BAD_CONTROL' });
+    const repeated = encodeFrame({ ...control, sequence: 1 }, Uint8Array.of(0x80));
+    expect(await closeAfter((socket) => socket.send(repeated))).toEqual({ code: 1008, reason: 'BAD_SEQUENCE' });
+  });
+
+  it('end the link of a party that speaks for another', async () => {
+    const ant = await login('ant');
+    const forged = { type: frameType.session, session: new Uint8Array(16), from: 1, to: 2, sequence: 0 };
+    await ant.link.send(encodeFrame(forged, new Uint8Array(4)));
+    await ant.ended;
+    expect(moot.logged()).toContain('WRONG_SESSION');
+  });
+});
+
+describe('a job among nodes', () => {
+  it('ends DONE with the very bytes that the parties sealed', async () => {
+    const nodes = await all();
+    const sealed: Record<Party, Uint8Array> = {
+      ant: randomBytes(10),
+      bee: randomBytes(2_500_000),
+      cat: randomBytes(1),
+    };
+    const job = await runWith(moot, owl, nodes, (party) => sealed[party]);
+    await becomes(job, { state: 'DONE' });
+    const { body } = await owl.get(`/v1/jobs/${job}/answer`);
+    const answer = body as unknown as {
+      openings: { party: Party; sealed: string }[];
+      attempt: number;
+      acceptances: unknown[];
+    };
+    expect(answer.attempt).toBe(1);
+    expect(answer.acceptances).toHaveLength(3);
+    for (const opening of answer.openings) {
+      expect(Buffer.from(opening.sealed, 'base64').equals(sealed[opening.party])).toBe(true);
+    }
+    // Sent again after a broken link, an opening is acknowledged and nothing changes.
+    const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
+    const marks = Object.fromEntries(parties.map((party) => [party, 'd'.repeat(128)]));
+    await nodes[1]!.sendOpening(job, randomBytes(1_500_000), names, marks);
+    await nodes[1]!.next('stored');
+    expect((await owl.get(`/v1/jobs/${job}/answer`)).body).toEqual(body);
+  });
+
+  it('waits for the parties that are away', async () => {
+    const [ant, bee] = [await login('ant'), await login('bee')];
+    const job = await submitted();
+    expect((await stateOf(job)).state).toBe('QUEUED');
+    const cat = await login('cat');
+    for (const node of [ant, bee, cat]) expect((await node.next('invite')).job).toBe(job);
+  });
+
+  it('fails when a link breaks while it runs, and tells the others', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    await becomes(job, { state: 'RUNNING' });
+    nodes[2]!.link.close();
+    await becomes(job, { state: 'FAILED', error: { code: 'LINK_LOST', party: 'cat' } });
+    expect((await nodes[0]!.next('abort')).report).toMatchObject({ code: 'LINK_LOST', party: 'cat' });
+    const back = await login('cat');
+    expect((await back.next('abort')).job).toBe(job);
+  });
+
+  it('fails with the code of the party that failed', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    await nodes[0]!.send({ type: 'phase', job, attempt: 1, phase: 'share' });
+    const report = reportOf(new ProtocolError('TAMPERED', { party: 'bee' }));
+    await nodes[0]!.send({ type: 'failed', job, attempt: 1, report });
+    await becomes(job, { state: 'FAILED', error: { code: 'TAMPERED', party: 'bee' } });
+    for (const node of nodes) await node.next('abort');
+    const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
+    await nodes[1]!.sendOpening(job, randomBytes(10), names, {});
+    expect((await nodes[1]!.next('abort')).report.code).toBe('TAMPERED');
+  });
+
+  it('fails when an acceptance is not the party’s own', async () => {
+    const nodes = await all();
+    const job = await submitted();
+    for (const node of nodes) await node.next('invite');
+    const { acceptance } = acceptanceOf(moot, 'ant', job);
+    const forged = { acceptance: { ...acceptance, min_group: 1 }, signature: acceptanceOf(moot, 'ant', job).signature };
+    await nodes[0]!.send({ type: 'accepted', job, attempt: 1, acceptance: forged });
+    await becomes(job, { state: 'FAILED', error: { code: 'BAD_ACCEPTANCE', party: 'ant' } });
+  });
+
+  it.each([
+    ['for another party', () => acceptanceOf(moot, 'bee', 'a'.repeat(64))],
+    ['of another form', () => ({ acceptance: 'yes' })],
+  ])('fails when an acceptance is %s', async (_, acceptance) => {
+    const nodes = await all();
+    const job = await submitted();
+    for (const node of nodes) await node.next('invite');
+    await nodes[0]!.send({ type: 'accepted', job, attempt: 1, acceptance: acceptance() });
+    await becomes(job, { state: 'FAILED', error: { code: 'BAD_ACCEPTANCE', party: 'ant' } });
+  });
+
+  it('is cancelled at the nodes too, but not once a share is opened', async () => {
+    const nodes = await all();
+    const first = await started(nodes);
+    await owl.post(`/v1/jobs/${first}/cancel`);
+    for (const node of nodes) expect((await node.next('cancel')).job).toBe(first);
+    const second = await started(nodes);
+    await nodes[0]!.sendOpening(second, randomBytes(10), {}, {});
+    await nodes[0]!.next('stored');
+    expect((await owl.post(`/v1/jobs/${second}/cancel`)).body).toMatchObject({ error: { code: 'ALREADY_ENDED' } });
+  });
+
+  it('leaves the others their turn: only so many hold a place at once', async () => {
+    const nodes = await all();
+    const jobs: string[] = [];
+    for (let count = 0; count <= limits.activeJobsMax; count++) jobs.push(await submitted());
+    for (let count = 0; count < limits.activeJobsMax; count++) await nodes[0]!.next('invite');
+    expect((await stateOf(jobs.at(-1)!)).state).toBe('QUEUED');
+    await owl.post(`/v1/jobs/${jobs[0]}/cancel`);
+    expect((await nodes[0]!.next('cancel')).job).toBe(jobs[0]);
+    expect((await nodes[0]!.next('invite')).job).toBe(jobs.at(-1));
+  });
+
+  it('forwards session frames between the parties of a running job only', async () => {
+    const nodes = await all();
+    const { sessionId } = await import('@folkmoot/transport/frame.js');
+    const { fromHex } = await import('@folkmoot/core/bytes.js');
+    const job = await started(nodes);
+    const got: Uint8Array[] = [];
+    nodes[1]!.sessions.onFrame((frame) => void got.push(frame));
+    const session = sessionId(fromHex(job), 1, 'ant', 'bee');
+    const frame = encodeFrame({ type: frameType.session, session, from: 0, to: 1, sequence: 0 }, randomBytes(100));
+    const sent = Buffer.from(frame);
+    await nodes[0]!.link.send(
+      encodeFrame({ type: frameType.session, session: randomBytes(16), from: 0, to: 1, sequence: 0 }, randomBytes(9)),
+    );
+    await nodes[0]!.link.send(frame);
+    await expect.poll(() => got.length).toBe(1);
+    expect(sent.equals(got[0]!)).toBe(true);
+  });
+});
+
+describe('openings', () => {
+  const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
+
+  it.each([
+    ['larger than allowed', 'FRAME_TOO_LARGE', limits.openingBytesMax + 1, 0],
+    ['longer than announced', 'BAD_FRAME', 10, 11],
+  ])('end the link when they are %s', async (_, code, announced, sent) => {
+    const nodes = await all();
+    const job = await started(nodes);
+    const [ant] = nodes as [ScriptedNode];
+    await ant.send({ type: 'opening', job, attempt: 1, sealedBytes: announced, commitments: names, signatures: {} });
+    if (sent > 0) await ant.sendBulk(job, new Uint8Array(sent));
+    await ant.ended;
+    expect(moot.logged()).toContain(code);
+    await becomes(job, { state: 'FAILED', error: { code: 'LINK_LOST', party: 'ant' } });
+  });
+
+  it('end the link when bulk frames come unannounced, or in another’s name', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    await nodes[0]!.sendBulk(job, new Uint8Array(10));
+    await nodes[0]!.ended;
+    await nodes[1]!.send({ type: 'opening', job, attempt: 1, sealedBytes: 10, commitments: names, signatures: {} });
+    await nodes[1]!.next('abort');
+    await nodes[1]!.next('abort');
+    await nodes[1]!.sendBulk(job, new Uint8Array(10), 2);
+    await nodes[1]!.ended;
+    expect(moot.logged().match(/WRONG_SESSION/g)).toHaveLength(2);
+  });
+
+  it('end the link when there are too many at once', async () => {
+    const ant = await login('ant');
+    for (let count = 0; count <= limits.openingsPerNode; count++) {
+      const job = count.toString(16).padStart(2, '0').repeat(32);
+      await ant.send({ type: 'opening', job, attempt: 1, sealedBytes: 10, commitments: names, signatures: {} });
+    }
+    await ant.ended;
+    expect(moot.logged()).toContain('BACKLOG');
+  });
+});
+
+describe('a restart', () => {
+  it('goes on serving what is done, lets wait what waited, and fails what ran', async () => {
+    const nodes = await all();
+    const sealed = randomBytes(50);
+    const done = await runWith(moot, owl, nodes, () => sealed);
+    const ran = await started(nodes);
+    await nodes[0]!.sendOpening(ran, randomBytes(10), {}, {});
+    await nodes[0]!.next('stored');
+    nodes[2]!.link.close();
+    await expect.poll(connected).toEqual(['ant', 'bee']);
+    const waits = await submitted();
+    const before = (await owl.get(`/v1/jobs/${done}/answer`)).body;
+
+    await running.stop();
+    running = await moot.start();
+    owl = await api(moot, running.url);
+    expect((await owl.get(`/v1/jobs/${done}/answer`)).body).toEqual(before);
+    expect(await stateOf(ran)).toMatchObject({ state: 'FAILED', error: { code: 'LINK_LOST' } });
+    expect((await stateOf(waits)).state).toBe('QUEUED');
+    const ant = await login('ant');
+    expect((await ant.next('abort')).job).toBe(ran);
+    await Promise.all([login('bee'), login('cat')]);
+    expect((await ant.next('invite')).job).toBe(waits);
+  });
+
+  it('keeps acceptances of a job that was being decided', async () => {
+    const nodes = await all();
+    const job = await submitted();
+    for (const node of nodes) await node.next('invite');
+    await nodes[0]!.send({ type: 'accepted', job, attempt: 1, acceptance: acceptanceOf(moot, 'ant', job) });
+    await expect.poll(async () => JSON.stringify(await stateOf(job))).toContain('accepted');
+    await running.stop();
+    running = await moot.start();
+    owl = await api(moot, running.url);
+    expect((await stateOf(job)).state).toBe('INVITING');
+    const [ant, bee, cat] = await all();
+    for (const node of [bee!, cat!]) {
+      await node.next('invite');
+      await node.send({ type: 'accepted', job, attempt: 1, acceptance: acceptanceOf(moot, node.party, job) });
+    }
+    expect((await ant!.next('start')).acceptances).toHaveLength(3);
+  });
+
+  it('is refused while another process holds the state', async () => {
+    await expect(moot.start()).rejects.toMatchObject({ code: 'STATE_IN_USE' });
+  });
+});
+
+describe('what lies on the coordinator’s disk and in its log', () => {
+  it('holds sealed bytes, and no key or token', async () => {
+    const nodes = await all();
+    await runWith(moot, owl, nodes, () => randomBytes(100));
+    await running.stop();
+    const state = join(moot.folder, 'state');
+    const disk = Buffer.concat(readdirSync(state).map((file) => readFileSync(join(state, file))));
+    const everything = `${disk.toString('latin1')}${moot.logged()}`;
+    expect(everything).not.toContain(owl.token);
+    running = await moot.start();
+  });
+});

@@ -22,6 +22,7 @@ import type { FrameLink } from '@folkmoot/transport/link.js';
 import type { Relay } from '@folkmoot/transport/relay.js';
 import type { Logger } from 'pino';
 import type { Coordinator, PartyLink } from './coordinator.ts';
+import { countedLink, type Traffic } from './counted-link.ts';
 import { limits } from './limits.ts';
 import type { Login } from './login.ts';
 import { type InFlight, OpeningCollector } from './opening-collector.ts';
@@ -47,6 +48,7 @@ type Hello = Extract<NodeMessage, { type: 'hello' }>;
 
 class NodeLink {
   readonly #link: FrameLink;
+  readonly #traffic: Traffic;
   readonly #gate: Gate;
   readonly #nonce: string;
   #read: ((frame: Frame) => NodeMessage) | undefined;
@@ -56,7 +58,9 @@ class NodeLink {
   #party: { readonly link: PartyLink; readonly collector: OpeningCollector } | undefined;
 
   constructor(link: FrameLink, gate: Gate) {
-    this.#link = link;
+    const counted = countedLink(link);
+    this.#link = counted.link;
+    this.#traffic = counted.traffic;
     this.#gate = gate;
     this.#nonce = gate.login.nonce();
   }
@@ -71,6 +75,7 @@ class NodeLink {
       const code = reason instanceof TransportError ? reason.code : undefined;
       log.info({ party: this.#hello?.party, loggedIn: this.#party !== undefined, code }, 'node link ended');
       if (this.#party === undefined) return;
+      log.info({ event: 'link-traffic', party: this.#party.link.party, ...this.#traffic }, 'what passed over the link');
       this.#party.collector.close();
       relay.detach(this.#party.link.party, this.#link);
       coordinator.detach(this.#party.link);

@@ -15,7 +15,12 @@ import { checkMeasure } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 
 /** A job with its defaults filled in. */
-export type CanonicalJob = Job & Required<Pick<Job, 'title' | 'from' | 'parties' | 'group_by'>>;
+export interface CanonicalJob extends Job {
+  readonly title: string;
+  readonly from: string;
+  readonly parties: string[];
+  readonly group_by: string[];
+}
 
 export interface CheckedJob {
   readonly job: CanonicalJob;

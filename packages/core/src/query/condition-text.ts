@@ -1,0 +1,162 @@
+/**
+ * Conditions and sums in plain words, for plans that people approve.
+ *
+ * What is named is exactly what is computed: the words are made from the compiled tree, not from the job's own text.
+ * @module
+ */
+import { decodeDecimal } from '../algebra/fixed-point.ts';
+import type { Comparison, Condition } from './condition.ts';
+import type { Column, Dataset } from './dictionary.ts';
+import { listed } from './name.ts';
+import type { Statistic } from './statistic.ts';
+
+/** A longer list of values is cut; the job itself shows it whole. */
+const valuesShown = 20;
+
+const comparisons: { readonly [op in Comparison]: string } = {
+  eq: 'is',
+  ne: 'is not',
+  gt: 'is above',
+  gte: 'is at least',
+  lt: 'is below',
+  lte: 'is at most',
+};
+const dateComparisons: { readonly [op in Comparison]: string } = {
+  ...comparisons,
+  gt: 'is after',
+  gte: 'is on or after',
+  lt: 'is before',
+  lte: 'is on or before',
+};
+
+/** An encoded value as people write it. */
+export function valueText(column: Column, value: bigint): string {
+  switch (column.type) {
+    case 'boolean':
+      return value === 0n ? 'no' : 'yes';
+    case 'category':
+      return column.values[Number(value)] ?? '?';
+    case 'decimal':
+      return decodeDecimal(value, column.scale).replace(/\.0+$/, '');
+    case 'date': {
+      const digits = value.toString().padStart(8, '0');
+      return `${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
+    }
+    default:
+      return value.toString();
+  }
+}
+
+/** `age is at least 18 and tenure is one of private, social`; the empty text for no condition. */
+export function conditionText(condition: Condition, dataset: Dataset): string {
+  switch (condition.kind) {
+    case 'true':
+      return '';
+    case 'compare':
+      return comparisonText(condition, dataset);
+    case 'in': {
+      const column = dataset.columns[condition.column]!;
+      const values = condition.values.slice(0, valuesShown).map((value) => valueText(column, value));
+      const rest = condition.values.length - values.length;
+      const all = rest > 0 ? [...values, `${rest} more`] : values;
+      return all.length === 1 ? `${condition.column} is ${all[0]}` : `${condition.column} is one of ${all.join(', ')}`;
+    }
+    case 'is_null':
+      return `${condition.column} is missing`;
+    case 'present':
+      return `${condition.column} is known`;
+    case 'not':
+      return condition.of.kind === 'is_null'
+        ? `${condition.of.column} is not missing`
+        : `it is not so that ${nested(condition.of, dataset)}`;
+    case 'and':
+      return merged(condition.of, dataset).join(' and ');
+    case 'or':
+      return condition.of.map((part) => nested(part, dataset)).join(' or ');
+  }
+}
+
+type Compare = Extract<Condition, { kind: 'compare' }>;
+
+/** The parts of an AND: a lower and an upper end of one column become a range, and what a comparison implies is left out. */
+function merged(parts: readonly Condition[], dataset: Dataset): string[] {
+  const compared = new Set(
+    parts.flatMap((part) => (part.kind === 'compare' || part.kind === 'in' ? [part.column] : [])),
+  );
+  const told = new Set<Condition>();
+  const texts: string[] = [];
+  for (const part of parts) {
+    if (told.has(part) || (part.kind === 'present' && compared.has(part.column))) continue;
+    const upper = part.kind === 'compare' && part.op === 'gte' ? upperOf(part, parts) : undefined;
+    if (upper !== undefined) told.add(upper);
+    texts.push(upper === undefined ? nested(part, dataset) : rangeText(part as Compare, upper, dataset));
+  }
+  return texts;
+}
+
+function upperOf(lower: Compare, parts: readonly Condition[]): Compare | undefined {
+  return parts.find(
+    (part): part is Compare =>
+      part.kind === 'compare' &&
+      part.column === lower.column &&
+      part.transform === lower.transform &&
+      (part.op === 'lt' || part.op === 'lte'),
+  );
+}
+
+function rangeText(lower: Compare, upper: Compare, dataset: Dataset): string {
+  const column = dataset.columns[lower.column]!;
+  const text = (value: bigint) => (lower.transform === 'year' ? value.toString() : valueText(column, value));
+  const what = lower.transform === 'year' ? `the year of ${lower.column}` : lower.column;
+  return `${what} is from ${text(lower.value)} to ${upper.op === 'lt' ? 'below ' : ''}${text(upper.value)}`;
+}
+
+function nested(condition: Condition, dataset: Dataset): string {
+  const text = conditionText(condition, dataset);
+  return condition.kind === 'and' || condition.kind === 'or' ? `(${text})` : text === '' ? 'any row counts' : text;
+}
+
+function comparisonText(condition: Extract<Condition, { kind: 'compare' }>, dataset: Dataset): string {
+  const column = dataset.columns[condition.column]!;
+  if (condition.transform === 'year') {
+    return `the year of ${condition.column} ${comparisons[condition.op]} ${condition.value}`;
+  }
+  const words = column.type === 'date' ? dateComparisons : comparisons;
+  return `${condition.column} ${words[condition.op]} ${valueText(column, condition.value)}`;
+}
+
+/** `the sum of arrears` */
+function sumText({ of, product: [first, second] }: Statistic, dataset: Dataset): string {
+  const isPerson = dataset.unit !== 'row' && dataset.max_rows_per_unit === 1;
+  if (first === undefined) return of === 'people' || isPerson ? 'the number of people' : 'the number of rows';
+  if (second === undefined) return `the sum of ${first}`;
+  if (first === second) return `the sum of the squares of ${first}`;
+  return `the sum of ${[first, second].sort().join(' times ')}`;
+}
+
+/** More sums of one kind than this are named by the first, the last and their number. */
+const kindsShown = 6;
+
+/**
+ * Sums in words, those with the same condition together: `the number of people and the sum of arrears, where employed
+ * is yes`. A long list of counts (the bins of a histogram) is cut to its ends.
+ */
+export function statisticTexts(statistics: readonly Statistic[], dataset: Dataset): string[] {
+  const byCondition = new Map<string, Set<string>>();
+  for (const statistic of statistics) {
+    const condition = conditionText(statistic.where, dataset);
+    const sums = byCondition.get(condition) ?? new Set();
+    byCondition.set(condition, sums.add(sumText(statistic, dataset)));
+  }
+  const texts = [...byCondition].map(([condition, sums]) => {
+    const all = listed([...sums]);
+    return condition === '' ? all : `${all}, where ${condition}`;
+  });
+  if (texts.length <= kindsShown) return texts;
+  return [`${texts.length} totals, the first being ${texts[0]}`, `the last being ${texts.at(-1)}`];
+}
+
+/** `tenure (4 values)`, for the cells of a table. */
+export function groupsText(groups: readonly { readonly name: string; readonly labels: readonly unknown[] }[]): string {
+  return listed(groups.map(({ name, labels }) => `${name} (${labels.length} values)`));
+}

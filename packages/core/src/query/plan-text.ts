@@ -1,0 +1,129 @@
+/**
+ * A plan in plain words, for the person who answers for the records: what is asked, what leaves the house, who learns
+ * what, and what is not defended. Plain text of at most 100 columns.
+ * @module
+ */
+import { listed } from './name.ts';
+import type { Plan, PlannedMeasure, PlannedParty } from './plan.ts';
+
+const columns = 100;
+
+/** 1234567 as `1,234,567`. */
+const grouped = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
+
+function size(bytes: number): string {
+  if (bytes < 10_000) return `${grouped(bytes)} bytes`;
+  return bytes < 10_000_000 ? `${grouped(bytes / 1000)} kB` : `${grouped(bytes / 1_000_000)} MB`;
+}
+
+/** A paragraph or a list item, wrapped; further lines stand under the first word. */
+function wrapped(text: string, indent = '  ', bullet = ''): string {
+  const lines: string[] = [];
+  let line = indent + bullet;
+  let isEmpty = true;
+  for (const word of text.split(' ')) {
+    if (!isEmpty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = indent + ' '.repeat(bullet.length);
+      isEmpty = true;
+    }
+    line += isEmpty ? word : ` ${word}`;
+    isEmpty = false;
+  }
+  return [...lines, line].join('\n');
+}
+
+const item = (text: string): string => wrapped(text, '  ', '- ');
+
+function section(title: string, ...parts: readonly (string | readonly string[])[]): string {
+  return [title, ...parts.flat()].join('\n');
+}
+
+/** The plan as text. */
+export function renderPlan(plan: Plan): string {
+  const names = listed(plan.parties.map(({ id }) => id));
+  return `${[
+    question(plan),
+    section('Who takes part', plan.parties.map(partyText)),
+    section('What happens', whatHappens(plan, names).map(item)),
+    section(
+      'What is opened',
+      wrapped(
+        `For ${plan.cells === 1 ? 'all rows together' : `each of the ${grouped(plan.cells)} groups`}, the analyst’s software receives these totals over ${names}, and nothing of a single party:`,
+      ),
+      plan.measures.flatMap(measureText),
+      thresholdText(plan),
+    ),
+    section('Who learns what', whoLearns(plan, names).map(item)),
+    section('What it costs', costText(plan).map(item)),
+    section('What is not defended', plan.warnings.map(item)),
+  ].join('\n\n')}\n`;
+}
+
+function question(plan: Plan): string {
+  const { analyst, purpose } = plan;
+  const title = plan.title === '' ? 'A question without a title' : `“${plan.title}”`;
+  const member = analyst?.party == null ? '' : `, who belongs to ${analyst.party}`;
+  const asker = analyst === null ? 'The analyst' : `${analyst.id}${member}`;
+  return section(
+    `Plan: ${title}`,
+    wrapped(
+      `${asker} asks this of the consortium “${plan.consortium}”, for the purpose ${purpose.id}: ${purpose.text}.`,
+    ),
+    wrapped(
+      `It concerns the rows of \`${plan.dataset}\` ${plan.filter === '' ? '— all of them' : `where ${plan.filter}`}${plan.groups === '' ? '' : `, grouped by ${plan.groups}`}.`,
+    ),
+  );
+}
+
+function partyText({ id, name, owner, rule, approval, minGroup, refusal }: PlannedParty): string {
+  const who = `${id}: ${name} (${owner})`;
+  if (refusal !== null) return item(`${who} would refuse. ${refusal.reason}. What would help: ${refusal.change}.`);
+  if (rule === null) return item(`${who}. Its own policy decides when the job arrives.`);
+  const by = approval === 'manual' ? 'allows it once a person has approved' : 'allows it';
+  return item(`${who} ${by}, by its rule “${rule}”, for groups of at least ${minGroup} people.`);
+}
+
+function whatHappens(plan: Plan, names: string): string[] {
+  const vector = plan.transfers.find(({ to }) => to === 'the analyst')!;
+  const among = plan.transfers.find(({ to }) => to !== 'the analyst')!;
+  return [
+    'Each party checks the analyst’s signature, the charter and its own policy, and tells the others by a signed acceptance under which rule it takes part. If one declines, nothing is computed.',
+    `Each party computes sums over its own records, in its own house. No record leaves it.`,
+    'Each party adds random masks to its sums. It shares a mask with every other party, agreed over encrypted sessions; the masks cancel only when the sums of all parties are added. One party’s masked sums alone are random numbers.',
+    `Each party sends every other party ${among.what} (${size(among.bytes)}), so that all agree on what is opened before anything is.`,
+    `Each of ${names} sends the analyst ${vector.what} (${size(vector.bytes)}), by way of the coordinator, which cannot read them.`,
+  ];
+}
+
+function measureText({ name, operation, opens }: PlannedMeasure): string[] {
+  return [item(`${name} (${operation}): ${opens.join('; ')}`)];
+}
+
+function thresholdText({ threshold, thresholdIsFinal, measures }: Plan): string[] {
+  const more = thresholdIsFinal ? '' : ' A party’s rule may ask for more.';
+  if (threshold < 2) return [wrapped(`No threshold is in force.${more}`)];
+  const tests = [...new Set(measures.flatMap((measure) => measure.tests.join('; ')))];
+  return [
+    wrapped(`A number is shown only if at least ${threshold} people stand behind it. What is counted for that:`),
+    ...tests.map(item),
+    ...(more === '' ? [] : [wrapped(more.trim())]),
+  ];
+}
+
+function whoLearns({ analyst, parties }: Plan, names: string): string[] {
+  const asker = analyst === null ? 'The analyst' : analyst.id;
+  return [
+    `${asker} learns the totals named above, and no party’s own figures.`,
+    `${names} ${parties.length === 2 ? 'both' : 'each'} learn that the question was asked, by whom and why, and who takes part; nothing of another party’s records, and not the answer.`,
+    'The coordinator learns the text of the question, who talks to whom, how much and when; no sum and no answer.',
+    'The other members of the consortium learn nothing.',
+  ];
+}
+
+function costText({ rounds, bytesPerParty, secondsEstimate, parties }: Plan): string[] {
+  return [
+    `${rounds} rounds of messages among ${parties.length} parties, and about ${size(bytesPerParty)} sent by each.`,
+    `About ${secondsEstimate < 10 ? secondsEstimate.toFixed(1) : grouped(secondsEstimate)} seconds on links of 100 Mbit/s with 50 ms there and back, and the time each party needs to read its records.`,
+  ];
+}

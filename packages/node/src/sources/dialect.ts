@@ -27,6 +27,8 @@ export interface Dialect {
   integerType(digits: number): Sql | undefined;
   /** Sums of this type's products stay exact up to this magnitude; undefined where there is no limit. */
   readonly exactBelow: bigint | undefined;
+  /** How many sums one statement takes at most. */
+  readonly sumsPerStatement: number;
   /** The type that products and limbs are computed in once they outgrow 64 bits. */
   readonly wide: Sql;
 }
@@ -43,6 +45,8 @@ export const duckdbDialect: Dialect = {
   compatible: (text) => sql`nfc_normalize(${text})`,
   integerType: (digits) => (digits <= digitsOf64 ? sql`BIGINT` : digits <= digitsOf128 ? sql`HUGEINT` : undefined),
   exactBelow: 1n << 126n,
+  // Its time grows faster than the number of aggregates; a scan of a table in memory costs nothing beside it.
+  sumsPerStatement: 64,
   wide: sql`HUGEINT`,
 };
 
@@ -53,6 +57,8 @@ export const postgresDialect: Dialect = {
   compatible: (text) => sql`normalize(${text}, NFKC)`,
   integerType: (digits) => (digits <= digitsOf64 ? sql`bigint` : sql`numeric`),
   exactBelow: undefined,
+  // A result has 1,664 columns at most, and each statement reads and parses the table again.
+  sumsPerStatement: 400,
   wide: sql`numeric`,
 };
 

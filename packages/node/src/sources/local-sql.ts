@@ -18,9 +18,6 @@ import { type Part, productSum } from './exact-sum.ts';
 import { columnsRead } from './source.ts';
 import { unitSql } from './unit-sql.ts';
 
-/** PostgreSQL takes 1,664 columns in a result; this leaves each statement well below, and DuckDB quick to plan. */
-const aggregatesPerStatementMax = 400;
-
 /** A row of a result: texts or integers as the engine's driver gives them, by position. */
 export type ResultRow = readonly unknown[];
 
@@ -101,16 +98,18 @@ export function localSql(query: LocalQuery, dataset: Dataset, ownParty: boolean,
     };
   };
   const { rowParts, peopleParts } = partsOf(query, dataset, ownParty, dialect, place);
-  const batches = [...batched(rowParts), ...batched(peopleParts)];
+  const rowBatches = batched(rowParts, dialect.sumsPerStatement);
+  const peopleBatches = batched(peopleParts, dialect.sumsPerStatement);
+  const batches = [...rowBatches, ...peopleBatches];
 
   const cell = cellSql(query, place);
   const within = sql`${conditionSql(query.where, place)}${keepsFirst ? sql` AND k <= ${sql.lit(dataset.max_rows_per_unit)}` : sql``}`;
   const grouped = sql`(SELECT *, ${cell} AS cell FROM records WHERE ${within}) AS grouped WHERE cell IS NOT NULL`;
   const sums = [
-    ...batched(rowParts).map(
+    ...rowBatches.map(
       (parts) => sql`SELECT cell, ${sql.join(parts.map(({ of }) => of))} FROM ${grouped} GROUP BY cell`,
     ),
-    ...batched(peopleParts).map((parts) => {
+    ...peopleBatches.map((parts) => {
       const met = parts.map(({ of }, index) => sql`coalesce(bool_or(${of}), FALSE) AS ${sql.ref(`p${index}`)}`);
       const counts = parts.map((_, index) => sql`count(*) FILTER (WHERE ${sql.ref(`p${index}`)})`);
       return sql`SELECT cell, ${sql.join(counts)} FROM
@@ -232,10 +231,10 @@ function cellSql(query: LocalQuery, place: (column: string) => Place): Sql {
   return cell;
 }
 
-function batched(parts: readonly StatisticPart[]): readonly (readonly StatisticPart[])[] {
+function batched(parts: readonly StatisticPart[], size: number): readonly (readonly StatisticPart[])[] {
   const batches: StatisticPart[][] = [];
-  for (let from = 0; from < parts.length; from += aggregatesPerStatementMax) {
-    batches.push(parts.slice(from, from + aggregatesPerStatementMax));
+  for (let from = 0; from < parts.length; from += size) {
+    batches.push(parts.slice(from, from + size));
   }
   return batches;
 }

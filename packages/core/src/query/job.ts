@@ -117,6 +117,9 @@ const measureSchema = z.union([z.literal('count'), measureObject], {
 
 const side = z.strictObject({ party: memberSchema, dataset: nameSchema });
 
+/** A key whose form a later version decides; it is refused whatever it holds. */
+const later = z.json().meta({ id: 'Later' });
+
 export const jobSchema = z
   .strictObject({
     folkmoot: z.literal(1, { error: 'expected 1, the version of the format' }),
@@ -149,15 +152,16 @@ export const jobSchema = z
       .optional(),
     join_helper: memberSchema.optional(),
     reveal: z.string().max(100).optional(),
-    having: z.json().optional(),
-    top: z.json().optional(),
-    open: z.json().optional(),
+    having: later.optional(),
+    top: later.optional(),
+    open: later.optional(),
     round: z.int().min(1).optional(),
   })
   .refine((job) => (job.from === undefined) !== (job.join === undefined), {
     error: 'expected either `from` (pooled rows) or `join`',
     path: ['from'],
-  });
+  })
+  .meta({ oneOf: [{ required: ['from'] }, { required: ['join'] }] });
 
 /** A job as it was written. */
 export type Job = Readonly<Omit<z.infer<typeof jobSchema>, 'measures'>> & {

@@ -75,7 +75,7 @@ function readValue(raw: Raw, column: ValueColumn, name: string): bigint | null {
   if (value === null) throw new SourceError('SOURCE_VALUE', { field: name, detail: `${formOf(column)} is expected` });
   const { min, max } = boundsOf(column);
   if (value >= min && value <= max) return value;
-  if ('outside' in column && column.outside === 'refuse')
+  if (raw !== null && 'outside' in column && column.outside === 'refuse')
     throw new SourceError('SOURCE_OUT_OF_BOUNDS', { field: name });
   return value < min ? min : max;
 }

@@ -7,7 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Charter, parseCharter } from '@folkmoot/core/charter.js';
 import { parseDocument } from '@folkmoot/core/document.js';
-import { InputError } from '@folkmoot/core/errors.js';
+import { InputError, PolicyError } from '@folkmoot/core/errors.js';
 import { z } from 'zod';
 import { readText } from './files.ts';
 
@@ -51,4 +51,13 @@ export async function readConsortium(folder: string): Promise<Consortium> {
     coordinatorFile: existsSync(coordinatorFile) ? coordinatorFile : undefined,
     nodeFiles,
   };
+}
+
+/** The first listed analyst, or the one named. @throws PolicyError UNKNOWN_ANALYST */
+export function analystOf(charter: Charter, named: string | undefined): string {
+  const analyst = named ?? Object.keys(charter.analysts)[0];
+  if (analyst === undefined || !Object.hasOwn(charter.analysts, analyst)) {
+    throw new PolicyError('UNKNOWN_ANALYST', { field: '--as', ...(named === undefined ? {} : { detail: named }) });
+  }
+  return analyst;
 }

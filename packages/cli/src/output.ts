@@ -18,6 +18,8 @@ export interface Output {
   result(document: unknown, text: string): void;
   /** The result of a service with --json: one line, as soon as it is ready. What fails later stands on stderr. */
   line(document: unknown): void;
+  /** A part of the result that is there before the rest; nothing with --json. */
+  part(text: string): void;
   /** A remark for people, on stderr. */
   note(text: string): void;
   /** The failure of the whole command; gives the exit code. */
@@ -35,6 +37,9 @@ export function createOutput(streams: Streams, json: boolean): Output {
     result(document, text) {
       isDocumentOut = true;
       streams.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text.replace(/\n*$/, '')}\n`);
+    },
+    part(text) {
+      if (!json) streams.stdout.write(`${text}\n`);
     },
     note(text) {
       streams.stderr.write(`${text}\n`);

@@ -8,9 +8,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, createClient } from '@folkmoot/client/client.js';
 import type { Charter } from '@folkmoot/core/charter.js';
-import { type ErrorReport, InputError, PolicyError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
-import type { Consortium } from './consortium.ts';
+import { analystOf, type Consortium } from './consortium.ts';
 import { type Child, createFamily, type LogLine } from './family.ts';
 import { orInterrupted } from './interrupt.ts';
 import { reportIn } from './reported.ts';
@@ -124,15 +124,6 @@ export async function withConsortium<T>(
     process.off('exit', family.kill);
     folder.remove();
   }
-}
-
-/** The first listed analyst, or the one named. @throws PolicyError UNKNOWN_ANALYST */
-export function analystOf(charter: Charter, named: string | undefined): string {
-  const analyst = named ?? Object.keys(charter.analysts)[0];
-  if (analyst === undefined || !Object.hasOwn(charter.analysts, analyst)) {
-    throw new PolicyError('UNKNOWN_ANALYST', { field: '--as', ...(named === undefined ? {} : { detail: named }) });
-  }
-  return analyst;
 }
 
 /** Never resolves: a child that is ready is no reason to stop. */

@@ -7,11 +7,11 @@ import { checkJob } from '@folkmoot/core/check-job.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { renderAnswer } from '../answer-text.ts';
 import type { CommandSpec } from '../command.ts';
-import { readConsortium } from '../consortium.ts';
+import { analystOf, readConsortium } from '../consortium.ts';
 import { readText } from '../files.ts';
 import { followToEnd } from '../follow.ts';
 import { reported } from '../reported.ts';
-import { analystOf, withConsortium } from '../running.ts';
+import { withConsortium } from '../running.ts';
 
 interface Options {
   readonly consortium: string;

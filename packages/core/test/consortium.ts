@@ -14,7 +14,7 @@ import { publicKeyOf, signer } from '../src/query/identity.ts';
 import { parseJob } from '../src/query/job.ts';
 import { type Policy, policySchema } from '../src/query/policy.ts';
 
-export const charterYaml = `# A consortium's charter before it is signed. \`folkmoot charter seal\` adds each party's public keys (from the
+const charterYaml = `# A consortium's charter before it is signed. \`folkmoot charter seal\` adds each party's public keys (from the
 # party's own keys folder) and gathers the signatures; \`folkmoot run --consortium DIR\` does it with throw-away keys.
 folkmoot: 1
 charter: North London prevention

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../src/algebra/hash.ts';
+import { isFolkmootError } from '../src/channel/errors.ts';
 import { parseCharter } from '../src/query/charter.ts';
 import { checkJob } from '../src/query/check-job.ts';
 import { jobJsonSchema, parseJob } from '../src/query/job.ts';
@@ -233,6 +235,49 @@ describe('a job', () => {
     expect(refusalOf(() => checkedJob(two, low)).code).toBe('TOO_FEW_PARTIES');
     const high = parseCharter(charterWith(['min_parties: 2', 'min_parties: 4']), 'c');
     expect(refusalOf(() => checkedJob(jobText('measures: { n: count }'), high)).code).toBe('TOO_FEW_PARTIES');
+  });
+
+  it('is refused with a typed error, whatever was changed in its text', () => {
+    const change = fc.record({
+      at: fc.nat(incomeYaml.length),
+      cut: fc.nat(20),
+      put: fc.oneof(
+        fc.string({ maxLength: 8 }),
+        fc.constantFrom('[', '{', 'null', '-1', '1e9', 'true', '\n  ', 'constructor', 'any'),
+      ),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        const text = changes.reduce(
+          (given, { at, cut, put }) => given.slice(0, at) + put + given.slice(at + cut),
+          incomeYaml,
+        );
+        try {
+          checkedJob(text);
+        } catch (error) {
+          expect(isFolkmootError(error), String(error)).toBe(true);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is refused with a typed error, whatever value comes in its place', () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue(),
+        fc.constantFrom('where', 'measures', 'parties', 'group_by', 'min_group', 'title'),
+        (value, key) => {
+          const text = JSON.stringify({ ...parseJob(arrearsYaml, 'j'), [key]: value });
+          try {
+            checkedJob(text);
+          } catch (error) {
+            expect(isFolkmootError(error), String(error)).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   it('has the published JSON Schema', () => {

@@ -30,7 +30,7 @@ const dateComparisons: { readonly [op in Comparison]: string } = {
 };
 
 /** An encoded value as people write it. */
-export function valueText(column: Column, value: bigint): string {
+function valueText(column: Column, value: bigint): string {
   switch (column.type) {
     case 'boolean':
       return value === 0n ? 'no' : 'yes';

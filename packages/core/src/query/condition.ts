@@ -60,17 +60,23 @@ const valueSchema = z.union([z.number(), z.string().max(200), z.boolean()], {
 });
 
 const fieldTestSchema = z
-  .strictObject({
-    eq: valueSchema.optional(),
-    ne: valueSchema.optional(),
-    gt: valueSchema.optional(),
-    gte: valueSchema.optional(),
-    lt: valueSchema.optional(),
-    lte: valueSchema.optional(),
-    between: z.tuple([valueSchema, valueSchema], { error: 'expected the two ends: [from, to]' }).optional(),
-    in: z.array(valueSchema).min(1).max(listLengthMax).optional(),
-    is_null: z.boolean().optional(),
-  })
+  .strictObject(
+    {
+      eq: valueSchema.optional(),
+      ne: valueSchema.optional(),
+      gt: valueSchema.optional(),
+      gte: valueSchema.optional(),
+      lt: valueSchema.optional(),
+      lte: valueSchema.optional(),
+      between: z.tuple([valueSchema, valueSchema], { error: 'expected the two ends: [from, to]' }).optional(),
+      in: z.array(valueSchema).min(1).max(listLengthMax).optional(),
+      is_null: z.boolean().optional(),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'invalid_type' ? 'expected an operator with its value, such as { gte: 18 }' : undefined,
+    },
+  )
   .refine((test) => Object.keys(test).length > 0, 'expected an operator, such as eq, gte or in')
   .meta({ minProperties: 1 });
 

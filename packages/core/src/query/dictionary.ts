@@ -22,7 +22,9 @@ const rowsMax = 1_000_000_000_000;
 const decimalForm = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 
 /** A number, or the text of a decimal that no double holds exactly (see document.ts). */
-const numericSchema = z.union([z.number(), z.string().max(60).regex(decimalForm)], { error: 'expected a number' });
+export const numericSchema = z.union([z.number(), z.string().max(60).regex(decimalForm, 'expected a number')], {
+  error: 'expected a number',
+});
 
 /** `2026-12-31`, a day that exists. */
 export const dateSchema = z.iso.date('expected a date such as 2026-12-31');

@@ -206,13 +206,28 @@ function telling(issues: readonly Issue[], base: Path = []): { issue: Issue; pat
   return candidates.find(({ issue }) => issue.code === 'unrecognized_keys') ?? candidates[0]!;
 }
 
+/** What YAML's kinds of values are to people. */
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'keys with values',
+  record: 'keys with values',
+  null: 'nothing',
+  undefined: 'nothing',
+};
+
 /** Zod's words, in the house's manner: a small letter, no full stop, never the value that was given. */
 function wordsOf(issue: Issue): string {
-  if (issue.code === 'invalid_key' || issue.code === 'invalid_union') {
-    const inner = issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined;
-    if (inner !== undefined) return inner;
-  }
-  const text = issue.message.replace(/^Invalid input: /, '').replace(/, received undefined$/, ', and it is missing');
+  const inner = issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined;
+  const text = (inner ?? issue.message)
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/expected (\w+), received (\w+)$/, (_, expected: string, received: string) => {
+      const found = kinds[received] ?? received;
+      return `expected ${kinds[expected] ?? expected}${found === 'nothing' ? ', and it is missing' : `, and it is ${found}`}`;
+    });
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 

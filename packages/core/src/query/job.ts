@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { type Where, whereSchema } from './condition.ts';
+import { numericSchema } from './dictionary.ts';
 import { parseDocument } from './document.ts';
 import { columnRefSchema, groupRefSchema, memberSchema, nameSchema } from './name.ts';
 
@@ -67,19 +68,9 @@ export const operationNames = [
 ] as const;
 export type Operation = (typeof operationNames)[number];
 
-const numeric = z.union(
-  [
-    z.number(),
-    z
-      .string()
-      .max(60)
-      .regex(/^-?(0|[1-9]\d*)(\.\d+)?$/),
-  ],
-  { error: 'expected a number' },
-);
 const pair = z.tuple([columnRefSchema, columnRefSchema], { error: 'expected two columns: [a, b]' });
-const binRange = z.strictObject({ from: numeric, to: numeric, width: numeric });
-const bins = z.union([z.array(numeric).max(edgesMax), binRange], {
+const binRange = z.strictObject({ from: numericSchema, to: numericSchema, width: numericSchema });
+const bins = z.union([z.array(numericSchema).max(edgesMax), binRange], {
   error: 'expected edges such as [0, 10, 20], or { from, to, width }',
 });
 
@@ -102,7 +93,7 @@ const measureObject = z
       .optional(),
     histogram: z.strictObject({ of: columnRefSchema, bins }).optional(),
     median: z.strictObject({ of: columnRefSchema, bins }).optional(),
-    quantile: z.strictObject({ of: columnRefSchema, q: numeric, bins }).optional(),
+    quantile: z.strictObject({ of: columnRefSchema, q: numericSchema, bins }).optional(),
     t_test: z
       .strictObject({ of: columnRefSchema, by: columnRefSchema, levels: z.tuple([z.string(), z.string()]).optional() })
       .optional(),
@@ -142,12 +133,12 @@ export const jobSchema = z
     min_group: z.int().min(1).max(1_000_000_000).optional(),
     privacy: z
       .strictObject({
-        epsilon: numeric.optional(),
-        rho: numeric.optional(),
-        delta: numeric.optional(),
+        epsilon: numericSchema.optional(),
+        rho: numericSchema.optional(),
+        delta: numericSchema.optional(),
         mechanism: z.enum(['laplace', 'gaussian', 'auto']).optional(),
         collusion: z.int().min(0).optional(),
-        split: z.record(nameSchema, numeric).optional(),
+        split: z.record(nameSchema, numericSchema).optional(),
       })
       .optional(),
     join_helper: memberSchema.optional(),

@@ -7,22 +7,12 @@
 import { z } from 'zod';
 import { InputError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
-import { dateSchema } from './dictionary.ts';
+import { dateSchema, numericSchema } from './dictionary.ts';
 import { operationNames } from './job.ts';
 import { lookUp, memberSchema, nameSchema } from './name.ts';
 
 const columns = z.array(nameSchema).default([]);
 const analystRef = z.string().regex(/^(role:)?[A-Za-z][A-Za-z0-9_.@-]*$/, 'expected an analyst’s id, or role:ROLE');
-const epsilon = z.union(
-  [
-    z.number(),
-    z
-      .string()
-      .max(60)
-      .regex(/^(0|[1-9]\d*)(\.\d+)?$/),
-  ],
-  { error: 'expected a number' },
-);
 
 export const ruleSchema = z.strictObject({
   name: z.string().min(1).max(200),
@@ -44,7 +34,7 @@ export const ruleSchema = z.strictObject({
   privacy: z
     .strictObject({
       required: z.boolean().default(false),
-      epsilon_at_most: epsilon.optional(),
+      epsilon_at_most: numericSchema.optional(),
       collusion_at_least: z.int().min(0).optional(),
     })
     .optional(),

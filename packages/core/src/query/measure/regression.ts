@@ -10,7 +10,7 @@
  * Standard errors need n > k + 1, and r² a y that varies. Booleans are tested at both levels.
  * @module
  */
-import { type Rational, rational, sqrtNumber, sub, toNumber } from '../../algebra/rational.ts';
+import { mul, type Rational, rational, sqrtNumber, toNumber } from '../../algebra/rational.ts';
 import { InputError } from '../../channel/errors.ts';
 import {
   countOf,
@@ -75,52 +75,50 @@ function momentsOf(sums: readonly bigint[], k: number): Moments {
   return { n, y, yy, x: sums.slice(3, 3 + k), xy: sums.slice(3 + k, 3 + 2 * k), xx };
 }
 
-interface Names {
+interface Columns {
   readonly x: readonly string[];
   readonly scales: readonly number[];
   readonly yScale: number;
 }
 
-function fit({ n, y, yy, x, xy, xx }: Moments, { x: names, scales, yScale }: Names): RegressionValue {
-  const nothing = { value: null, exact: null, coefficients: null, standard_errors: null, r2: null, n: Number(n) };
-  const s = x.map((xi, i) => x.map((xj, j) => n * xx[i]![j]! - xi * xj));
-  const c = x.map((xi, i) => n * xy[i]! - xi * y);
-  const inverse = adjugate(s);
-  if (inverse === null) return nothing;
+function fit(moments: Moments, { x: names, scales, yScale }: Columns): RegressionValue {
+  const { n, y, yy, x, xy, xx } = moments;
+  const inverse = adjugate(x.map((xi, i) => x.map((xj, j) => n * xx[i]![j]! - xi * xj)));
+  if (inverse === null) {
+    return { value: null, exact: null, coefficients: null, standard_errors: null, r2: null, n: Number(n) };
+  }
   const { rows, determinant } = inverse;
-
-  // b × determinant, and with it every other number over the determinant.
+  const c = x.map((xi, i) => n * xy[i]! - xi * y);
+  // Times the determinant, as the rows of the inverse are.
   const b = rows.map((row) => dot(row, c));
-  const intercept = rational(y * determinant - dot(b, x), n * determinant);
+  const b0 = y * determinant - dot(b, x);
   const total = n * yy - y * y;
-  const explained = rational(dot(b, c), determinant);
-  const freedom = n - BigInt(names.length) - 1n;
-  const named = (constant: number, slope: (at: number) => number) =>
+  const explained = dot(b, c);
+
+  const named = (constant: number, slope: (at: number) => number): Record<string, number> =>
     Object.fromEntries([['intercept', constant], ...names.map((name, at) => [name, slope(at)])]);
+  const coefficients = named(toNumber(shift(rational(b0, n * determinant), -yScale)), (at) =>
+    toNumber(shift(rational(b[at]!, determinant), scales[at]! - yScale)),
+  );
+
+  const freedom = n - BigInt(names.length) - 1n;
+  // n σ² = Σ residuals² × n / (n − k − 1).
+  const residual = freedom <= 0n ? null : rational(total * determinant - explained, determinant * freedom);
+  const crossed = rows.reduce((sum, row, at) => sum + x[at]! * dot(row, x), 0n);
+  const error = (spread: Rational, factor: Rational, exponent: number): number =>
+    sqrtNumber(shift(mul(spread, factor), 2 * exponent));
 
   return {
-    coefficients: named(toNumber(shift(intercept, -yScale)), (at) =>
-      toNumber(shift(rational(b[at]!, determinant), scales[at]! - yScale)),
-    ),
-    standard_errors: freedom <= 0n ? null : errors(),
-    r2: total === 0n ? null : toNumber(rational(explained.n, explained.d * total)),
+    coefficients,
+    standard_errors:
+      residual === null
+        ? null
+        : named(error(residual, rational(determinant + crossed, n * n * determinant), -yScale), (at) =>
+            error(residual, rational(rows[at]![at]!, determinant), scales[at]! - yScale),
+          ),
+    r2: total === 0n ? null : toNumber(rational(explained, determinant * total)),
     n: Number(n),
   };
-
-  function errors(): Record<string, number> {
-    const residual = sub(rational(total), explained);
-    const root = (factor: Rational, exponent: number) =>
-      sqrtNumber(shift(rational(residual.n * factor.n, residual.d * factor.d * freedom), 2 * exponent));
-    const about = rational(
-      determinant +
-        dot(
-          x,
-          rows.map((row) => dot(row, x)),
-        ),
-      n * n * determinant,
-    );
-    return named(root(about, -yScale), (at) => root(rational(rows[at]![at]!, determinant), scales[at]! - yScale));
-  }
 }
 
 function dot(a: readonly bigint[], b: readonly bigint[]): bigint {

@@ -1,5 +1,19 @@
 import { expect, it } from 'vitest';
-import { add, fromIntegers, rings, scale, toIntegers, vector, Z2_64, Z2_128, Z2_192 } from '../src/algebra/ring.ts';
+import {
+  add,
+  addInto,
+  fromIntegers,
+  length,
+  rings,
+  scale,
+  slice,
+  subInto,
+  toIntegers,
+  vector,
+  Z2_64,
+  Z2_128,
+  Z2_192,
+} from '../src/algebra/ring.ts';
 import { ringLaws } from './laws.ts';
 
 for (const ring of rings) ringLaws(ring);
@@ -26,11 +40,18 @@ it('takes it for our own mistake when rings or lengths are mixed', () => {
   expect(() => add(vector(Z2_64, 2), vector(Z2_64, 3))).toThrow('assertion failed');
 });
 
-it('adds ten million elements without boxing', () => {
-  const [a, b] = [vector(Z2_64, 10_000_000), vector(Z2_64, 10_000_000)];
-  add(a, b);
-  const start = performance.now();
-  add(a, b);
-  // It takes 10 to 40 ms with the copy; with an allocation for each element it takes seconds.
-  expect(performance.now() - start).toBeLessThan(1000);
+it('adds at machine speed, also in pieces and from a caller that is hot', () => {
+  const target = vector(Z2_64, 10_000_000);
+  const mask = fromIntegers(Z2_64, new Array(24_000).fill(-12345678901234567n));
+  const start = process.cpuUsage();
+  for (let round = 0; round < 6; round++) {
+    for (let at = 0; at < length(target); at += 24_000) {
+      const piece = slice(target, at, Math.min(at + 24_000, length(target)));
+      addInto(piece, slice(mask, 0, length(piece)));
+      subInto(piece, slice(mask, 0, length(piece)));
+    }
+  }
+  const { user, system } = process.cpuUsage(start);
+  // 1.2 × 10^8 operations take 0.1 to 0.3 s of the processor; with an allocation for each, 3 s and more.
+  expect((user + system) / 1e6).toBeLessThan(1.5);
 });

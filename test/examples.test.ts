@@ -1,0 +1,42 @@
+/**
+ * The examples are programs: each runs, prints what its reader expects, and stays short enough to read.
+ * @module
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const linesMax = 40;
+
+const expected: Record<string, RegExp[]> = {
+  'three-parties.ts': [
+    /^camden: 6 wages, total 14025\.84, mean 2337\.64$/m,
+    /^hackney: 6 wages, total 14025\.84, mean 2337\.64$/m,
+    /^islington: 6 wages, total 14025\.84, mean 2337\.64$/m,
+    /^2 rounds, 160 bytes sent by each party$/m,
+  ],
+  'own-transport.ts': [
+    /^camden: 6 wages, total 1402584 pence, mean 233764 pence$/m,
+    /^hackney: 6 wages, total 1402584 pence, mean 233764 pence$/m,
+    /^islington: 6 wages, total 1402584 pence, mean 233764 pence$/m,
+  ],
+};
+
+for (const [name, lines] of Object.entries(expected)) {
+  const file = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+
+  describe(`examples/${name}`, () => {
+    it('runs and prints the right answer', async () => {
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--conditions=source', file]);
+      for (const line of lines) expect(stdout).toMatch(line);
+      expect(stderr).toBe('');
+    });
+
+    it(`has ${linesMax} lines at most`, async () => {
+      const text = await readFile(file, 'utf8');
+      expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(linesMax);
+    });
+  });
+}

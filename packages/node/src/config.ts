@@ -75,7 +75,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
   };
 }
 
-/** Reads `node.yaml`. @throws as `parseNodeConfig` does, and BAD_VALUE where the file cannot be read */
+/** Reads `node.yaml`. @throws as `parseNodeConfig` does, and FILE_UNREADABLE */
 export async function readNodeConfig(file: string, overrides: Overrides = {}): Promise<NodeConfig> {
   return parseNodeConfig(await readText(file, 'config'), file, overrides);
 }
@@ -137,6 +137,6 @@ async function readText(file: string, field: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch {
-    throw new InputError('BAD_VALUE', { field, detail: `the file ${file} cannot be read` });
+    throw new InputError('FILE_UNREADABLE', { field, detail: file });
   }
 }

@@ -36,10 +36,15 @@ interface Common {
   readonly attempt: number;
 }
 
-export interface OpeningBytes {
-  readonly sealed: Uint8Array;
+/** All parties' commitments and signatures, in hexadecimal digits. */
+interface Signed {
   readonly commitments: Readonly<Record<string, string>>;
   readonly signatures: Readonly<Record<string, string>>;
+}
+
+/** All that leaves for the analyst. */
+export interface OpeningBytes extends Signed {
+  readonly sealed: Uint8Array;
 }
 
 export type JobState = Common &
@@ -81,10 +86,11 @@ export type JobEvent =
       readonly acceptances: readonly SignedAcceptance[];
       readonly fault?: ErrorReport;
     }
-  /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures; it failed. */
+  /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures. */
   | { readonly event: 'progressed'; readonly attempt: number; readonly phase: string }
   | { readonly event: 'sealed'; readonly attempt: number; readonly sealed: Uint8Array }
-  | { readonly event: 'opened'; readonly attempt: number; readonly opening: OpeningBytes }
+  | ({ readonly event: 'opened'; readonly attempt: number } & Signed)
+  /** The computation, or the node around it, cannot go on. */
   | {
       readonly event: 'failed';
       readonly attempt: number;
@@ -170,7 +176,9 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     }
     case 'started': {
       if (state.status !== 'ACCEPTED' || event.attempt !== state.attempt) return stay;
-      if (event.fault !== undefined) return abort(state, event.fault, { tell: true });
+      if (event.fault !== undefined) {
+        return abort(state, event.fault, { tell: true, detail: event.fault.message });
+      }
       const { acceptance } = state;
       const next: JobState = {
         ...common(state),
@@ -197,10 +205,11 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       return { state: next, effects: [save(next), { effect: 'commit', job: next.job, attempt: next.attempt }] };
     }
     case 'opened': {
-      // What is opened are the bytes committed to, by identity of content, whatever the computation hands over.
+      // What is opened are the bytes committed to: the computation is not asked for them again.
       if (state.status !== 'COMMITTED' || event.attempt !== state.attempt) return stay;
       const { acceptance, sealed } = state;
-      const opening: OpeningBytes = { ...event.opening, sealed };
+      const { commitments, signatures } = event;
+      const opening: OpeningBytes = { sealed, commitments, signatures };
       const next: JobState = { ...common(state), status: 'OPENING', acceptance, opening };
       return { state: next, effects: [save(next), ...reminder(next)] };
     }
@@ -210,7 +219,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       return { state: next, effects: [save(next)] };
     }
     case 'failed': {
-      if (!isComputing(state) || event.attempt !== state.attempt) return stay;
+      if (state.status === 'OPENING' || event.attempt !== state.attempt) return stay;
       return abort(state, event.report, { tell: true, detail: event.detail });
     }
     case 'aborted': {
@@ -221,7 +230,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     case 'restarted':
       // The masks lived in memory alone, so an attempt that was under way cannot go on.
       if (state.status === 'RECEIVED') return { state, effects: [{ effect: 'judge', job: state.job }] };
-      return isComputing(state) ? abort(state, event.report, { tell: true }) : stay;
+      return isComputing(state) ? abort(state, event.report, { tell: true, detail: event.report.message }) : stay;
     case 'cancelled':
       return state.status === 'OPENING' ? stay : end(state, { ...common(state), status: 'CANCELLED' });
     case 'ticked':

@@ -115,7 +115,9 @@ describe('membership', () => {
   });
 
   it('names a file that cannot be read', async () => {
-    await expect(readNodeConfig(join(consortium.folder, 'none.yaml'))).rejects.toThrow(code('BAD_VALUE'));
-    await expect(readMembership(await config({ charter: '/nowhere/charter.json' }))).rejects.toThrow(code('BAD_VALUE'));
+    await expect(readNodeConfig(join(consortium.folder, 'none.yaml'))).rejects.toThrow(code('FILE_UNREADABLE'));
+    await expect(readMembership(await config({ charter: '/nowhere/charter.json' }))).rejects.toThrow(
+      code('FILE_UNREADABLE'),
+    );
   });
 });

@@ -1,0 +1,87 @@
+/**
+ * The node's side of a computation: a worker thread, a port for its frames, and its words as they come.
+ *
+ * A thread that dies without a word has failed with INTERNAL. Once stopped it is not heard any more.
+ * @module
+ */
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { toHex } from '@folkmoot/core/bytes.js';
+import { StateError } from '@folkmoot/core/errors.js';
+import { sessionId } from '@folkmoot/transport/frame.js';
+import { failureOf } from './failure.ts';
+import { PortLink } from './port-link.ts';
+import type { Assignment, Durable, Word } from './worker.ts';
+
+export interface ComputationOptions {
+  readonly assignment: Omit<Assignment, 'frames'>;
+  readonly job: Uint8Array;
+  readonly roster: readonly string[];
+  /** Sends a frame of the computation's sessions on the node's link. */
+  send(frame: Uint8Array): Promise<void>;
+  onWord(word: Word): void;
+  /** The thread has ended, whatever it said before. */
+  onEnd(): void;
+}
+
+/** Source or dist, by how this file was loaded. */
+const workerUrl = import.meta.url.endsWith('.ts')
+  ? new URL('./worker.ts', import.meta.url)
+  : new URL('./worker.js', import.meta.url);
+
+export class Computation {
+  /** The sessions, in hex, whose frames are for this computation. */
+  readonly sessions: ReadonlySet<string>;
+  readonly attempt: number;
+  readonly #worker: Worker;
+  readonly #frames: PortLink;
+  #isHeard = true;
+
+  constructor(options: ComputationOptions) {
+    const { assignment, job, roster } = options;
+    const { party, attempt } = assignment;
+    this.attempt = attempt;
+    const others = roster.filter((other) => other !== party);
+    this.sessions = new Set(others.map((other) => toHex(sessionId(job, attempt, party, other))));
+    const { port1, port2 } = new MessageChannel();
+    this.#frames = new PortLink(port1);
+    this.#frames.onFrame(options.send);
+    const workerData: Assignment = { ...assignment, frames: port2 };
+    this.#worker = new Worker(workerUrl, {
+      workerData,
+      transferList: [port2],
+      // What a library might print is not ours to show.
+      stdout: true,
+      stderr: true,
+    });
+    let hasSpoken = false;
+    const hear = (word: Word) => {
+      if (!this.#isHeard) return;
+      hasSpoken ||= word.word === 'opened' || word.word === 'failed';
+      options.onWord(word);
+    };
+    const fail = (error: unknown) => hear({ word: 'failed', ...failureOf(error, party) });
+    this.#worker.on('message', hear);
+    this.#worker.on('error', fail);
+    this.#worker.on('exit', (status) => {
+      if (!hasSpoken) fail(new StateError('INTERNAL', { detail: `the computation ended with status ${status}` }));
+      this.#frames.close();
+      options.onEnd();
+    });
+  }
+
+  /** The sealed bytes are durable: the computation may commit to them. */
+  commit(): void {
+    this.#worker.postMessage({ word: 'durable' } satisfies Durable);
+  }
+
+  /** Hands in a frame from another party. A thread that has ended needs none. */
+  deliver(frame: Uint8Array): Promise<void> {
+    return this.#frames.send(frame).catch(() => undefined);
+  }
+
+  /** Ends it at once and without a word. */
+  async stop(): Promise<void> {
+    this.#isHeard = false;
+    await this.#worker.terminate();
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The node's end of its link to the coordinator: login, then control messages, session frames and openings.
+ *
+ *   node: hello · coordinator: challenge · node: login · coordinator: welcome
+ *
+ * The login proves this party's identity for one nonce of the coordinator and under one charter. Nothing that comes
+ * before the welcome is acted upon; whatever breaks the form ends the link.
+ * @module
+ */
+import { fromHex, toHex } from '@folkmoot/core/bytes.js';
+import { partiesOf } from '@folkmoot/core/charter.js';
+import { TransportError } from '@folkmoot/core/errors.js';
+import type { Sign } from '@folkmoot/core/identity.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
+import {
+  type CoordinatorMessage,
+  controlReader,
+  controlWriter,
+  decodeCoordinatorMessage,
+  loginLabel,
+  loginStatement,
+  type NodeMessage,
+  protocolVersion,
+} from '@folkmoot/transport/control.js';
+import {
+  coordinatorIndex,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  framePayloadBytesMax,
+  frameType,
+  sessionIdBytes,
+} from '@folkmoot/transport/frame.js';
+import type { FrameLink } from '@folkmoot/transport/link.js';
+import type { Membership } from './config.ts';
+import type { OpeningBytes } from './lifecycle.ts';
+
+/** Two round trips and a signature; a coordinator that takes longer is asked again on a new link. */
+const loginTimeoutMs = 20_000;
+
+export interface ConnectionOptions {
+  readonly party: string;
+  readonly membership: Pick<Membership, 'charter' | 'charterHash'>;
+  readonly build: string;
+  readonly sign: Sign;
+  readonly clock: Clock;
+  onWelcome(epoch: number): void;
+  onMessage(message: CoordinatorMessage): void;
+  /** Frames of sessions with other parties; a promise holds the link until it settles. */
+  onSession(frame: Frame, bytes: Uint8Array): void | Promise<void>;
+}
+
+/** One link, from its opening to its end. */
+export class Connection {
+  readonly #link: FrameLink;
+  readonly #options: ConnectionOptions;
+  readonly #index: number;
+  readonly #write: ReturnType<typeof controlWriter>;
+  readonly #read: (frame: Frame) => CoordinatorMessage;
+  /** Jobs whose opening is being sent on this link: their bulk frames must not be mixed with a second sending. */
+  readonly #sending = new Set<string>();
+  #state: 'greeted' | 'challenged' | 'welcome' = 'greeted';
+
+  constructor(link: FrameLink, options: ConnectionOptions) {
+    this.#link = link;
+    this.#options = options;
+    const { party, membership, build, clock } = options;
+    this.#index = partiesOf(membership.charter).indexOf(party);
+    this.#write = controlWriter(this.#index, coordinatorIndex);
+    this.#read = controlReader(coordinatorIndex, this.#index, decodeCoordinatorMessage);
+    const cancel = clock.after(loginTimeoutMs, () => {
+      if (this.#state !== 'welcome') link.close();
+    });
+    link.onClose(cancel);
+    link.onFrame((bytes) => this.#take(bytes));
+    this.send({ type: 'hello', party, charter: membership.charterHash, build, version: protocolVersion });
+  }
+
+  /** Sends a control message. What a link loses, the next one is told again. */
+  send(message: NodeMessage): void {
+    this.#link.send(this.#write(message)).catch(() => undefined);
+  }
+
+  /** Sends a frame of a session. @throws TransportError LINK_LOST */
+  sendFrame(bytes: Uint8Array): Promise<void> {
+    return this.#link.send(bytes);
+  }
+
+  /** Sends an opening: its announcement, then the sealed bytes in bulk frames, at the pace of the link. */
+  async sendOpening(job: string, attempt: number, { sealed, commitments, signatures }: OpeningBytes): Promise<void> {
+    if (this.#sending.has(job)) return;
+    this.#sending.add(job);
+    try {
+      this.send({ type: 'opening', job, attempt, sealedBytes: sealed.length, commitments, signatures });
+      const session = fromHex(job).slice(0, sessionIdBytes);
+      for (let at = 0, sequence = 0; at < sealed.length; at += framePayloadBytesMax, sequence++) {
+        const header = { type: frameType.bulk, session, from: this.#index, to: coordinatorIndex, sequence };
+        await this.#link.send(encodeFrame(header, sealed.subarray(at, at + framePayloadBytesMax)));
+      }
+    } catch (error) {
+      // A link that is lost is replaced, and the same bytes are sent again.
+      if (!(error instanceof TransportError)) throw error;
+    } finally {
+      this.#sending.delete(job);
+    }
+  }
+
+  #take(bytes: Uint8Array): void | Promise<void> {
+    const frame = decodeFrame(bytes);
+    if (frame.type === frameType.control) return this.#hear(this.#read(frame));
+    const isOurs = frame.type === frameType.session && frame.to === this.#index && this.#state === 'welcome';
+    if (!isOurs) throw new TransportError('WRONG_SESSION');
+    return this.#options.onSession(frame, bytes);
+  }
+
+  #hear(message: CoordinatorMessage): void {
+    if (this.#state === 'greeted' && message.type === 'challenge') {
+      const { membership, sign } = this.#options;
+      const statement = loginStatement(message.nonce, membership.charterHash, 'party');
+      this.#state = 'challenged';
+      this.send({ type: 'login', signature: toHex(sign(loginLabel, statement)) });
+    } else if (this.#state === 'challenged' && message.type === 'welcome') {
+      this.#state = 'welcome';
+      this.#options.onWelcome(message.epoch);
+    } else if (this.#state === 'welcome' && message.type !== 'challenge' && message.type !== 'welcome') {
+      this.#options.onMessage(message);
+    } else {
+      throw new TransportError('BAD_CONTROL', { field: message.type, detail: 'it is not due' });
+    }
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * The jobs of a node: each step of a lifecycle is decided in lifecycle.ts, and its effects are carried out here, one
+ * after the other: first what must be durable, then what others can see.
+ *
+ * It believes the coordinator nothing: a lie can delay or end a job, and is noticed before a share leaves.
+ * @module
+ */
+import { type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { agree } from '@folkmoot/core/agree.js';
+import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
+import { checkJob } from '@folkmoot/core/check-job.js';
+import type { Dataset } from '@folkmoot/core/dictionary.js';
+import { conform } from '@folkmoot/core/document.js';
+import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
+import { ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
+import { hkdf } from '@folkmoot/core/hash.js';
+import type { Sign } from '@folkmoot/core/identity.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
+import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
+import type { Logger } from 'pino';
+import { Computation } from './computation.ts';
+import type { Membership, NodeConfig } from './config.ts';
+import type { Connection } from './connection.ts';
+import { failureOf } from './failure.ts';
+import { decide } from './judgement.ts';
+import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
+import { type Binding, openSource } from './sources/source-binding.ts';
+import type { Store } from './store.ts';
+import type { Word } from './worker.ts';
+
+/** Jobs that have not ended, at one time: a coordinator runs 16, and more wait there. */
+const jobsMax = 64;
+/** How often expiry is looked at: well below the 120 seconds that clocks may differ by. */
+const tickMs = 5_000;
+
+export interface JobsOptions {
+  readonly config: NodeConfig;
+  readonly membership: Membership;
+  /** The version of the program. */
+  readonly build: string;
+  readonly sign: Sign;
+  readonly store: Store;
+  readonly clock: Clock;
+  /** What sources find their addresses in. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+}
+
+type Invitation = Extract<CoordinatorMessage, { type: 'invite' }>;
+type Start = Extract<CoordinatorMessage, { type: 'start' }>;
+
+export class Jobs {
+  readonly #options: JobsOptions;
+  readonly #fingerprintKey: Uint8Array;
+  /** The jobs that have not ended, as they are in the store. */
+  readonly #open = new Map<string, JobState>();
+  readonly #computations = new Map<string, Computation>();
+  #connection: Connection | undefined;
+  #stopTicking = () => {};
+  #stopped = false;
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+    const { secret } = options.membership.keys;
+    this.#fingerprintKey = hkdf(secret.node, new Uint8Array(0), utf8('folkmoot fingerprint v1'), 32);
+  }
+
+  /** Takes up what the store holds. */
+  start(): void {
+    const { store, config } = this.#options;
+    for (const state of store.open()) this.#open.set(state.job, state);
+    const detail = 'the node was restarted';
+    const report = reportOf(new StateError('INTERRUPTED', { party: config.party, detail }));
+    this.#all({ event: 'restarted', report });
+    this.#tick();
+  }
+
+  /** Ends the computations. What was under way ends as INTERRUPTED at the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stopTicking();
+    await Promise.all([...this.#computations.values()].map((computation) => computation.stop()));
+  }
+
+  /** The link is up, and logged in. */
+  linked(connection: Connection): void {
+    this.#connection = connection;
+    this.#all({ event: 'linked' });
+  }
+
+  /** The sessions of running attempts went over the link that is lost: they end, cleanly and at once. */
+  unlinked(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    const report = reportOf(new TransportError('LINK_LOST', { party: this.#options.config.party }));
+    for (const [job, { attempt }] of [...this.#computations]) {
+      this.#dispatch(job, { event: 'failed', attempt, report, detail: report.message });
+    }
+  }
+
+  hear(message: CoordinatorMessage): void {
+    switch (message.type) {
+      case 'invite':
+        this.#invited(message);
+        break;
+      case 'start':
+        this.#dispatch(message.job, this.#startOf(message));
+        break;
+      case 'abort':
+        this.#dispatch(message.job, { event: 'aborted', attempt: message.attempt, report: message.report });
+        break;
+      case 'cancel':
+        this.#dispatch(message.job, { event: 'cancelled' });
+        break;
+      case 'stored':
+        this.#dispatch(message.job, { event: 'stored', attempt: message.attempt });
+        break;
+      default:
+    }
+  }
+
+  /** Hands a frame of a session to its computation. An attempt that has ended here may be spoken to for a moment. */
+  deliver(session: Uint8Array, frame: Uint8Array): void | Promise<void> {
+    const id = toHex(session);
+    for (const computation of this.#computations.values()) {
+      if (computation.sessions.has(id)) return computation.deliver(frame);
+    }
+  }
+
+  #invited({ job, attempt, signed: given }: Invitation): void {
+    const { config, log } = this.#options;
+    try {
+      const signed = parseSignedJob(given);
+      if (jobId(signed.envelope) !== job) throw new ProtocolError('BAD_MESSAGE', { field: 'job' });
+      if (!this.#open.has(job) && this.#open.size >= jobsMax) throw new StateError('BUSY', { party: config.party });
+      this.#dispatch(job, { event: 'invited', job, signed, attempt, expiresMs: Date.parse(signed.envelope.expires) });
+    } catch (error) {
+      // A job that cannot even be read leaves no trace but this.
+      const { report } = failureOf(error, config.party);
+      log.warn({ event: 'job-failed', job, ...report }, 'job denied');
+      this.#connection?.send({ type: 'denied', job, attempt, report });
+    }
+  }
+
+  /** Everything that all parties said is checked before a share leaves. */
+  #startOf({ job, attempt, acceptances: given }: Start): JobEvent {
+    const { membership, config, clock } = this.#options;
+    const { party } = config;
+    try {
+      const state = this.#find(job);
+      if (state?.status !== 'ACCEPTED') return { event: 'started', attempt, acceptances: [] };
+      const acceptances = given.map((one) => conform(one, signedAcceptanceSchema, { name: 'acceptance' }));
+      agree({ signed: state.signed, charter: membership.charter, acceptances, nowMs: clock.now() });
+      const ours = acceptances.find(({ acceptance }) => acceptance.party === party);
+      if (ours?.signature !== state.acceptance.signature) {
+        throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it is not the one that this party gave' });
+      }
+      return { event: 'started', attempt, acceptances };
+    } catch (error) {
+      return { event: 'started', attempt, acceptances: [], fault: failureOf(error, party).report };
+    }
+  }
+
+  #all(event: JobEvent): void {
+    for (const job of [...this.#open.keys()]) this.#dispatch(job, event);
+  }
+
+  #tick(): void {
+    const { clock } = this.#options;
+    this.#all({ event: 'ticked', nowMs: clock.now() });
+    this.#stopTicking = clock.after(tickMs, () => this.#tick());
+  }
+
+  #find(job: string): JobState | undefined {
+    return this.#open.get(job) ?? this.#options.store.load(job);
+  }
+
+  /** One step: its effects in their order, up to the first that fails. */
+  #dispatch(job: string, event: JobEvent): void {
+    if (this.#stopped) return;
+    try {
+      for (const effect of step(this.#find(job), event).effects) this.#perform(effect);
+    } catch (error) {
+      this.#broken(job, event, error);
+    }
+  }
+
+  /** The store holds the state before, and nothing of what was to follow has happened. */
+  #broken(job: string, event: JobEvent, error: unknown): void {
+    const { log, config } = this.#options;
+    const { report, own, detail } = failureOf(error, config.party);
+    log.error({ event: 'job-failed', job, ...own, message: detail }, 'a step of the job failed');
+    const attempt = this.#open.get(job)?.attempt ?? ('attempt' in event ? event.attempt : 1);
+    if (event.event !== 'failed' && this.#open.has(job)) {
+      this.#dispatch(job, { event: 'failed', attempt, report, detail });
+    } else {
+      // Not even that can be written down. After a restart the job ends by itself.
+      this.#stopComputation(job);
+      this.#open.delete(job);
+      this.#connection?.send({ type: 'failed', job, attempt, report });
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.effect) {
+      case 'save':
+        this.#save(effect.state, effect.detail);
+        break;
+      case 'judge':
+        this.#judge(effect.job, this.#open.get(effect.job)!.signed);
+        break;
+      case 'compute':
+        this.#compute(effect.job, effect.attempt, effect.acceptances);
+        break;
+      case 'commit':
+        this.#computations.get(effect.job)?.commit();
+        break;
+      case 'stop':
+        this.#stopComputation(effect.job);
+        break;
+      case 'tell':
+        this.#connection?.send(effect.message);
+        break;
+      case 'open':
+        this.#sendOpening(effect.job, effect.attempt, effect.opening);
+        break;
+    }
+  }
+
+  #save(state: JobState, detail: string | undefined): void {
+    const { store, log } = this.#options;
+    store.save(state, detail);
+    const { job, status, attempt } = state;
+    if (isTerminal(status)) this.#open.delete(job);
+    else this.#open.set(job, state);
+    log.info({ event: 'job-moved', job, attempt, state: status }, 'job moved');
+    // Why a job failed here stands in full in this party's own log; why it failed elsewhere is for that party's.
+    if ('report' in state && detail !== undefined) {
+      log.warn({ event: 'job-failed', job, attempt, ...state.report, message: detail }, 'job failed here');
+    }
+  }
+
+  #judge(job: string, signed: SignedJob): void {
+    const { config, membership, build, sign, clock } = this.#options;
+    const fingerprint = (dataset: Dataset, binding: Binding) => this.#fingerprint(dataset, binding);
+    decide(signed, { config, membership, build, sign, nowMs: clock.now(), fingerprint }).then(
+      (acceptance) => this.#dispatch(job, { event: 'allowed', acceptance }),
+      (error: unknown) => {
+        const { report, detail } = failureOf(error, config.party);
+        this.#dispatch(job, { event: 'denied', report, detail });
+      },
+    );
+  }
+
+  async #fingerprint(dataset: Dataset, binding: Binding): Promise<string> {
+    const { config, env } = this.#options;
+    const source = openSource(binding, { folder: config.folder, env, dataset });
+    try {
+      return await source.fingerprint(this.#fingerprintKey);
+    } finally {
+      await source.close();
+    }
+  }
+
+  #compute(job: string, attempt: number, acceptances: readonly SignedAcceptance[]): void {
+    const { config, membership, clock, env } = this.#options;
+    const { signed } = this.#open.get(job)!;
+    const { charter, charterHash, keys } = membership;
+    const { dataset, parties } = checkJob(signed.envelope.job, charter);
+    const { party, folder } = config;
+    const binding = config.datasets[dataset.name]!;
+    const secrets = {
+      identity: keys.secret.identity,
+      static: keys.secret.static,
+      fingerprintKey: this.#fingerprintKey,
+    };
+    const nowMs = clock.now();
+    const own = { party, attempt, binding, folder, env: { ...env }, nowMs, ...secrets };
+    const computation = new Computation({
+      assignment: { ...own, charter, charterHash, signed, acceptances },
+      job: fromHex(job),
+      roster: parties,
+      send: async (frame) => {
+        if (this.#connection === undefined) throw new TransportError('LINK_LOST');
+        await this.#connection.sendFrame(frame);
+      },
+      onWord: (word) => this.#dispatch(job, eventOf(word, attempt)),
+      onEnd: () => {
+        if (this.#computations.get(job) === computation) this.#computations.delete(job);
+      },
+    });
+    this.#computations.set(job, computation);
+  }
+
+  #stopComputation(job: string): void {
+    const computation = this.#computations.get(job);
+    this.#computations.delete(job);
+    computation?.stop().catch(() => undefined);
+  }
+
+  #sendOpening(job: string, attempt: number, opening: OpeningBytes): void {
+    this.#connection?.sendOpening(job, attempt, opening).catch((error: unknown) => {
+      const { code } = reportOf(error);
+      this.#options.log.error({ event: 'opening-failed', job, attempt, code }, 'an opening could not be sent');
+    });
+  }
+}
+
+function eventOf(word: Word, attempt: number): JobEvent {
+  switch (word.word) {
+    case 'phase':
+      return { event: 'progressed', attempt, phase: word.phase };
+    case 'sealed':
+      return { event: 'sealed', attempt, sealed: word.sealed };
+    case 'opened':
+      return { event: 'opened', attempt, commitments: word.commitments, signatures: word.signatures };
+    case 'failed':
+      return { event: 'failed', attempt, report: word.report, detail: word.detail };
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * A party's node: it dials out to the coordinator, and listens to nobody.
+ *
+ * What it may do is in its node.yaml and the sealed charter; what it does about a job is in jobs.ts. When the link is
+ * lost it connects again, with growing, random pauses, and says again what the coordinator may have missed.
+ * @module
+ */
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { reportOf } from '@folkmoot/core/errors.js';
+import { signer } from '@folkmoot/core/identity.js';
+import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
+import type { FrameLink } from '@folkmoot/transport/link.js';
+import { keepConnected } from '@folkmoot/transport/reconnect.js';
+import type { Logger } from 'pino';
+import { type Overrides, readMembership, readNodeConfig } from './config.ts';
+import { Connection } from './connection.ts';
+import { Jobs } from './jobs.ts';
+import { openStore } from './store.ts';
+
+export interface StartOptions {
+  readonly configFile: string;
+  readonly overrides?: Overrides;
+  readonly log: Logger;
+  /** Unwraps the keys, where their owner set one. */
+  readonly passphrase?: string;
+  /** What sources find their addresses in; the process's own environment unless given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
+  readonly randomBytes?: (n: number) => Uint8Array;
+}
+
+export interface RunningNode {
+  readonly party: string;
+  /** Ends the link, the computations and the store; what was under way ends as INTERRUPTED at the next start. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node by its `node.yaml`, and goes on connecting until it is stopped.
+ * @throws InputError, CharterError for its files; StateError for its store; TransportError INSECURE_URL
+ */
+export async function startNode(options: StartOptions): Promise<RunningNode> {
+  const config = await readNodeConfig(options.configFile, options.overrides);
+  const membership = await readMembership(config, options.passphrase);
+  const { clock = systemClock, env = process.env, randomBytes = systemRandomBytes } = options;
+  const { party } = config;
+  const log = options.log.child({ party });
+  const build = version();
+  const sign = signer(membership.keys.secret.identity);
+  const store = openStore(config.state, () => clock.now());
+  const jobs = new Jobs({ config, membership, build, sign, store, clock, env, log });
+
+  const onLink = (link: FrameLink) => {
+    const connection: Connection = new Connection(link, {
+      party,
+      membership,
+      build,
+      sign,
+      clock,
+      onWelcome: (epoch) => {
+        log.info({ event: 'connected', epoch }, 'connected to the coordinator');
+        jobs.linked(connection);
+      },
+      onMessage: (message) => jobs.hear(message),
+      onSession: (frame, bytes) => jobs.deliver(frame.session, bytes),
+    });
+    link.onClose(() => jobs.unlinked(connection));
+  };
+  let dialling: { stop(): void };
+  try {
+    jobs.start();
+    dialling = keepConnected({
+      url: nodeUrl(config.coordinator),
+      clock,
+      randomBytes,
+      onLink,
+      onLost: (reason, pauseMs) => {
+        const { code, message } = reportOf(reason);
+        log.warn({ event: 'link-lost', code, message, pauseMs }, 'no link to the coordinator');
+      },
+    });
+  } catch (error) {
+    await jobs.stop();
+    store.close();
+    throw error;
+  }
+  log.info({ event: 'node-started', charter: membership.charterHash, build }, 'node started');
+
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    const stopped = jobs.stop();
+    dialling.stop();
+    await stopped;
+    store.close();
+    log.info({ event: 'node-stopped' }, 'node stopped');
+  };
+  return {
+    party,
+    stop() {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+/** The coordinator's path for nodes. */
+function nodeUrl(coordinator: string): string {
+  const url = new URL(coordinator);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/node`;
+  return url.href;
+}
+
+/** The version of this build. */
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

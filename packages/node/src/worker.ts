@@ -1,0 +1,130 @@
+/**
+ * The computation of one attempt, in a thread of its own, so that the node's heartbeats go on.
+ *
+ * It holds the Noise sessions with the other parties (their frames pass the node's link unread), reads the party's own
+ * records through the source, and runs the job. Masks and shares exist in this thread's memory only, and end with it.
+ * Nothing leaves before the node has said that the sealed bytes are durable.
+ * @module
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { agree, type Terms } from '@folkmoot/core/agree.js';
+import { assert } from '@folkmoot/core/assert.js';
+import { fromHex } from '@folkmoot/core/bytes.js';
+import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
+import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { type ErrorReport, SourceError } from '@folkmoot/core/errors.js';
+import { sign, verify } from '@folkmoot/core/identity.js';
+import { type Effects, runJob } from '@folkmoot/core/run-job.js';
+import { systemClock } from '@folkmoot/transport/clock.js';
+import { seal } from '@folkmoot/transport/envelope.js';
+import { openChannel } from '@folkmoot/transport/peer-network.js';
+import { failureOf } from './failure.ts';
+import { PortLink } from './port-link.ts';
+import { type Binding, openSource } from './sources/source-binding.ts';
+
+/** What the node gives to a computation. */
+export interface Assignment {
+  readonly party: string;
+  readonly attempt: number;
+  readonly charter: Charter;
+  readonly charterHash: string;
+  readonly signed: SignedJob;
+  readonly acceptances: readonly SignedAcceptance[];
+  readonly nowMs: number;
+  readonly binding: Binding;
+  /** The folder that the source's own path is relative to. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly identity: Uint8Array;
+  readonly static: Uint8Array;
+  readonly fingerprintKey: Uint8Array;
+  /** Frames to and from the other parties. */
+  readonly frames: MessagePort;
+}
+
+/** What a computation tells the node. */
+export type Word =
+  | { readonly word: 'phase'; readonly phase: string }
+  | { readonly word: 'sealed'; readonly sealed: Uint8Array }
+  | {
+      readonly word: 'opened';
+      readonly commitments: Readonly<Record<string, string>>;
+      readonly signatures: Readonly<Record<string, string>>;
+    }
+  | { readonly word: 'failed'; readonly report: ErrorReport; readonly own: ErrorReport; readonly detail: string };
+
+/** What the node answers to `sealed`. */
+export interface Durable {
+  readonly word: 'durable';
+}
+
+async function compute(assignment: Assignment, node: MessagePort): Promise<void> {
+  const { party, attempt, charter, signed, acceptances, nowMs } = assignment;
+  const tell = (word: Word) => node.postMessage(word);
+  const terms: Terms = { signed, charter, acceptances, nowMs };
+  const { context, recipient, analyst } = agree(terms);
+  const link = new PortLink(assignment.frames);
+  const network = await openChannel({
+    self: party,
+    context: context(attempt),
+    charterHash: fromHex(assignment.charterHash),
+    parties: partiesOf(charter),
+    staticKey: assignment.static,
+    peerStatic: (peer) => fromHex(charter.parties[peer]!.static!),
+    links: link,
+    clock: systemClock,
+  });
+  const effects: Effects = {
+    localQuery: async (query, dataset, ownParty) => {
+      const { binding, folder, env, fingerprintKey } = assignment;
+      const source = openSource(binding, { folder, env, dataset });
+      try {
+        const accepted = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
+        // The job is about the records that were there when it was accepted.
+        if ((await source.fingerprint(fingerprintKey)) !== accepted.fingerprint)
+          throw new SourceError('SOURCE_CHANGED');
+        return await source.query(query, dataset, ownParty);
+      } finally {
+        await source.close();
+      }
+    },
+    seal: (message) => {
+      const { job } = context(attempt);
+      return seal(recipient, { job, attempt, sender: party, recipient: analyst }, message);
+    },
+    durable: (sealed) => {
+      const durable = new Promise<void>((resolve) => node.once('message', () => resolve()));
+      tell({ word: 'sealed', sealed });
+      return durable;
+    },
+    signatures: {
+      sign: (statement) => sign(assignment.identity, 'folkmoot opening v1', statement),
+      verify: (by, statement, signature) =>
+        verify(fromHex(charter.parties[by]!.identity!), 'folkmoot opening v1', statement, signature),
+    },
+    release: async ({ commitments, signatures }) => tell({ word: 'opened', commitments, signatures }),
+    report: (phase) => tell({ word: 'phase', phase }),
+  };
+  await runJob(network.channel, terms, effects);
+  await network.close();
+  link.close();
+}
+
+/** The thread's life: it ends by itself when the computation has, one way or the other. */
+async function live(): Promise<void> {
+  assert(parentPort !== null, 'a computation is started by its node');
+  const node = parentPort;
+  const assignment = workerData as Assignment;
+  try {
+    await compute(assignment, node);
+  } catch (error) {
+    // The other parties learn it from the coordinator, which the node tells the code.
+    node.postMessage({ word: 'failed', ...failureOf(error, assignment.party) } satisfies Word);
+  } finally {
+    assignment.frames.close();
+    node.close();
+  }
+}
+
+await live();

@@ -66,6 +66,10 @@ describe('a document', () => {
     expect(fault(() => read(`a: ${text}`))).toMatchObject({ code: 'BAD_VALUE', field: 'a', line: 1, column: 4 });
   });
 
+  it('refuses a text with half of a character in it', () => {
+    expect(fault(() => read('a: "\\ud800"'))).toMatchObject({ code: 'BAD_VALUE', field: 'a' });
+  });
+
   it('names the line and the column of a syntax error', () => {
     const error = fault(() => read('a: 1\nb: [1, 2\nc: 3\n'));
     expect(error.code).toBe('BAD_SYNTAX');

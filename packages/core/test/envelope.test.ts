@@ -104,6 +104,7 @@ describe('a signed job', () => {
     ['an unknown key', { colour: 'red' }, 'UNKNOWN_KEY', 'envelope.colour'],
     ['a nonce of another length', { nonce: '00' }, 'BAD_VALUE', 'envelope.nonce'],
     ['an instant that is none', { issued: 'yesterday' }, 'BAD_VALUE', 'envelope.issued'],
+    ['a text with half of a character', { job: { ...envelope.job, title: '\ud800' } }, 'BAD_VALUE', 'envelope'],
     ['a job with an unknown key', { job: { ...envelope.job, sort: 1 } }, 'UNKNOWN_KEY', 'envelope.job.sort'],
   ])('is refused in its form with %s', (_, changes, code, field) => {
     const value = { ...signJob(envelope, sign), envelope: { ...envelope, ...changes } };

@@ -168,6 +168,9 @@ function read(text: string, name: string): Read {
 
   const convertScalar = (node: Scalar, path: Path, offset: number): Plain => {
     const { value, source } = node;
+    if (typeof value === 'string' && !value.isWellFormed()) {
+      throw refuse('BAD_VALUE', 'a text has half of a character', node.range?.[0] ?? offset, path);
+    }
     if (typeof value !== 'number' && typeof value !== 'bigint') return value as Plain;
     if (!numberForm.test(source ?? '')) {
       throw refuse('BAD_VALUE', 'a number is written in decimal digits', node.range?.[0] ?? offset, path);

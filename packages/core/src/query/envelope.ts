@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { fromHex, toHex } from '../algebra/bytes.ts';
-import { hashJson } from '../algebra/hash.ts';
+import { canonicalJson, hashJson } from '../algebra/hash.ts';
 import { CharterError, PolicyError } from '../channel/errors.ts';
 import { type Charter, charterHash } from './charter.ts';
 import { conform } from './document.ts';
@@ -41,19 +41,31 @@ export interface SignedJob {
 
 const instant = z.iso.datetime({ error: 'expected an instant such as 2026-11-21T09:00:00.000Z' });
 
+/** Canonical JSON has no form for a text with half of a character in it. */
+function hasCanonicalForm({ envelope }: { envelope: object }): boolean {
+  try {
+    canonicalJson(envelope);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The form of a signed job; what it means is checked by `checkSignedJob`. */
-export const signedJobSchema = z.strictObject({
-  envelope: z.strictObject({
-    job: jobSchema as z.ZodType<Job>,
-    analyst: memberSchema,
-    recipient: z.string().regex(/^[0-9a-f]{2432}$/, 'expected a key in hexadecimal digits'),
-    charter: z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits'),
-    issued: instant,
-    expires: instant,
-    nonce: z.string().regex(/^[0-9a-f]{32}$/, 'expected 16 bytes in hexadecimal digits'),
-  }),
-  signature: z.string().regex(/^[0-9a-f]{128}$/, 'expected a signature in hexadecimal digits'),
-}) as z.ZodType<SignedJob>;
+export const signedJobSchema = z
+  .strictObject({
+    envelope: z.strictObject({
+      job: jobSchema as z.ZodType<Job>,
+      analyst: memberSchema,
+      recipient: z.string().regex(/^[0-9a-f]{2432}$/, 'expected a key in hexadecimal digits'),
+      charter: z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits'),
+      issued: instant,
+      expires: instant,
+      nonce: z.string().regex(/^[0-9a-f]{32}$/, 'expected 16 bytes in hexadecimal digits'),
+    }),
+    signature: z.string().regex(/^[0-9a-f]{128}$/, 'expected a signature in hexadecimal digits'),
+  })
+  .refine(hasCanonicalForm, { path: ['envelope'], error: 'it has no canonical form' }) as z.ZodType<SignedJob>;
 
 /**
  * A signed job that came as a plain value from elsewhere.

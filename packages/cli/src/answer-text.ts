@@ -242,10 +242,10 @@ function isMeasure(value: unknown): boolean {
   return isRecord(value);
 }
 
+/** The value itself, or any part of a composite. */
 function isSuppressed(value: unknown): boolean {
-  if (!isRecord(value)) return false;
-  if (value.suppressed === true) return true;
-  return Array.isArray(value.bins) && value.bins.some(isSuppressed);
+  if (Array.isArray(value)) return value.some(isSuppressed);
+  return isRecord(value) && (value.suppressed === true || Object.values(value).some(isSuppressed));
 }
 
 function isRecord(value: unknown): value is Row {

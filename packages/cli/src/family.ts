@@ -82,7 +82,8 @@ export function createFamily(): Family {
     // `close` comes after the last of stdout and stderr, `exit` may come before it.
     child.on('close', (code, signal) => {
       const report = reportIn((parseLine(printed)?.error ?? undefined) as unknown);
-      if (report !== undefined) return end(reported({ ...report, party: report.party ?? name }));
+      if (report !== undefined && report.code !== 'INTERNAL')
+        return end(reported({ ...report, party: report.party ?? name }));
       const detail = [`the process ended (${signal ?? `exit code ${code}`})`, ...remarks].join('\n');
       return end(new StateError('INTERNAL', { party: name, detail }));
     });

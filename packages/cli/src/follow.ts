@@ -5,7 +5,6 @@
 import type { Client } from '@folkmoot/client/client.js';
 import type { JobEvent, JobStateName } from '@folkmoot/client/events.js';
 import { ProtocolError, StateError } from '@folkmoot/core/errors.js';
-import { orInterrupted } from './interrupt.ts';
 import type { Progress } from './progress.ts';
 import { reported } from './reported.ts';
 
@@ -41,11 +40,8 @@ export async function followToEnd({ client, job, title, progress, signal, onEven
     progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each].join(' · '));
   };
   show();
-  const events = client.events(job, { signal });
   try {
-    for (;;) {
-      const { done, value: event } = await orInterrupted(signal, events[Symbol.asyncIterator]().next());
-      if (done === true) throw new StateError('NOT_READY', { detail: 'the coordinator ended its report' });
+    for await (const event of client.events(job, { signal })) {
       onEvent?.(event);
       if (event.type === 'phase') parties.set(event.party, event.phase);
       if (event.type === 'party') parties.set(event.party, event.did);
@@ -58,6 +54,9 @@ export async function followToEnd({ client, job, title, progress, signal, onEven
       }
       show();
     }
+    throw new StateError('NOT_READY', { detail: 'the coordinator ended its report' });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
   } finally {
     progress.clear();
   }

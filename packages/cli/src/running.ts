@@ -64,7 +64,7 @@ export async function withConsortium<T>(
     const sealed = await sealForOnce(consortium.charter, folder.path);
     const failures: { party: string; line: LogLine }[] = [];
     const listen = (name: string) => (line: LogLine) => {
-      if (line.event === 'job-failed') failures.push({ party: name, line });
+      if (line.event === 'job-failed' || line.event === 'job-denied') failures.push({ party: name, line });
       setting.onLog?.(name, line);
     };
 

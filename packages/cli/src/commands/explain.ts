@@ -48,7 +48,7 @@ export const explain: CommandSpec<Options> = {
     const { charter, nodeFiles } = await readRules(options, cwd);
     const analyst = analystOf(charter, options.as);
     const checked = checkJob(job, charter);
-    const query = compile(checked, analyst);
+    const query = compile(checked, charter.analysts[analyst]!.party ?? null);
     const verdicts = new Map<string, Verdict>();
     for (const nodeFile of nodeFiles) {
       const { party, policy } = parseDocument(await readText(nodeFile), ruled, { name: nodeFile });

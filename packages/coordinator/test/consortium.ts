@@ -252,14 +252,19 @@ export class ScriptedNode {
     return this.link.send(this.#write(message));
   }
 
-  /** The next message, which must be of this type. */
-  async next<T extends CoordinatorMessage['type']>(type: T): Promise<Extract<CoordinatorMessage, { type: T }>> {
-    while (this.#came.length === 0) {
+  /** The next message, which must be of this type; messages that `skip` holds of are passed over. */
+  async next<T extends CoordinatorMessage['type']>(
+    type: T,
+    skip: (message: CoordinatorMessage) => boolean = () => false,
+  ): Promise<Extract<CoordinatorMessage, { type: T }>> {
+    let message: CoordinatorMessage | undefined;
+    while (message === undefined || skip(message)) {
+      message = this.#came.shift();
+      if (message !== undefined) continue;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const message = this.#came.shift()!;
     if (message.type !== type) throw new Error(`${this.party} got ${message.type} instead of ${type}`);
     return message as Extract<CoordinatorMessage, { type: T }>;
   }

@@ -1,0 +1,122 @@
+/**
+ * A sealed answer as the coordinator hands it out, read strictly, and opened with the analyst's key.
+ *
+ * The coordinator is not believed: job, charter and analyst are checked against what the analyst signed, acceptances and
+ * openings against the parties' keys in the charter, and each sealed share opens only under its party's commitment.
+ * @module
+ */
+import { type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { agree } from '@folkmoot/core/agree.js';
+import type { Answer } from '@folkmoot/core/answer.js';
+import { fromBase64 } from '@folkmoot/core/bytes.js';
+import type { Charter } from '@folkmoot/core/charter.js';
+import { conform } from '@folkmoot/core/document.js';
+import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
+import { PolicyError, ProtocolError, TransportError } from '@folkmoot/core/errors.js';
+import type { Opening } from '@folkmoot/core/open.js';
+import { plan } from '@folkmoot/core/plan.js';
+import { report } from '@folkmoot/core/report.js';
+import { open } from '@folkmoot/transport/envelope.js';
+import { fieldsOf, listOf, textOf } from './job-view.ts';
+import { openingVerifier, receiptsOf } from './receipt.ts';
+
+/**
+ * The largest envelope that is read: three parties' shares of 10⁷ elements in base64 are 320 MB, and a JavaScript
+ * string ends at 512 MiB.
+ */
+export const envelopeBytesMax = 480 * 1024 * 1024;
+
+export interface AnswerEnvelope {
+  readonly job: string;
+  readonly attempt: number;
+  readonly signed: SignedJob;
+  readonly acceptances: readonly SignedAcceptance[];
+  readonly openings: readonly Opening[];
+}
+
+/** Who reads. */
+export interface Reader {
+  readonly charter: Charter;
+  readonly analyst: string;
+  /** The seed of the analyst's X-Wing key. */
+  readonly recipientSeed: Uint8Array;
+}
+
+/** @throws InputError, TransportError BAD_CONTROL, ProtocolError BAD_COMMITMENT */
+export function answerEnvelopeFrom(value: unknown): AnswerEnvelope {
+  const given = fieldsOf(value);
+  const { attempt } = given;
+  if (typeof attempt !== 'number' || !Number.isSafeInteger(attempt) || attempt < 1) {
+    throw new TransportError('BAD_CONTROL', { field: 'attempt' });
+  }
+  return {
+    job: textOf(given, 'job'),
+    attempt,
+    signed: parseSignedJob(given.signed),
+    acceptances: listOf(given, 'acceptances').map((one) =>
+      conform(one, signedAcceptanceSchema, { name: 'acceptance' }),
+    ),
+    openings: listOf(given, 'openings').map(openingFrom),
+  };
+}
+
+function openingFrom(value: unknown): Opening {
+  const given = fieldsOf(value);
+  const party = textOf(given, 'party');
+  const { sealed } = given;
+  if (typeof sealed !== 'string') throw new TransportError('BAD_CONTROL', { field: 'sealed' });
+  try {
+    // The texts in both lists are checked where they are verified.
+    const commitments = fieldsOf(given.commitments) as Record<string, string>;
+    const signatures = fieldsOf(given.signatures) as Record<string, string>;
+    return { party, sealed: fromBase64(sealed), commitments, signatures };
+  } catch (cause) {
+    throw new ProtocolError('BAD_COMMITMENT', { party, detail: 'its opening is not well formed', cause });
+  }
+}
+
+/**
+ * The finished answer, small groups already withheld.
+ * @throws PolicyError BAD_SIGNATURE where the job is not this analyst's; ProtocolError as the checks do, naming the party
+ */
+export async function openAnswer(
+  envelope: AnswerEnvelope,
+  id: string,
+  seconds: number,
+  reader: Reader,
+): Promise<Answer> {
+  const { charter, analyst, recipientSeed } = reader;
+  const { signed, attempt, acceptances, openings } = envelope;
+  if (jobId(signed.envelope) !== id || signed.envelope.analyst !== analyst) {
+    throw new PolicyError('BAD_SIGNATURE', { field: 'job', detail: 'the answer is to another job' });
+  }
+  // What counts is whether all was good when the job was signed: an answer does not go bad on the shelf.
+  const terms = { signed, charter, acceptances, nowMs: Date.parse(signed.envelope.issued) };
+  const agreement = agree(terms);
+  checkThresholds(acceptances, Math.max(signed.envelope.job.min_group ?? 1, charter.policy_floor.min_group));
+  const { rounds, bytesPerParty } = plan({ ...agreement, analyst });
+  const bytesSent = bytesPerParty * agreement.checked.parties.length;
+  const delivery = {
+    attempt,
+    openings,
+    cost: { rounds, bytesSent, seconds },
+    receipts: receiptsOf(
+      attempt,
+      acceptances,
+      openings.filter(({ party }) => agreement.checked.parties.includes(party)),
+    ),
+  };
+  const { job } = agreement.context(attempt);
+  return report(terms, delivery, {
+    verify: openingVerifier(charter),
+    open: (sealed, sender) => open(recipientSeed, { job, attempt, sender, recipient: analyst }, sealed),
+  });
+}
+
+/** The largest threshold of all acceptances is what holds; none of them may be below what binds every party. */
+function checkThresholds(acceptances: readonly SignedAcceptance[], floor: number): void {
+  const low = acceptances.find(({ acceptance }) => acceptance.min_group < floor);
+  if (low === undefined) return;
+  const { party } = low.acceptance;
+  throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'its min_group is below that of the job or the charter' });
+}

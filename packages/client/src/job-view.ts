@@ -1,0 +1,82 @@
+/**
+ * What the coordinator says about a job. It is shown, and never decides anything here.
+ * @module
+ */
+import { type ErrorReport, TransportError } from '@folkmoot/core/errors.js';
+import { type JobStateName, jobStates } from './events.ts';
+import { harmless, reportFrom } from './http.ts';
+
+export interface PartyView {
+  readonly party: string;
+  readonly connected: boolean;
+  readonly verdict?: 'accepted' | 'denied' | 'failed' | 'opened';
+  readonly report?: ErrorReport;
+}
+
+export interface JobView {
+  readonly job: string;
+  readonly title: string;
+  readonly state: JobStateName;
+  readonly attempt: number;
+  /** Instants, by the coordinator's clock. */
+  readonly submitted: string;
+  readonly updated: string;
+  readonly expires: string;
+  readonly parties: readonly PartyView[];
+  readonly error?: ErrorReport;
+}
+
+/** @throws TransportError BAD_CONTROL */
+export function jobViewFrom(value: unknown): JobView {
+  const given = fieldsOf(value);
+  const { state, attempt } = given;
+  if (!jobStates.includes(state as JobStateName)) throw bad('state');
+  if (!Number.isSafeInteger(attempt)) throw bad('attempt');
+  const error = reportFrom(given.error);
+  return {
+    job: textOf(given, 'job'),
+    title: textOf(given, 'title'),
+    state: state as JobStateName,
+    attempt: attempt as number,
+    submitted: textOf(given, 'submitted'),
+    updated: textOf(given, 'updated'),
+    expires: textOf(given, 'expires'),
+    parties: listOf(given, 'parties').map(partyFrom),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function partyFrom(value: unknown): PartyView {
+  const given = fieldsOf(value);
+  const { verdict } = given;
+  const known = verdict === 'accepted' || verdict === 'denied' || verdict === 'failed' || verdict === 'opened';
+  const report = reportFrom(given.report);
+  return {
+    party: textOf(given, 'party'),
+    connected: given.connected === true,
+    ...(known ? { verdict } : {}),
+    ...(report === undefined ? {} : { report }),
+  };
+}
+
+/** The members of an object, or a typed refusal. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('reply');
+  return value as Record<string, unknown>;
+}
+
+export function listOf(given: Readonly<Record<string, unknown>>, name: string): readonly unknown[] {
+  const value = given[name];
+  if (!Array.isArray(value)) throw bad(name);
+  return value as unknown[];
+}
+
+export function textOf(given: Readonly<Record<string, unknown>>, name: string): string {
+  const value = given[name];
+  if (typeof value !== 'string') throw bad(name);
+  return harmless(value);
+}
+
+function bad(field: string): TransportError {
+  return new TransportError('BAD_CONTROL', { field, detail: 'the coordinator’s reply has another form' });
+}

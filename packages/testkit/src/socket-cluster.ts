@@ -3,7 +3,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { Channel, Context, PartyId } from '@folkmoot/core/channel.js';
@@ -31,50 +31,31 @@ export async function relayCluster(parties: readonly PartyId[]): Promise<SocketC
   const context = newContext(roster);
   const relay = new Relay(roster);
   relay.admit(context);
-  const { server, url } = await startServer();
-  const waiting = new Map<string, (link: FrameLink) => void>();
-  const listeners = roster.map((party) =>
-    listen(server, { path: `/${party}`, clock: systemClock, onLink: (link) => waiting.get(party)!(link) }),
-  );
+  const exchange = await openExchange();
   const links = new Map<PartyId, FrameLink>();
   for (const party of roster) {
-    const attached = new Promise<void>((resolve) => {
-      waiting.set(party, (link) => {
-        relay.attach(party, link);
-        link.onFrame((frame) => relay.forward(party, frame));
-        link.onClose(() => relay.detach(party, link));
-        resolve();
-      });
-    });
-    links.set(party, await connect(`${url}/${party}`, systemClock));
-    await attached;
+    const [own, atRelay] = await exchange.link();
+    links.set(party, own);
+    relay.attach(party, atRelay);
+    atRelay.onFrame((frame) => relay.forward(party, frame));
+    atRelay.onClose(() => relay.detach(party, atRelay));
   }
-  return openAll(context, links, async () => {
-    for (const listener of listeners) listener.close();
-    await closeServer(server);
-  });
+  return openAll(context, links, exchange.close);
 }
 
 /** Every pair has a link of its own: the one with the smaller id dials. */
 export async function directCluster(parties: readonly PartyId[]): Promise<SocketCluster> {
   const roster = [...parties].sort();
-  const { server, url } = await startServer();
+  const exchange = await openExchange();
   const links = new Map(roster.map((party) => [party, new Map<PartyId, FrameLink>()]));
-  const listeners: { close(): void }[] = [];
   for (const [i, a] of roster.entries()) {
     for (const b of roster.slice(i + 1)) {
-      const path = `/${a}/${b}`;
-      const accepted = new Promise<FrameLink>((resolve) => {
-        listeners.push(listen(server, { path, clock: systemClock, onLink: resolve }));
-      });
-      links.get(a)!.set(b, await connect(`${url}${path}`, systemClock));
-      links.get(b)!.set(a, await accepted);
+      const [atA, atB] = await exchange.link();
+      links.get(a)!.set(b, atA);
+      links.get(b)!.set(a, atB);
     }
   }
-  return openAll(newContext(roster), links, async () => {
-    for (const listener of listeners) listener.close();
-    await closeServer(server);
-  });
+  return openAll(newContext(roster), links, exchange.close);
 }
 
 /** Runs a program at each party of a cluster; a program that fails ends its channel and tells the others. */
@@ -132,16 +113,27 @@ async function openAll(context: Context, links: LinksOf, stop: () => Promise<voi
   };
 }
 
-async function startServer(): Promise<{ server: Server; url: string }> {
+/** Makes links over real sockets, one after the other: the end that dialled and the end that was dialled. */
+export async function openExchange(): Promise<{ link(): Promise<[FrameLink, FrameLink]>; close(): Promise<void> }> {
   const server = createServer();
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-  });
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/node`;
+  let onLink: (link: FrameLink) => void = () => undefined;
+  const listener = listen(server, { path: '/node', clock: systemClock, onLink: (link) => onLink(link) });
+  return {
+    async link() {
+      const accepted = new Promise<FrameLink>((resolve) => {
+        onLink = resolve;
+      });
+      return [await connect(url, systemClock), await accepted];
+    },
+    async close() {
+      listener.close();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
 }

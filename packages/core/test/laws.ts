@@ -194,10 +194,10 @@ export function sharingLaws(sharing: Sharing, ring: Ring): void {
 }
 
 /** The 0.99999 quantile of chi-square with 15 degrees of freedom: the seed is fixed, so a pass stays a pass. */
-export const chiSquareMax15 = 50.5;
+const chiSquareMax15 = 50.5;
 
 /** Pearson's statistic against equal chances. */
-export function chiSquare(observed: readonly number[]): number {
+function chiSquare(observed: readonly number[]): number {
   const expected = observed.reduce((sum, count) => sum + count, 0) / observed.length;
   return observed.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
 }

@@ -185,7 +185,7 @@ describe('the analyst', () => {
   it('names the party whose opening is missing or twice there', async () => {
     await refuses((all) => all.slice(1), 'BAD_COMMITMENT', 'camden');
     await refuses((all) => [...all, all[1]!], 'BAD_COMMITMENT', 'hackney');
-    await refuses((all) => [...all, { ...all[1]!, party: 'stranger' }], 'BAD_COMMITMENT');
+    await refuses((all) => [...all, { ...all[1]!, party: 'stranger' }], 'BAD_COMMITMENT', 'stranger');
   });
 
   it('names the party whose list or signatures do not hold', async () => {

@@ -182,6 +182,7 @@ describe('a session channel', () => {
     expect(() => a.deriveKey('b', 'z', 'l')).toThrow('assertion failed');
     expect(() => a.deriveKey('a', 'a', 'l')).toThrow('assertion failed');
     expect(() => channels(['a', 'a'])).toThrow('assertion failed');
+    expect(() => channels(['a', 'b'], { context: { roster: ['b', 'a'] } })).toThrow('assertion failed');
   });
 });
 

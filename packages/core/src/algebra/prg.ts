@@ -11,7 +11,10 @@ import { assert } from './assert.ts';
 import { u32, utf8 } from './bytes.ts';
 import { sha256 } from './hash.ts';
 
-/** A source of chance, always an argument: the platform's in earnest, a seeded one where a run must replay. */
+/**
+ * A source of chance, always an argument: the platform's in earnest, a seeded one where a run must replay. What it
+ * returns is the caller's own memory.
+ */
 export type Rng = (length: number) => Uint8Array;
 
 /** Small requests are served from a piece of this size; what is larger goes straight to the platform. */

@@ -77,7 +77,9 @@ export class SessionChannel implements Channel {
   constructor(options: SessionOptions) {
     const { self, context } = options;
     assert(context.roster.includes(self), 'a party is on its own roster');
-    assert(new Set(context.roster).size === context.roster.length, 'a roster names each party once');
+    // Parties that sorted otherwise would hash other transcripts and pick another first party.
+    const isAscending = context.roster.every((party, i) => i === 0 || context.roster[i - 1]! < party);
+    assert(isAscending, 'a roster names each party once, in ascending order');
     this.self = self;
     this.context = context;
     this.peers = context.roster.filter((party) => party !== self);

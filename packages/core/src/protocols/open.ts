@@ -110,6 +110,8 @@ export function verifyOpenings(
   openings: readonly Opening[],
   verify: Verify,
 ): void {
+  const stranger = openings.find(({ party }) => !context.roster.includes(party));
+  if (stranger !== undefined) throw bad('BAD_COMMITMENT', stranger.party, 'it takes no part in this job');
   const statements = new Set<string>();
   for (const party of context.roster) {
     const theirs = openings.filter((opening) => opening.party === party);
@@ -126,7 +128,6 @@ export function verifyOpenings(
     if (statements.size > 1) throw bad('BAD_COMMITMENT', party, 'its list differs from the others');
     if (!equal(commitment(context, party, sealed), list.get(party)!)) throw bad('BAD_COMMITMENT', party);
   }
-  if (openings.length !== context.roster.length) throw new ProtocolError('BAD_COMMITMENT', { detail: 'unknown party' });
 }
 
 /**

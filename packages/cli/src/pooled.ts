@@ -1,0 +1,178 @@
+/**
+ * The same figures over the pooled records, as nobody but a demo or a test can compute them: all parties' files read into
+ * one table, and plain SQL over it. No part of it is shared with the road that data takes otherwise.
+ *
+ * Rows have the form of an answer's, what too few people stand behind withheld by the same threshold, so that the two can
+ * be laid side by side. Files are trusted here: each person has one row, as in the demo's records.
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Charter } from '@folkmoot/core/charter.js';
+import { type Column, type Dataset, labelsOf, type Value } from '@folkmoot/core/dictionary.js';
+import { parseDocument } from '@folkmoot/core/document.js';
+import type { Job } from '@folkmoot/core/job.js';
+import { inMemory, plainPath } from '@folkmoot/node/in-memory.js';
+import { z } from 'zod';
+import { type Cell, column, figureOf } from './pooled-figures.ts';
+
+export interface PooledQuestion {
+  readonly job: Job;
+  readonly charter: Charter;
+  /** Whose party's people do not count toward the threshold, where the analyst has one. */
+  readonly analyst: string;
+  /** A folder with a folder a party, each with a node.yaml that names a file. */
+  readonly folder: string;
+  readonly threshold: number;
+}
+
+export interface PooledAnswer {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+const bindings = z.looseObject({
+  datasets: z.record(
+    z.string(),
+    z.looseObject({ source: z.object({ file: z.string() }), columns: z.record(z.string(), z.string()).default({}) }),
+  ),
+});
+
+export async function pooledAnswer({
+  job,
+  charter,
+  analyst,
+  folder,
+  threshold,
+}: PooledQuestion): Promise<PooledAnswer> {
+  const dataset = charter.datasets[job.from!]!;
+  const parties = job.parties ?? dataset.held_by;
+  const tables = await Promise.all(parties.map((party) => tableOf(party, dataset, folder)));
+  const own = charter.analysts[analyst]?.party;
+  const appearances = dataset.unit === 'row' ? 1 : Math.min(dataset.max_parties_per_unit, parties.length);
+  const keys = (job.group_by ?? []).map((name) => keyOf(name, dataset));
+  const figures = Object.entries(job.measures).map(([name, measure]) => ({
+    name,
+    ...figureOf(measure, dataset, (where) => whereSql(where)),
+  }));
+  const counted = own === undefined ? 'TRUE' : `party <> ${text(own)}`;
+  const expressions = figures.flatMap(({ aggregates, people }) => [
+    ...aggregates,
+    ...people.map((condition) => `count(*) FILTER (WHERE (${condition}) AND ${counted})`),
+  ]);
+
+  const rows = await inMemory(async (run) => {
+    await run(`CREATE TABLE pooled AS ${tables.join(' UNION ALL ')}`);
+    const found: Record<string, unknown>[] = [];
+    for (const values of combinations(keys.map(({ labels }) => labels))) {
+      const group = keys.map(({ sql }, at) => `${sql} = ${literal(values[at]!)}`);
+      const conditions = [whereSql(job.where), ...group].map((condition) => `(${condition})`).join(' AND ');
+      const selected = expressions.map((expression) => `CAST(${expression} AS VARCHAR)`).join(', ');
+      const [cells] = await run(`SELECT ${selected} FROM pooled WHERE ${conditions}`);
+      found.push(rowOf(keys, values, cells as readonly Cell[]));
+    }
+    return found;
+  });
+  return { rows };
+
+  function rowOf(names: typeof keys, values: readonly Value[], cells: readonly Cell[]): Record<string, unknown> {
+    const row: Record<string, unknown> = Object.fromEntries(names.map(({ name }, at) => [name, values[at]]));
+    let from = 0;
+    for (const { name, aggregates, people, finish } of figures) {
+      const split = from + aggregates.length;
+      const end = split + people.length;
+      const shown = cells.slice(split, end).map((count) => Number(count) >= threshold * appearances);
+      row[name] = finish(cells.slice(from, split), shown);
+      from = end;
+    }
+    return row;
+  }
+}
+
+/** A party's records under the dictionary's names: nulls and bounds settled, and `<name>?` for what was null. */
+async function tableOf(party: string, dataset: Dataset, folder: string): Promise<string> {
+  const nodeFile = join(folder, party, 'node.yaml');
+  const binding = parseDocument(await readFile(nodeFile, 'utf8'), bindings, { name: nodeFile }).datasets[dataset.name]!;
+  const path = text(plainPath(resolve(dirname(nodeFile), binding.source.file)));
+  const relation = path.endsWith(`.parquet'`)
+    ? `read_parquet(${path})`
+    : path.endsWith(`.csv'`)
+      ? `read_csv(${path}, header = true, all_varchar = true)`
+      : `read_json(${path})`;
+  const selected = Object.entries(dataset.columns).flatMap(([name, rules]) => {
+    if (rules.type === 'identifier') return [];
+    const raw = `CAST(${column(binding.columns[name] ?? name)} AS VARCHAR)`;
+    return [`${settled(raw, rules)} AS ${column(name)}`, `${raw} IS NULL AS ${column(`${name}?`)}`];
+  });
+  return `SELECT ${text(party)} AS party, ${selected.join(', ')} FROM ${relation}`;
+}
+
+function settled(raw: string, rules: Exclude<Column, { type: 'identifier' }>): string {
+  const clamped = (value: string, type: string, min: string, max: string): string => {
+    const known = rules.nulls === 'zero' ? `coalesce(${value}, 0)` : value;
+    return `CASE WHEN ${known} IS NOT NULL THEN CAST(least(greatest(${known}, ${min}), ${max}) AS ${type}) END`;
+  };
+  switch (rules.type) {
+    case 'integer':
+      return clamped(`CAST(${raw} AS HUGEINT)`, 'HUGEINT', String(rules.min), String(rules.max));
+    case 'decimal': {
+      const type = `DECIMAL(37, ${rules.scale})`;
+      return clamped(`CAST(${raw} AS ${type})`, type, String(rules.min), String(rules.max));
+    }
+    case 'boolean':
+      return clamped(`CAST(CAST(${raw} AS BOOLEAN) AS INTEGER)`, 'INTEGER', '0', '1');
+    case 'date':
+      return clamped(`CAST(${raw} AS DATE)`, 'DATE', `DATE '${rules.min}'`, `DATE '${rules.max}'`);
+    case 'category':
+      return raw;
+  }
+}
+
+interface Key {
+  readonly name: string;
+  readonly sql: string;
+  readonly labels: readonly Value[];
+}
+
+function keyOf(name: string, dataset: Dataset): Key {
+  const [, dated] = /^year\((.+)\)$/.exec(name) ?? [];
+  const labels = labelsOf(dataset.columns[dated ?? name]!, dated === undefined ? 'value' : 'year');
+  return { name, sql: fieldSql(name), labels: labels ?? [] };
+}
+
+/** All of them, the last varying fastest. */
+function combinations(lists: readonly (readonly Value[])[]): Value[][] {
+  return lists.reduce<Value[][]>((made, list) => made.flatMap((few) => list.map((value) => [...few, value])), [[]]);
+}
+
+function fieldSql(name: string): string {
+  const [, dated] = /^year\((.+)\)$/.exec(name) ?? [];
+  return dated === undefined ? column(name) : `year(${column(dated)})`;
+}
+
+const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+/** Booleans stand as 0 and 1 in the table. */
+function literal(value: Value): string {
+  return typeof value === 'string' ? text(value) : String(Number(value));
+}
+
+const symbols: Readonly<Record<string, string>> = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' };
+
+function whereSql(where: unknown): string {
+  const parts = Object.entries((where ?? {}) as Readonly<Record<string, unknown>>).map(([key, test]) => {
+    if (key === 'any') return (test as unknown[]).map((branch) => `(${whereSql(branch)})`).join(' OR ');
+    if (key === 'not') return `NOT (${whereSql(test)})`;
+    const tests = Object.entries(test as Readonly<Record<string, unknown>>);
+    return tests.map(([operator, operand]) => testSql(key, operator, operand)).join(' AND ');
+  });
+  return parts.length === 0 ? 'TRUE' : parts.map((part) => `(${part})`).join(' AND ');
+}
+
+function testSql(name: string, operator: string, operand: unknown): string {
+  const values = (Array.isArray(operand) ? operand : [operand]).map((value: Value) => literal(value));
+  const field = fieldSql(name);
+  if (operator === 'is_null') return `${column(`${name}?`)} = ${operand === true}`;
+  if (operator === 'between') return `${field} BETWEEN ${values[0]} AND ${values[1]}`;
+  if (operator === 'in') return `${field} IN (${values.join(', ')})`;
+  return `${field} ${symbols[operator]} ${values[0]}`;
+}

@@ -186,6 +186,12 @@ describe('the threshold', () => {
     const text = jobText('measures: { n: count, rich: { count: { where: { income: { gt: 50 } } } } }');
     expect(answerOf(text, rows, { threshold: 4 }).rows[0]!.rich).toEqual({ value: 4, exact: '4' });
     expect(answerOf(text, rows, { threshold: 5 }).rows[0]!.rich).toEqual(withheld);
+    const not = jobText('measures: { n: count, poor: { count: { where: { not: { income: { gt: 500 } } } } } }');
+    expect(answerOf(not, rows, { threshold: 5 }).rows[0]!.poor).toEqual(withheld);
+    expect(answerOf(not, [...rows, ...residents(1, {}, 30)], { threshold: 5 }).rows[0]!.poor).toEqual({
+      value: 5,
+      exact: '5',
+    });
     const few = [...residents(6), ...residents(4, { income: null }, 10)];
     expect(answerOf(text, few, { threshold: 5 }).rows[0]!.rich).toEqual(withheld);
   });

@@ -69,6 +69,12 @@ describe('layout', () => {
     expect(ringsFor(2, 1_000_000)).toEqual([128]);
   });
 
+  it('does not let a sum reach the one value that has no sign', () => {
+    const columns = { power: { type: 'integer', min: 0, max: String(2n ** 62n) } };
+    const even = completeDataset('even', datasetSchema.parse({ held_by: ['a'], unit: 'row', max_rows: 2, columns }));
+    expect(layout(queryOf([sum('power')], 1), even, 1).sections.map(({ ring }) => ring.bits)).toEqual([128]);
+  });
+
   it('refuses what could exceed 192 bits, naming the column and the bound', () => {
     const huge = completeDataset(
       'huge',

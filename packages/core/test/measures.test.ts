@@ -206,12 +206,35 @@ describe('exact texts', () => {
     expect(even.total).toEqual({ value: 2, exact: '2.00' });
   });
 
+  it('end where the fraction ends, beyond twenty digits too', () => {
+    const rows = Array.from({ length: 1024 }, (_, at) => ({ x: at === 0 ? '1000000000.02' : '1000000000.01' }));
+    const answer = answerOf('x: { type: decimal, scale: 2, min: 0, max: 2000000000 }', rows, { mean: { mean: 'x' } });
+    expect(answer.mean).toEqual({ value: 1000000000.0100098, exact: '1000000000.010009765625' });
+  });
+
   it('hold integers that no double holds', () => {
     const column = "x: { type: integer, min: 0, max: '9223372036854775807' }";
     const answer = answerOf(column, [{ x: '9007199254740993' }, { x: 9007199254740993n }, { x: '1' }], {
       total: { sum: 'x' },
     });
     expect(answer.total).toEqual({ value: 18014398509481988, exact: '18014398509481987' });
+  });
+});
+
+describe('quantiles', () => {
+  const column = 'x: { type: integer, min: 0, max: 100 }';
+  const rows = [12, 14, 31, 38].map((x) => ({ x }));
+  const quantile = (q: number, bins: number[]) => answerOf(column, rows, { v: { quantile: { of: 'x', q, bins } } }).v;
+
+  it('start and end with the bins that hold someone', () => {
+    expect(quantile(0, [0, 10, 20, 40, 90])).toEqual({ value: 10, exact: '10', from: 10, to: 20 });
+    expect(quantile(1, [0, 10, 20, 40, 90])).toEqual({ value: 40, exact: '40', from: 20, to: 40 });
+  });
+
+  it('have no value where they lie outside all bins, and say on which side', () => {
+    expect(quantile(0.5, [20, 40])).toEqual({ value: null, exact: null, from: null, to: 20 });
+    expect(quantile(0.75, [20, 40])).toEqual({ value: 30, exact: '30', from: 20, to: 40 });
+    expect(quantile(0.75, [0, 20])).toEqual({ value: null, exact: null, from: 20, to: null });
   });
 });
 

@@ -138,7 +138,8 @@ async function failureOf(job: string, failures: readonly { party: string; line: 
       const report = reportIn({ remedy: '', ...line });
       const isCause = report !== undefined && !echoes.includes(report.code);
       if (line.job === job && isCause) {
-        const { code, message, remedy, field } = report;
+        const { code, remedy, field } = report;
+        const message = report.message.startsWith(`${party}:`) ? report.message : `${party}: ${report.message}`;
         return { party, report: { code, message, remedy, party, ...(field === undefined ? {} : { field }) } };
       }
     }

@@ -79,7 +79,7 @@ social            0          0.00       –
         },
       },
     ]);
-    expect(text).toContain('people               5,432');
+    expect(text).toMatch(/^people +5,432$/m);
     expect(text).toContain('  within  22,500 – 25,000');
     expect(text).toMatch(/income +-0\.00123000 +1\.00000e-9/);
     expect(text).toMatch(/\[18, 25\) +500 {2}█{12}$/m);

@@ -128,8 +128,11 @@ function introduction({ charter, nodeFiles }: Consortium, hasDatabase: boolean):
   ].join('\n');
 }
 
-function agreementText({ figures, identical, largestDifference }: Agreement): string {
+function agreementText(agreement: Agreement): string {
+  const { figures, identical, largestDifference } = agreement;
   if (identical === figures) return `All ${figures} figures equal those over the pooled records, to the last digit.`;
   const size = largestDifference.toExponential(1);
-  return `${identical} of ${figures} figures equal those over the pooled records to the last digit; the others differ by ${size} at most.`;
+  return agrees(agreement)
+    ? `All ${figures} figures agree with the pooled records: ${identical} to the last digit, quotients and roots within ${size}.`
+    : `Only ${identical} of ${figures} figures equal those over the pooled records; the others differ by up to ${size}.`;
 }

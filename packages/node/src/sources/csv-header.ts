@@ -10,10 +10,12 @@ import { SourceError } from '@folkmoot/core/errors.js';
 
 const [quote, comma, lf, cr] = [0x22, 0x2c, 0x0a, 0x0d];
 const byteOrderMark = [0xef, 0xbb, 0xbf];
+/** Bytes that leave a plain field plain: whole runs of them need no second look. */
+const isPlain = Uint8Array.from({ length: 256 }, (_, byte) => ([quote, comma, lf, cr].includes(byte) ? 0 : 1));
 /** A header beyond this is not one. */
 const headerBytesMax = 1 << 20;
 
-export interface CsvShape {
+interface CsvShape {
   readonly header: readonly string[];
   /** Records after the header. */
   readonly records: number;
@@ -73,8 +75,9 @@ export function csvScan(): CsvScan {
   };
 
   const see = (chunk: Buffer): void => {
-    for (const byte of chunk) {
+    for (let at = 0; at < chunk.length; at++) {
       if (fault !== undefined) return;
+      const byte = chunk[at]!;
       if (skipped >= 0 && skipped < 3) {
         if (byte === byteOrderMark[skipped]) {
           skipped++;
@@ -108,6 +111,7 @@ export function csvScan(): CsvScan {
       else {
         place = 'plain';
         if (records < 0) name.push(byte);
+        else while (at + 1 < chunk.length && isPlain[chunk[at + 1]!] === 1) at++;
       }
     }
     if (name.length > headerBytesMax) ragged('the header does not end');

@@ -100,6 +100,7 @@ export class WebSocketLink implements FrameLink {
   /** Senders that wait until less is buffered. */
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #holds = 0;
+  #hasOpened = false;
   #silentBeats = 0;
   #cancelBeat: () => void = () => undefined;
   #end: { readonly reason: Error | undefined } | undefined;
@@ -110,8 +111,12 @@ export class WebSocketLink implements FrameLink {
     socket.binaryType = 'nodebuffer';
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.opened = promise;
-    if (socket.readyState === WebSocket.OPEN) resolve();
-    socket.on('open', resolve);
+    const open = () => {
+      this.#hasOpened = true;
+      resolve();
+    };
+    if (socket.readyState === WebSocket.OPEN) open();
+    socket.on('open', open);
     this.onClose((reason) => reject(lost(reason)));
     // Whoever does not wait for the opening hears of the end by onClose.
     promise.catch(() => undefined);
@@ -219,8 +224,8 @@ export class WebSocketLink implements FrameLink {
   }
 
   #closeSocket(reason: Error | undefined): void {
-    // A paused socket would never see the other end's part of the closing.
-    this.#socket.resume();
+    // A paused socket would never see the other end's part of the closing. One that never opened cannot be resumed.
+    if (this.#hasOpened) this.#socket.resume();
     if (reason === undefined) this.#socket.close(1000);
     else if (reason instanceof TransportError && reason.code !== 'LINK_LOST') this.#socket.close(1008, reason.code);
     else this.#socket.terminate();

@@ -10,7 +10,7 @@ import { StateError } from '@folkmoot/core/errors.js';
 import { sessionId } from '@folkmoot/transport/frame.js';
 import { failureOf } from './failure.ts';
 import { PortLink } from './port-link.ts';
-import type { Assignment, Durable, Word } from './worker.ts';
+import type { Assignment, Order, Word } from './worker.ts';
 
 export interface ComputationOptions {
   readonly assignment: Omit<Assignment, 'frames'>;
@@ -34,6 +34,7 @@ export class Computation {
   readonly attempt: number;
   readonly #worker: Worker;
   readonly #frames: PortLink;
+  readonly #ended: Promise<void>;
   #isHeard = true;
 
   constructor(options: ComputationOptions) {
@@ -62,16 +63,19 @@ export class Computation {
     const fail = (error: unknown) => hear({ word: 'failed', ...failureOf(error, party) });
     this.#worker.on('message', hear);
     this.#worker.on('error', fail);
-    this.#worker.on('exit', (status) => {
-      if (!hasSpoken) fail(new StateError('INTERNAL', { detail: `the computation ended with status ${status}` }));
-      this.#frames.close();
-      options.onEnd();
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on('exit', (status) => {
+        if (!hasSpoken) fail(new StateError('INTERNAL', { detail: `the computation ended with status ${status}` }));
+        this.#frames.close();
+        options.onEnd();
+        resolve();
+      });
     });
   }
 
   /** The sealed bytes are durable: the computation may commit to them. */
   commit(): void {
-    this.#worker.postMessage({ word: 'durable' } satisfies Durable);
+    this.#worker.postMessage({ order: 'commit' } satisfies Order);
   }
 
   /** Hands in a frame from another party. A thread that has ended needs none. */
@@ -79,9 +83,14 @@ export class Computation {
     return this.#frames.send(frame).catch(() => undefined);
   }
 
-  /** Ends it at once and without a word. */
+  /**
+   * Ends it without a word more: no frame of it leaves or arrives from here on. Resolves when the thread has ended, which
+   * it does by itself once its query has; see worker.ts on why it is not terminated.
+   */
   async stop(): Promise<void> {
     this.#isHeard = false;
-    await this.#worker.terminate();
+    this.#frames.close();
+    this.#worker.postMessage({ order: 'stop' } satisfies Order);
+    await this.#ended;
   }
 }

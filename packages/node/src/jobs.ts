@@ -55,6 +55,8 @@ export class Jobs {
   /** The jobs that have not ended, as they are in the store. */
   readonly #open = new Map<string, JobState>();
   readonly #computations = new Map<string, Computation>();
+  /** Threads that were told to stop and have not ended: a query runs to its end. */
+  readonly #ending = new Set<Promise<void>>();
   #connection: Connection | undefined;
   #stopTicking = () => {};
   #stopped = false;
@@ -79,7 +81,8 @@ export class Jobs {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#stopTicking();
-    await Promise.all([...this.#computations.values()].map((computation) => computation.stop()));
+    for (const job of [...this.#computations.keys()]) this.#stopComputation(job);
+    await Promise.all(this.#ending);
   }
 
   /** The link is up, and logged in. */
@@ -294,8 +297,10 @@ export class Jobs {
 
   #stopComputation(job: string): void {
     const computation = this.#computations.get(job);
+    if (computation === undefined) return;
     this.#computations.delete(job);
-    computation?.stop().catch(() => undefined);
+    const ended = computation.stop().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
   }
 
   #sendOpening(job: string, attempt: number, opening: OpeningBytes): void {

@@ -13,7 +13,7 @@ import { assert } from '@folkmoot/core/assert.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
-import { type ErrorReport, SourceError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, ProtocolError, SourceError } from '@folkmoot/core/errors.js';
 import { sign, verify } from '@folkmoot/core/identity.js';
 import { type Effects, runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
@@ -54,12 +54,19 @@ export type Word =
     }
   | { readonly word: 'failed'; readonly report: ErrorReport; readonly own: ErrorReport; readonly detail: string };
 
-/** What the node answers to `sealed`. */
-export interface Durable {
-  readonly word: 'durable';
+/** What the node answers to `sealed`, and how it ends a computation. */
+export interface Order {
+  readonly order: 'commit' | 'stop';
 }
 
-async function compute(assignment: Assignment, node: MessagePort): Promise<void> {
+/** What the node orders, when it does. */
+interface Orders {
+  readonly commit: Promise<void>;
+  readonly stop: Promise<void>;
+  isStopped: boolean;
+}
+
+async function compute(assignment: Assignment, node: MessagePort, orders: Orders): Promise<void> {
   const { party, attempt, charter, signed, acceptances, nowMs } = assignment;
   const tell = (word: Word) => node.postMessage(word);
   const terms: Terms = { signed, charter, acceptances, nowMs };
@@ -84,7 +91,9 @@ async function compute(assignment: Assignment, node: MessagePort): Promise<void>
         // The job is about the records that were there when it was accepted.
         if ((await source.fingerprint(fingerprintKey)) !== accepted.fingerprint)
           throw new SourceError('SOURCE_CHANGED');
-        return await source.query(query, dataset, ownParty);
+        const result = await source.query(query, dataset, ownParty);
+        if (orders.isStopped) throw new ProtocolError('CANCELLED');
+        return result;
       } finally {
         await source.close();
       }
@@ -94,9 +103,8 @@ async function compute(assignment: Assignment, node: MessagePort): Promise<void>
       return seal(recipient, { job, attempt, sender: party, recipient: analyst }, message);
     },
     durable: (sealed) => {
-      const durable = new Promise<void>((resolve) => node.once('message', () => resolve()));
       tell({ word: 'sealed', sealed });
-      return durable;
+      return orders.commit;
     },
     signatures: {
       sign: (statement) => sign(assignment.identity, 'folkmoot opening v1', statement),
@@ -111,13 +119,30 @@ async function compute(assignment: Assignment, node: MessagePort): Promise<void>
   link.close();
 }
 
-/** The thread's life: it ends by itself when the computation has, one way or the other. */
+function ordersFrom(node: MessagePort): Orders {
+  const commit = Promise.withResolvers<void>();
+  const stop = Promise.withResolvers<void>();
+  const orders: Orders = { commit: commit.promise, stop: stop.promise, isStopped: false };
+  node.on('message', ({ order }: Order) => {
+    if (order === 'commit') return commit.resolve();
+    orders.isStopped = true;
+    stop.resolve();
+  });
+  return orders;
+}
+
+/**
+ * The thread's life: it ends by itself when the computation has, one way or the other. It is never terminated from
+ * outside: that kills the whole process if a database engine is at work in it. A query that is under way when the order
+ * to stop comes runs to its end, and nothing is done with what it gives.
+ */
 async function live(): Promise<void> {
   assert(parentPort !== null, 'a computation is started by its node');
   const node = parentPort;
   const assignment = workerData as Assignment;
+  const orders = ordersFrom(node);
   try {
-    await compute(assignment, node);
+    await Promise.race([compute(assignment, node, orders), orders.stop]);
   } catch (error) {
     // The other parties learn it from the coordinator, which the node tells the code.
     node.postMessage({ word: 'failed', ...failureOf(error, assignment.party) } satisfies Word);

@@ -1,78 +1,30 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
-import type { SourceError } from '@folkmoot/core/errors.js';
-import { evaluate } from '@folkmoot/core/local.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compileSql, duckdbDialect, postgresDialect } from '../src/sources/dialect.ts';
-import { inMemory } from '../src/sources/in-memory.ts';
 import { localSql } from '../src/sources/local-sql.ts';
-import { openSource } from '../src/sources/source-binding.ts';
-import { type Case, caseArbitrary, type TextRow } from './arbitrary-query.ts';
+import { caseArbitrary } from './arbitrary-query.ts';
+import { askedOfFile, evaluated, writeCsv, writeJson, writeParquet } from './written-rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-local-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-type Outcome = { readonly value: unknown } | { readonly code: string; readonly field: string | undefined };
-
-function expected({ query, dataset, rows, ownParty }: Case): Outcome {
-  try {
-    return { value: evaluate(query, dataset, rows, ownParty) };
-  } catch (error) {
-    return refusalOf(error as SourceError);
-  }
-}
-
-function refusalOf({ code, field }: SourceError): Outcome {
-  if (code === undefined) throw new Error('this is no refusal');
-  return { code, field };
-}
-
-async function asked(name: string, { query, dataset, ownParty }: Case): Promise<Outcome> {
-  const source = openSource({ period: 'p', source: { file: name }, columns: {} }, { folder, env: {}, dataset });
-  return source.query(query, dataset, ownParty).then((value) => ({ value }), refusalOf);
-}
-
-function csvField(text: string | null): string {
-  if (text === null) return '';
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function writeCsv(name: string, rows: readonly TextRow[]): string {
-  const names = Object.keys(rows[0]!);
-  const lines = [names.join(','), ...rows.map((row) => names.map((column) => csvField(row[column]!)).join(','))];
-  writeFileSync(join(folder, name), `${lines.join('\n')}\n`);
-  return name;
-}
-
-function writeJson(name: string, rows: readonly TextRow[]): string {
-  writeFileSync(join(folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  return name;
-}
-
-async function writeParquet(name: string, rows: readonly TextRow[]): Promise<string> {
-  const json = join(folder, writeJson(`${name}.jsonl`, rows));
-  const columns = Object.keys(rows[0]!).map((column) => `'${column}': 'VARCHAR'`);
-  await inMemory((run) =>
-    run(`COPY (SELECT * FROM read_json('${json}', format = 'newline_delimited', columns = {${columns.join(', ')}}))
-      TO '${join(folder, name)}' (FORMAT parquet)`),
-  );
-  return name;
-}
 
 describe('a local query as SQL', () => {
   it('gives the integers of the plain evaluation, whatever the file', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(caseArbitrary, async (given) => {
-        const outcome = expected(given);
-        expect(await asked(writeCsv('any.csv', given.rows), given)).toEqual(outcome);
-        expect(await asked(writeJson('any.jsonl', given.rows), given)).toEqual(outcome);
-        expect(await asked(await writeParquet('any.parquet', given.rows), given)).toEqual(outcome);
+        const outcome = await evaluated(given);
+        expect(await askedOfFile(folder, writeCsv(folder, 'any.csv', given.rows), given)).toEqual(outcome);
+        expect(await askedOfFile(folder, writeJson(folder, 'any.jsonl', given.rows), given)).toEqual(outcome);
+        expect(await askedOfFile(folder, await writeParquet(folder, 'any.parquet', given.rows), given)).toEqual(
+          outcome,
+        );
       }),
-      { numRuns: Number(process.env.FC_RUNS ?? 60) },
+      { numRuns: 40 },
     );
   });
 
@@ -147,8 +99,8 @@ describe('a local query as SQL', () => {
       ownParty: null,
     };
     const given = { dataset, rows, query, ownParty: false };
-    const outcome = expected(given);
-    expect(await asked(writeCsv('huge.csv', rows), given)).toEqual(outcome);
+    const outcome = await evaluated(given);
+    expect(await askedOfFile(folder, writeCsv(folder, 'huge.csv', rows), given)).toEqual(outcome);
     expect((outcome as { value: bigint[][] }).value[1]![0]! > 1n << 240n).toBe(true);
   });
 
@@ -182,6 +134,6 @@ describe('a local query as SQL', () => {
       ownParty: null,
     };
     const given = { dataset, rows, query, ownParty: false };
-    expect(await asked(writeCsv('many.csv', rows), given)).toEqual(expected(given));
+    expect(await askedOfFile(folder, writeCsv(folder, 'many.csv', rows), given)).toEqual(await evaluated(given));
   });
 });

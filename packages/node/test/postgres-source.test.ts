@@ -1,6 +1,5 @@
-import type { Column, Dataset } from '@folkmoot/core/dictionary.js';
+import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { SourceError } from '@folkmoot/core/errors.js';
-import { evaluate } from '@folkmoot/core/local.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import { startPostgres, type TestPostgres } from '@folkmoot/testkit/postgres.js';
 import fc from 'fast-check';
@@ -8,7 +7,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Source } from '../src/sources/source.ts';
 import { openSource } from '../src/sources/source-binding.ts';
-import { caseArbitrary, type TextRow } from './arbitrary-query.ts';
+import { caseArbitrary } from './arbitrary-query.ts';
+import { askedOfTable, evaluated, writeTable } from './written-rows.ts';
 
 let server: TestPostgres;
 let client: pg.Client;
@@ -77,10 +77,8 @@ describe('a PostgreSQL source', () => {
   it('gives the integers of the plain evaluation', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(caseArbitrary, async (given) => {
-        const { query, dataset, rows, ownParty } = given;
-        await load(dataset, rows);
-        const expected = await outcome(async () => evaluate(query, dataset, rows, ownParty));
-        expect(await outcome(() => open(dataset, {}).query(query, dataset, ownParty))).toEqual(expected);
+        await writeTable(client, table, given.dataset, given.rows);
+        expect(await askedOfTable(server.url, table, given)).toEqual(await evaluated(given));
       }),
       { numRuns: 100 },
     );
@@ -227,68 +225,4 @@ describe('a PostgreSQL source', () => {
     expect(error.code).toBe('SOURCE_UNREACHABLE');
     expect(error.message).toContain('42501');
   });
-
-  it('answers 200 sums in 77 cells over 500,000 rows in seconds', { timeout: 120_000 }, async () => {
-    await client.query(`CREATE TABLE housing.residents AS SELECT n::text AS id, (n % 7) AS age, (n % 11) AS cell,
-      ((n * 7) % 500000) * 4 / 100.0 AS rent_arrears_gbp FROM generate_series(1, 500000) n`);
-    const small = (max: number): Column => ({ type: 'integer', min: 0, max, nulls: 'refuse', outside: 'clamp' });
-    const dataset: Dataset = {
-      ...residents,
-      max_rows: 500_000,
-      columns: { person: { type: 'identifier' }, age: small(6), cell: small(10), arrears: residents.columns.arrears! },
-    };
-    const groups = [
-      { name: 'age', column: 'age', transform: 'value' as const, first: 0n, labels: [0, 1, 2, 3, 4, 5, 6] },
-      {
-        name: 'cell',
-        column: 'cell',
-        transform: 'value' as const,
-        first: 0n,
-        labels: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-      },
-    ];
-    const statistics = Array.from({ length: 200 }, (_, index) => ({
-      of: 'rows' as const,
-      product: index % 2 === 0 ? [] : ['arrears', 'arrears'].slice(index % 4 === 1 ? 0 : 1),
-      where: { kind: 'compare' as const, column: 'arrears', op: 'lt' as const, value: BigInt(index * 10_000) },
-    }));
-    const query: LocalQuery = {
-      dataset: 'residents',
-      columns: ['age', 'cell', 'arrears'],
-      where: { kind: 'true' },
-      groups,
-      cells: 77,
-      statistics,
-      ownParty: null,
-    };
-    const from = performance.now();
-    const result = await open(dataset).query(query, dataset, false);
-    expect(result[198]!.reduce((sum, cell) => sum + cell, 0n)).toBe(495_000n);
-    expect(performance.now() - from).toBeLessThan(40_000);
-  });
 });
-
-async function outcome(answer: () => Promise<unknown>) {
-  return answer().then(
-    (value) => ({ value }),
-    (error: SourceError) => {
-      if (error.code === undefined) throw error;
-      return { code: error.code, field: error.field };
-    },
-  );
-}
-
-/** A table of texts. Its first column is the order of the rows, which `keep_first` then follows. */
-async function load(dataset: Dataset, rows: readonly TextRow[]): Promise<void> {
-  const names = Object.keys(dataset.columns);
-  await client.query(`DROP TABLE IF EXISTS ${table};
-    CREATE TABLE ${table} (place text, ${names.map((name) => `"${name}" text`).join(', ')})`);
-  const columns = [
-    rows.map((_, index) => String(index).padStart(6, '0')),
-    ...names.map((name) => rows.map((row) => row[name])),
-  ];
-  await client.query(
-    `INSERT INTO ${table} SELECT * FROM unnest(${columns.map((_, index) => `$${index + 1}::text[]`)})`,
-    columns,
-  );
-}

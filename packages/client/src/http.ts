@@ -209,7 +209,7 @@ const classes = {
 } as const;
 
 /** The error that a report was written from, with its own words. */
-export function errorOf(report: ErrorReport): FolkmootError {
+function errorOf(report: ErrorReport): FolkmootError {
   const layer = layerOf(report.code) ?? 'state';
   const Class = classes[layer] as new (code: ErrorCode, fault: object) => FolkmootError;
   const { field, party, remedy } = report;

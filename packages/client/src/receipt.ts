@@ -11,11 +11,13 @@ import {
   acceptancesHash,
   checkAcceptances,
   type SignedAcceptance,
+  signedAcceptanceSchema,
 } from '@folkmoot/core/acceptance.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { Context, PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, charterHash } from '@folkmoot/core/charter.js';
+import { conform } from '@folkmoot/core/document.js';
 import { ProtocolError } from '@folkmoot/core/errors.js';
 import { verify } from '@folkmoot/core/identity.js';
 import { lookUp } from '@folkmoot/core/name.js';
@@ -92,11 +94,18 @@ const hex = (value: unknown, bytes: number): value is string =>
 
 function receiptFrom(value: unknown): Receipt {
   const receipt = (typeof value === 'object' && value !== null ? value : {}) as Partial<Receipt>;
-  const { party, attempt, acceptance, acceptanceSignature, commitment, signature } = receipt;
-  if (typeof party !== 'string' || typeof acceptance !== 'object' || !hex(acceptanceSignature, 64)) {
-    throw new ProtocolError('BAD_ACCEPTANCE', { detail: 'a receipt is not well formed' });
-  }
+  const { party, attempt, commitment, signature } = receipt;
+  if (typeof party !== 'string') throw new ProtocolError('BAD_ACCEPTANCE', { detail: 'a receipt is not well formed' });
+  const { acceptance, signature: acceptanceSignature } = acceptanceFrom(party, receipt);
   if (!hex(commitment, 32) || !Number.isSafeInteger(attempt)) throw new ProtocolError('BAD_COMMITMENT', { party });
   if (!hex(signature, 64)) throw new ProtocolError('BAD_OPENING_SIGNATURE', { party });
   return { party, attempt: attempt!, acceptance, acceptanceSignature, commitment, signature };
+}
+
+function acceptanceFrom(party: PartyId, { acceptance, acceptanceSignature }: Partial<Receipt>): SignedAcceptance {
+  try {
+    return conform({ acceptance, signature: acceptanceSignature }, signedAcceptanceSchema, { name: 'acceptance' });
+  } catch (cause) {
+    throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'its receipt is not well formed', cause });
+  }
 }

@@ -231,11 +231,11 @@ export class Coordinator {
 
   // Time, and what the status page shows.
 
-  /** Ends what has expired. Called every second or so. */
+  /** Ends what has expired, or failed. Called every second or so. */
   tick(): void {
     const nowMs = this.#options.clock.now();
     for (const job of this.#open.values()) {
-      if (nowMs > job.state.expiresMs) this.#later(job.id, { type: 'tick', nowMs });
+      if (nowMs > job.state.expiresMs || job.state.failing !== undefined) this.#later(job.id, { type: 'tick', nowMs });
     }
   }
 

@@ -5,12 +5,12 @@
 import { frameType } from '@folkmoot/transport/frame.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
 
-export interface Count {
+interface Count {
   frames: number;
   bytes: number;
 }
 
-export type Counts = Record<keyof typeof frameType, Count>;
+type Counts = Record<keyof typeof frameType, Count>;
 
 export interface Traffic {
   /** From the other end, and to it. */

@@ -28,7 +28,7 @@ const byCode: Partial<Record<ErrorCode, Status>> = {
 };
 
 /** The status of a code: what is wrong with a document is 422, what is wrong with us 500. */
-export function statusOf(code: ErrorCode): Status {
+function statusOf(code: ErrorCode): Status {
   return byCode[code] ?? (code in errorTable.input ? 422 : 500);
 }
 

@@ -29,6 +29,9 @@ export type Phase = (typeof phases)[number];
 /** How far the coordinator's clock and that of the signer may be apart: the nodes grant the same. */
 export const skewMs = 120_000;
 
+/** How long a party that failed has to say why before its peers' word for it counts. */
+export const reasonMs = 2_000;
+
 /** `A` is a signed acceptance: this machine only carries it. */
 export interface JobState<A = unknown> {
   readonly phase: Phase;
@@ -42,6 +45,8 @@ export interface JobState<A = unknown> {
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
   readonly error?: ErrorReport;
+  /** A party has said that another one failed; that other one may still say why. Not durable: a restart fails the job. */
+  readonly failing?: { readonly report: ErrorReport; readonly sinceMs?: number };
 }
 
 export type Event<A = unknown> =
@@ -132,11 +137,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     }
     case 'opened':
       return opened(state, event.party);
-    case 'failed': {
-      const error = { ...event.report, party: event.report.party ?? event.party };
-      const entry = { type: 'party', party: event.party, attempt: state.attempt, did: 'failed' } as const;
-      return ended(state, 'FAILED', error, [{ ...entry, report: event.report }]);
-    }
+    case 'failed':
+      return failed(state, event.party, event.report);
     case 'cancel':
       // After the first opening the parties no longer take a job back, and the answer may be on its way already.
       if (state.opened.length > 0) {
@@ -144,9 +146,7 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       }
       return ended(state, 'CANCELLED');
     case 'tick':
-      return event.nowMs > state.expiresMs + skewMs
-        ? ended(state, 'EXPIRED', reportOf(new PolicyError('JOB_EXPIRED', { detail: waitingFor(state) })))
-        : same(state);
+      return ticked(state, event.nowMs);
     case 'restarted': {
       const alone = { ...state, present: [] };
       if (state.phase === 'QUEUED' || state.phase === 'INVITING') return { state: alone, effects: [], entries: [] };
@@ -218,13 +218,32 @@ function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
   return { state: next, effects: [stored], entries: [entry] };
 }
 
+/** What another party's failure did to this one says less than what that party itself will say, if it does. */
+function failed<A>(state: JobState<A>, party: PartyId, said: ErrorReport): Step<A> {
+  const report = { ...said, party: said.party ?? party };
+  const entry: Entry = { type: 'party', party, attempt: state.attempt, did: 'failed', report: said };
+  if (said.code !== 'PARTY_FAILED') return ended(state, 'FAILED', report, [entry]);
+  return { state: { ...state, failing: state.failing ?? { report } }, effects: [], entries: [entry] };
+}
+
+function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
+  if (nowMs > state.expiresMs + skewMs) {
+    return ended(state, 'EXPIRED', reportOf(new PolicyError('JOB_EXPIRED', { detail: waitingFor(state) })));
+  }
+  if (state.failing === undefined) return same(state);
+  const { report, sinceMs = nowMs } = state.failing;
+  if (nowMs >= sinceMs + reasonMs) return ended(state, 'FAILED', report);
+  return same({ ...state, failing: { report, sinceMs } });
+}
+
 function ended<A>(
   state: JobState<A>,
   phase: 'FAILED' | 'CANCELLED' | 'EXPIRED',
   error?: ErrorReport,
   before: readonly Entry[] = [],
 ): Step<A> {
-  const next: JobState<A> = { ...state, phase, ...(error === undefined ? {} : { error }) };
+  const { failing: _, ...rest } = state;
+  const next: JobState<A> = { ...rest, phase, ...(error === undefined ? {} : { error }) };
   // A queued job is known to nobody else.
   const told = state.attempt === 0 ? [] : state.present;
   return moved(

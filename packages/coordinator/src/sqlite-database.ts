@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
-import type { Schema } from './store.ts';
+import type { OpenDatabase, Schema } from './store.ts';
 
 /** Rises with every change of the tables. */
 const schemaVersion = 1;
@@ -48,7 +48,7 @@ const tables = `
  * Opens, or makes, `coordinator.sqlite` in this folder.
  * @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED
  */
-export function openDatabase(folder: string): Kysely<Schema> {
+export function openDatabase(folder: string): OpenDatabase {
   let database: Database.Database | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -59,7 +59,10 @@ export function openDatabase(folder: string): Kysely<Schema> {
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
     prepare(database);
-    return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+    const opened = database;
+    const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+    // Kysely closes only a database that it has used.
+    return { queries, close: () => queries.destroy().then(() => void opened.close()) };
   } catch (cause) {
     database?.close();
     if (cause instanceof StateError) throw cause;

@@ -50,6 +50,12 @@ export interface Schema {
   };
 }
 
+/** A database of this schema, whatever its kind. */
+export interface OpenDatabase {
+  readonly queries: Kysely<Schema>;
+  close(): Promise<void>;
+}
+
 /** A job as it was submitted. */
 export interface Submitted {
   readonly id: string;
@@ -94,13 +100,15 @@ export interface Verdict {
   readonly report?: ErrorReport;
 }
 
-export const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
+const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
 
 export class Store {
   readonly #db: Kysely<Schema>;
+  readonly #close: () => Promise<void>;
 
-  constructor(db: Kysely<Schema>) {
-    this.#db = db;
+  constructor({ queries, close }: OpenDatabase) {
+    this.#db = queries;
+    this.#close = close;
   }
 
   /** Counts the starts of this coordinator, so that a node can tell a later one from an earlier one. */
@@ -278,7 +286,7 @@ export class Store {
   }
 
   close(): Promise<void> {
-    return this.#db.destroy();
+    return this.#close();
   }
 
   async #stored(row: Schema['jobs']): Promise<StoredJob> {

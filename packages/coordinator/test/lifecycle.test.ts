@@ -1,4 +1,4 @@
-import { PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import { PolicyError, ProtocolError, reportOf, SourceError } from '@folkmoot/core/errors.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -8,6 +8,7 @@ import {
   type JobState,
   phases,
   queued,
+  reasonMs,
   type Step,
   skewMs,
   step,
@@ -16,6 +17,7 @@ import {
 const roster = ['ant', 'bee', 'cat'];
 const expiresMs = 1_000_000;
 const refusal = reportOf(new PolicyError('REFUSED', { field: 'measures.income', remedy: 'ask for age' }));
+const secondary = reportOf(new ProtocolError('PARTY_FAILED', { party: 'bee' }));
 const tampered = reportOf(new ProtocolError('TAMPERED', { party: 'bee' }));
 
 function after(events: readonly Event<string>[], from: JobState<string> = queued(roster, expiresMs)): Step<string> {
@@ -118,6 +120,30 @@ describe('the life of a job at the coordinator', () => {
       { type: 'failed', party: 'cat', attempt: 1, report: { ...tampered, party: 'cat' } },
     ]);
     expect(bare.state.error?.party).toBe('cat');
+  });
+
+  it('waits a moment for the party that failed to say why, when another one was first to speak', () => {
+    const told: Event<string> = { type: 'failed', party: 'cat', attempt: 1, report: secondary };
+    const waiting = after([
+      ...running,
+      told,
+      { type: 'tick', nowMs: 1_000 },
+      { type: 'tick', nowMs: 1_000 + reasonMs - 1 },
+    ]);
+    expect(waiting.state.phase).toBe('RUNNING');
+    const silent = step(waiting.state, { type: 'tick', nowMs: 1_000 + reasonMs });
+    expect(silent.state).toMatchObject({ phase: 'FAILED', error: { code: 'PARTY_FAILED', party: 'bee' } });
+    const own: Event<string> = {
+      type: 'failed',
+      party: 'bee',
+      attempt: 1,
+      report: reportOf(new SourceError('SOURCE_NULL')),
+    };
+    expect(step(waiting.state, own).state).toMatchObject({
+      phase: 'FAILED',
+      error: { code: 'SOURCE_NULL', party: 'bee' },
+    });
+    expect(after([...running, own, told]).state.error?.code).toBe('SOURCE_NULL');
   });
 
   it.each([
@@ -229,7 +255,12 @@ describe('the life of a job at the coordinator', () => {
       },
       {
         weight: 1,
-        arbitrary: fc.record({ type: fc.constant('failed' as const), party, attempt, report: fc.constant(tampered) }),
+        arbitrary: fc.record({
+          type: fc.constant('failed' as const),
+          party,
+          attempt,
+          report: fc.constantFrom(tampered, secondary),
+        }),
       },
       { weight: 1, arbitrary: fc.constant({ type: 'cancel' as const }) },
       {

@@ -1,0 +1,192 @@
+/**
+ * A whole consortium as its members would run it, every command by hand, with somebody listening on every connection.
+ * Values planted in the records are then looked for in all that was sent, stored or logged.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Tap, tap } from '@folkmoot/testkit/tap.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { folkmoot, type Started, start } from '../packages/cli/test/command-line.ts';
+import { towns, writeConsortium } from '../packages/cli/test/small-consortium.ts';
+
+/** A person and amounts that stand in no other file; the amounts are the last two of five owners' at each town. */
+const planted = {
+  ash: { person: 'PLANTED-ash-88213', amounts: ['3141.59', '2718.28'] },
+  birch: { person: 'PLANTED-birch-77124', amounts: ['1618.03', '1414.21'] },
+  cedar: { person: 'PLANTED-cedar-66035', amounts: ['1732.05', '2236.06'] },
+};
+const common = ['100.00', '200.00', '300.00'];
+
+function localTotal(town: keyof typeof planted): bigint {
+  return [...common, ...planted[town].amounts].reduce((sum, text) => sum + BigInt(text.replace('.', '')), 0n);
+}
+const total = towns.reduce((sum, town) => sum + localTotal(town), 0n);
+
+let folder: string;
+let wire: Tap;
+const services: Started[] = [];
+let answer: { rows: unknown[]; receipts: unknown[]; job: string };
+let logs = '';
+
+const ok = async (...args: string[]) => {
+  const { code, stdout, stderr } = await folkmoot([...args, '--json']);
+  expect(`${args[0]} ${code} ${stderr}`).toMatch(/^\S+ 0 /);
+  return stdout === '' ? undefined : JSON.parse(stdout);
+};
+
+/** A service of its own process; resolves with its ready line. */
+async function serve(...args: string[]): Promise<{ url?: string }> {
+  const service = start([...args, '--json'], { env: { FOLKMOOT_LOG: 'debug' } });
+  services.push(service);
+  return new Promise((resolve, reject) => {
+    let line = '';
+    service.child.stdout!.on('data', (text: string) => {
+      line += text;
+      if (line.includes('\n')) resolve(JSON.parse(line));
+    });
+    service.finished.then(({ stderr }) => reject(new Error(stderr)), reject);
+  });
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'folkmoot-privacy-'));
+  writeConsortium(folder);
+  for (const town of towns) {
+    const owners = [...common, ...planted[town].amounts].map(
+      (amount, k) => `${k === 4 ? planted[town].person : `${town}-${k}`},${30 + k},owner,${amount}`,
+    );
+    writeFileSync(join(folder, town, 'people.csv'), ['id,age,tenure,arrears', ...owners, ''].join('\n'));
+    await ok('keygen', '--out', join(folder, town, 'keys'));
+  }
+  await ok('keygen', '--analyst', '--out', join(folder, 'ann/keys'));
+  await ok('charter', 'seal', join(folder, 'charter.yaml'));
+  await ok('charter', 'verify', join(folder, 'charter.json'));
+  const coordinator = { charter: './charter.json', listen: '127.0.0.1:0', state: './coordinator' };
+  writeFileSync(join(folder, 'coordinator.yaml'), JSON.stringify(coordinator));
+
+  const { url } = await serve('coordinator', join(folder, 'coordinator.yaml'));
+  wire = await tap(Number(new URL(url!).port));
+  const tapped = `ws://127.0.0.1:${wire.port}`;
+  for (const town of towns) await serve('node', join(folder, town, 'node.yaml'), '--coordinator', tapped);
+  const analyst = {
+    analyst: 'ann',
+    charter: './charter.json',
+    coordinator: tapped,
+    keys: './ann/keys',
+    state: './ann/state',
+  };
+  mkdirSync(join(folder, 'ann/state'));
+  writeFileSync(join(folder, 'analyst.yaml'), JSON.stringify(analyst));
+
+  const config = ['--config', join(folder, 'analyst.yaml')];
+  const { job } = await ok('submit', join(folder, 'job.yaml'), ...config);
+  await ok('watch', job, ...config);
+  answer = await ok('result', job, ...config);
+
+  for (const { child } of services) child.kill('SIGTERM');
+  const ended = await Promise.all(services.map(({ finished }) => finished));
+  logs = ended.map(({ stdout, stderr }) => stdout + stderr).join('\n');
+  expect(ended.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+});
+afterAll(async () => {
+  for (const { child } of services) child.kill('SIGKILL');
+  await wire?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** All the ways in which these bytes could stand in a text or a file. */
+function guises(bytes: Buffer): Buffer[] {
+  // Base64 of a part of a message depends on where it begins: all three, without the characters that neighbours change.
+  const base64 = [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    return text.slice(Math.ceil((before * 4) / 3), Math.floor(((before + bytes.length) * 4) / 3) - 1);
+  });
+  const texts = [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64];
+  return [
+    bytes,
+    ...texts.map((text) => Buffer.from(text)),
+    ...texts.map((text) => Buffer.from(text.replaceAll('+', '-').replaceAll('/', '_'))),
+    Buffer.from(bytes.toString('latin1'), 'utf16le'),
+  ];
+}
+
+function word(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64LE(value);
+  return bytes;
+}
+
+/** Texts of records, their encoded integers as text, each town's own total in every form, and the answer's as bytes. */
+const secrets: [string, Buffer][] = towns.flatMap((town) => [
+  [`${town}'s person`, Buffer.from(planted[town].person)],
+  ...planted[town].amounts.flatMap((amount): [string, Buffer][] => [
+    [`${town}'s amount`, Buffer.from(amount)],
+    [`${town}'s amount, scaled`, Buffer.from(amount.replace('.', ''))],
+  ]),
+  [`${town}'s total`, Buffer.from(String(localTotal(town)))],
+  [`${town}'s total, as a ring element`, word(localTotal(town))],
+]);
+const answers: [string, Buffer][] = [
+  ['the answer', Buffer.from(String(total))],
+  ['the answer, with its point', Buffer.from(String(total).replace(/(..)$/, '.$1'))],
+  ['the answer, as a ring element', word(total)],
+];
+
+function found(hay: Buffer, needles: readonly [string, Buffer][]): string[] {
+  return needles.filter(([, bytes]) => guises(bytes).some((guise) => hay.includes(guise))).map(([name]) => name);
+}
+
+function stored(...places: string[]): Buffer {
+  return Buffer.concat(
+    places.flatMap((place) =>
+      readdirSync(join(folder, place), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name))),
+    ),
+  );
+}
+
+describe('a job of three processes, heard on the wire', () => {
+  it('gives the analyst the exact sum and a receipt of each party', () => {
+    const text = String(total).replace(/(..)$/, '.$1');
+    expect(answer.rows).toEqual([
+      { tenure: 'owner', people: { value: 15, exact: '15' }, total: { value: Number(text), exact: text } },
+      {
+        tenure: 'tenant',
+        people: { value: null, exact: null, suppressed: true },
+        total: { value: null, exact: null, suppressed: true },
+      },
+    ]);
+    expect(answer.receipts).toHaveLength(3);
+  });
+
+  it('can find what is planted where it does stand', () => {
+    const town = Buffer.concat(towns.map((each) => readFileSync(join(folder, each, 'people.csv'))));
+    expect(found(town, secrets).filter((name) => /person|amount$/.test(name))).toHaveLength(9);
+    for (const guise of guises(word(total)))
+      expect(found(Buffer.concat([Buffer.from('x'), guise]), answers)).not.toEqual([]);
+    expect(wire.heard().includes(answer.job)).toBe(true);
+    expect(stored('coordinator').includes(answer.job)).toBe(true);
+    expect(logs).toContain(answer.job);
+  });
+
+  it('shows no record, no local total and no answer on any connection', () => {
+    expect(wire.heard().length).toBeGreaterThan(10_000);
+    expect(found(wire.heard(), [...secrets, ...answers])).toEqual([]);
+  });
+
+  it('leaves none of them in the coordinator’s database', () => {
+    expect(found(stored('coordinator'), [...secrets, ...answers])).toEqual([]);
+  });
+
+  it('leaves none of them in any log', () => {
+    expect(found(Buffer.from(logs), [...secrets, ...answers])).toEqual([]);
+  });
+
+  it('leaves none of them in the state of any node', () => {
+    expect(found(stored(...towns.map((town) => join(town, 'state'))), [...secrets, ...answers])).toEqual([]);
+  });
+});

@@ -1,15 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fromHex } from '@folkmoot/core/bytes.js';
-import { charterHashBytes, partiesOf } from '@folkmoot/core/charter.js';
-import { sign } from '@folkmoot/core/identity.js';
 import { parseJob } from '@folkmoot/core/job.js';
-import { evaluate } from '@folkmoot/core/local.js';
-import { runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
-import { seal } from '@folkmoot/transport/envelope.js';
-import { openChannel } from '@folkmoot/transport/peer-network.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCoordinator } from '../../coordinator/src/server.ts';
 import {
@@ -24,16 +17,16 @@ import {
 import { type Client, createClient } from '../src/client.ts';
 import type { JobEvent } from '../src/events.ts';
 import { explain } from '../src/explain.ts';
-import { openingVerifier, verifyAnswer } from '../src/receipt.ts';
+import { verifyAnswer } from '../src/receipt.ts';
+import { type Row, takePart } from './computing-node.ts';
 
-type Row = { kind: string; weight: number };
-const rows: Record<Party, Row[]> = {
+const records: Record<Party, Row[]> = {
   ant: [
-    { kind: 'corn', weight: 3 },
-    { kind: 'corn', weight: 4 },
+    { kind: 'corn', weight: 3, serial: 0 },
+    { kind: 'corn', weight: 4, serial: 0 },
   ],
-  bee: [{ kind: 'honey', weight: 900 }],
-  cat: [{ kind: 'corn', weight: 5 }],
+  bee: [{ kind: 'honey', weight: 900, serial: 0 }],
+  cat: [{ kind: 'corn', weight: 5, serial: 0 }],
 };
 
 let moot: Consortium;
@@ -54,48 +47,10 @@ function clientOf(change: Partial<Parameters<typeof createClient>[0]> = {}): Cli
   return createClient({ ...options, ...change });
 }
 
-/** A node that comes back is told of jobs that ended meanwhile. */
-const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
-
-/** A node that takes part in one job, with the parts of core and transport that a real one uses. */
-async function takePart(party: Party, change: (sealed: Uint8Array) => Uint8Array = (sealed) => sealed, minGroup = 2) {
-  const node = await ScriptedNode.login(moot, running.url, party);
-  const finished = (async () => {
-    const { job, attempt, signed } = await node.next('invite', isOver);
-    await node.send({ type: 'accepted', job, attempt, acceptance: acceptanceOf(moot, party, job, minGroup) });
-    const { acceptances } = await node.next('start', isOver);
-    const { charter, keys } = moot;
-    const network = await openChannel({
-      self: party,
-      context: { job: fromHex(job), attempt, roster: parties },
-      charterHash: charterHashBytes(charter),
-      parties: partiesOf(charter),
-      staticKey: keys[party].secret.static,
-      peerStatic: (peer) => fromHex(charter.parties[peer]!.static!),
-      links: node.sessions,
-      clock: systemClock,
-    });
-    const terms = { signed: signed as never, charter, acceptances: acceptances as never, nowMs: Date.now() };
-    const opening = await runJob(network.channel, terms, {
-      localQuery: async (query, dataset) => evaluate(query, dataset, rows[party]),
-      seal: (message, { recipient, analyst }) =>
-        seal(recipient, { job: fromHex(job), attempt, sender: party, recipient: analyst }, message),
-      durable: async () => undefined,
-      signatures: {
-        sign: (statement) => sign(keys[party].secret.identity, 'folkmoot opening v1', statement),
-        verify: openingVerifier(charter),
-      },
-      release: async () => undefined,
-    });
-    await node.sendOpening(job, change(opening.sealed), opening.commitments, opening.signatures);
-    await node.next('stored');
-    return opening.sealed;
-  })();
-  return { node, finished };
-}
-
 async function answered(client: Client, change?: (party: Party) => (sealed: Uint8Array) => Uint8Array) {
-  const nodes = await Promise.all(parties.map((party) => takePart(party, change?.(party))));
+  const nodes = await Promise.all(
+    parties.map((party) => takePart({ moot, url: running.url, party, rows: records[party], change: change?.(party) })),
+  );
   const { job } = await client.submit(parseJob(jobYaml, 'job'));
   const events: JobEvent[] = [];
   for await (const event of client.events(job)) events.push(event);

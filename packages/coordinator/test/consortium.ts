@@ -67,6 +67,7 @@ datasets:
     columns:
       kind: { type: category, values: [corn, honey] }
       weight: { type: integer, min: 0, max: 1000 }
+      serial: { type: integer, min: 0, max: 900000000000000 }
 policy_floor: { min_parties: 3, min_group: 2 }
 `;
 
@@ -231,13 +232,37 @@ export class ScriptedNode {
     });
   }
 
-  static async open({ charter }: Consortium, url: string, party: Party): Promise<ScriptedNode> {
+  /** `tap` is shown every frame, both ways. */
+  static async open(
+    { charter }: Consortium,
+    url: string,
+    party: Party,
+    tap?: (frame: Uint8Array) => void,
+  ): Promise<ScriptedNode> {
     const link = await connect(`${url}/node`, systemClock);
-    return new ScriptedNode(party, partiesOf(charter).indexOf(party), link);
+    const tapped: FrameLink = {
+      send(frame) {
+        tap?.(frame);
+        return link.send(frame);
+      },
+      onFrame: (receiver) =>
+        link.onFrame((frame) => {
+          tap?.(frame);
+          return receiver(frame);
+        }),
+      onClose: (listener) => link.onClose(listener),
+      close: () => link.close(),
+    };
+    return new ScriptedNode(party, partiesOf(charter).indexOf(party), tapped);
   }
 
-  static async login(consortium: Consortium, url: string, party: Party): Promise<ScriptedNode> {
-    const node = await ScriptedNode.open(consortium, url, party);
+  static async login(
+    consortium: Consortium,
+    url: string,
+    party: Party,
+    tap?: (frame: Uint8Array) => void,
+  ): Promise<ScriptedNode> {
+    const node = await ScriptedNode.open(consortium, url, party, tap);
     const charter = charterHash(consortium.charter);
     await node.send({ type: 'hello', party, charter, build: 'test', version: 1 });
     const { nonce } = await node.next('challenge');

@@ -1,0 +1,70 @@
+/**
+ * A node that takes part in one job, over a hand-driven link, with the parts of core and transport that a real one uses.
+ * @module
+ */
+import { fromHex } from '@folkmoot/core/bytes.js';
+import { charterHashBytes, partiesOf } from '@folkmoot/core/charter.js';
+import { sign } from '@folkmoot/core/identity.js';
+import { evaluate } from '@folkmoot/core/local.js';
+import { runJob } from '@folkmoot/core/run-job.js';
+import { systemClock } from '@folkmoot/transport/clock.js';
+import { seal } from '@folkmoot/transport/envelope.js';
+import { openChannel } from '@folkmoot/transport/peer-network.js';
+import { acceptanceOf, type Consortium, type Party, parties, ScriptedNode } from '../../coordinator/test/consortium.ts';
+import { openingVerifier } from '../src/receipt.ts';
+
+export type Row = { kind: string; weight: number; serial: number };
+
+export interface Part {
+  readonly moot: Consortium;
+  readonly url: string;
+  readonly party: Party;
+  readonly rows: readonly Row[];
+  /** What it sends in place of the bytes it committed to. */
+  readonly change?: ((sealed: Uint8Array) => Uint8Array) | undefined;
+  /** Is shown every message of the node's link, both ways. */
+  readonly tap?: (bytes: Uint8Array) => void;
+}
+
+/** A node that comes back is told of jobs that ended meanwhile. */
+const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
+
+/** Logs in; `finished` resolves with the party's share in clear, when the coordinator has stored it sealed. */
+export async function takePart({ moot, url, party, rows, change = (sealed) => sealed, tap }: Part) {
+  const node = await ScriptedNode.login(moot, url, party, tap);
+  const { charter, keys } = moot;
+  const finished = (async () => {
+    const { job, attempt, signed } = await node.next('invite', isOver);
+    await node.send({ type: 'accepted', job, attempt, acceptance: acceptanceOf(moot, party, job) });
+    const { acceptances } = await node.next('start', isOver);
+    const network = await openChannel({
+      self: party,
+      context: { job: fromHex(job), attempt, roster: parties },
+      charterHash: charterHashBytes(charter),
+      parties: partiesOf(charter),
+      staticKey: keys[party].secret.static,
+      peerStatic: (peer) => fromHex(charter.parties[peer]!.static!),
+      links: node.sessions,
+      clock: systemClock,
+    });
+    const terms = { signed: signed as never, charter, acceptances: acceptances as never, nowMs: Date.now() };
+    let share: Uint8Array = new Uint8Array();
+    const opening = await runJob(network.channel, terms, {
+      localQuery: async (query, dataset) => evaluate(query, dataset, rows),
+      seal: (message, { recipient, analyst }) => {
+        share = Uint8Array.from(message);
+        return seal(recipient, { job: fromHex(job), attempt, sender: party, recipient: analyst }, message);
+      },
+      durable: async () => undefined,
+      signatures: {
+        sign: (statement) => sign(keys[party].secret.identity, 'folkmoot opening v1', statement),
+        verify: openingVerifier(charter),
+      },
+      release: async () => undefined,
+    });
+    await node.sendOpening(job, change(opening.sealed), opening.commitments, opening.signatures);
+    await node.next('stored');
+    return share;
+  })();
+  return { node, finished };
+}

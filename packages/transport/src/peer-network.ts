@@ -170,9 +170,8 @@ class Network implements PeerNetwork {
     if (lost.length === 0) return;
     // A relay's link is nobody's fault in particular.
     const party = lost.length === 1 ? { party: lost[0]!.id } : {};
-    this.#abort(
-      reason instanceof TransportError ? reason : new TransportError('LINK_LOST', { ...party, cause: reason }),
-    );
+    const code = reason instanceof TransportError ? reason.code : 'LINK_LOST';
+    this.#abort(new TransportError(code, { ...party, cause: reason }));
   }
 
   #newPeer(id: PartyId): Peer {

@@ -128,7 +128,7 @@ describe('a network of peers', () => {
     const [atCamden, atHackney] = memoryLinks();
     const opening = codeOf(openChannel(optionsOf('camden', atCamden)));
     atHackney.close();
-    expect(await opening).toBe('LINK_LOST undefined');
+    expect(await opening).toBe('LINK_LOST hackney');
   });
 
   it('counts the bytes of its frames', async () => {

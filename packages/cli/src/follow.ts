@@ -36,7 +36,8 @@ export async function followToEnd({ client, job, title, progress, signal, onEven
   const parties = new Map<string, string>();
   let state: JobStateName = 'QUEUED';
   const show = () => {
-    const each = [...parties].sort(([a], [b]) => (a < b ? -1 : 1)).map(([party, doing]) => `${party} ${doing}`);
+    const doing = Map.groupBy([...parties.keys()].sort(), (party) => parties.get(party)!);
+    const each = [...doing].map(([phase, who]) => `${phase} ${who.length === 1 ? who[0] : `(${who.length})`}`);
     progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each].join(' · '));
   };
   show();

@@ -20,7 +20,11 @@ export function createProgress(stream: Streams['stderr']): Progress {
   if (stream.isTTY !== true) return silent;
   const eraseLine = '\r\u001b[2K';
   let last = '';
-  const fit = (line: string) => line.slice(0, Math.max(20, (stream.columns ?? 80) - 1));
+  const fit = (line: string) => {
+    // A terminal that does not know its width says 0.
+    const room = Math.max(20, (stream.columns || 80) - 1);
+    return line.length <= room ? line : `${line.slice(0, room - 1)}…`;
+  };
   return {
     isShown: true,
     update(line) {

@@ -9,6 +9,7 @@ import { toHex } from '@folkmoot/core/bytes.js';
 import { StateError } from '@folkmoot/core/errors.js';
 import { sessionId } from '@folkmoot/transport/frame.js';
 import { failureOf } from './failure.ts';
+import type { JobEvent } from './lifecycle.ts';
 import { PortLink } from './port-link.ts';
 import type { Assignment, Order, Word } from './worker.ts';
 
@@ -18,7 +19,8 @@ export interface ComputationOptions {
   readonly roster: readonly string[];
   /** Sends a frame of the computation's sessions on the node's link. */
   send(frame: Uint8Array): Promise<void>;
-  onWord(word: Word): void;
+  /** What the computation says, as an event of the job's life. */
+  onEvent(event: JobEvent): void;
   /** The thread has ended, whatever it said before. */
   onEnd(): void;
 }
@@ -58,7 +60,7 @@ export class Computation {
     const hear = (word: Word) => {
       if (!this.#isHeard) return;
       hasSpoken ||= word.word === 'opened' || word.word === 'failed';
-      options.onWord(word);
+      options.onEvent(eventOf(word, attempt));
     };
     const fail = (error: unknown) => hear({ word: 'failed', ...failureOf(error, party) });
     this.#worker.on('message', hear);
@@ -92,5 +94,18 @@ export class Computation {
     this.#frames.close();
     this.#worker.postMessage({ order: 'stop' } satisfies Order);
     await this.#ended;
+  }
+}
+
+function eventOf(word: Word, attempt: number): JobEvent {
+  switch (word.word) {
+    case 'phase':
+      return { event: 'progressed', attempt, phase: word.phase };
+    case 'sealed':
+      return { event: 'sealed', attempt, sealed: word.sealed };
+    case 'opened':
+      return { event: 'opened', attempt, commitments: word.commitments, signatures: word.signatures };
+    case 'failed':
+      return { event: 'failed', attempt, report: word.report, detail: word.detail };
   }
 }

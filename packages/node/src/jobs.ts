@@ -5,14 +5,11 @@
  * It believes the coordinator nothing: a lie can delay or end a job, and is noticed before a share leaves.
  * @module
  */
-import { type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
-import { agree } from '@folkmoot/core/agree.js';
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
-import type { Dataset } from '@folkmoot/core/dictionary.js';
-import { conform } from '@folkmoot/core/document.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
-import { ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
 import { hkdf } from '@folkmoot/core/hash.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
@@ -22,11 +19,9 @@ import { Computation } from './computation.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
-import { decide } from './judgement.ts';
+import { checkAccepted, decide, fingerprinter } from './judgement.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
-import { type Binding, openSource } from './sources/source-binding.ts';
 import type { Store } from './store.ts';
-import type { Word } from './worker.ts';
 
 /** Jobs that have not ended, at one time: a coordinator runs 16, and more wait there. */
 const jobsMax = 64;
@@ -140,7 +135,7 @@ export class Jobs {
     } catch (error) {
       // A job that cannot even be read leaves no trace but this.
       const { report } = failureOf(error, config.party);
-      log.warn({ event: 'job-failed', job, ...report }, 'job denied');
+      log.warn({ event: 'job-failed', job, ...inWords(report) }, 'job denied');
       this.#connection?.send({ type: 'denied', job, attempt, report });
     }
   }
@@ -152,12 +147,8 @@ export class Jobs {
     try {
       const state = this.#find(job);
       if (state?.status !== 'ACCEPTED') return { event: 'started', attempt, acceptances: [] };
-      const acceptances = given.map((one) => conform(one, signedAcceptanceSchema, { name: 'acceptance' }));
-      agree({ signed: state.signed, charter: membership.charter, acceptances, nowMs: clock.now() });
-      const ours = acceptances.find(({ acceptance }) => acceptance.party === party);
-      if (ours?.signature !== state.acceptance.signature) {
-        throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it is not the one that this party gave' });
-      }
+      const by = { membership, nowMs: clock.now() };
+      const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
       return { event: 'started', attempt, acceptances };
     } catch (error) {
       return { event: 'started', attempt, acceptances: [], fault: failureOf(error, party).report };
@@ -192,7 +183,7 @@ export class Jobs {
   #broken(job: string, event: JobEvent, error: unknown): void {
     const { log, config } = this.#options;
     const { report, own, detail } = failureOf(error, config.party);
-    log.error({ event: 'job-failed', job, ...own, message: detail }, 'a step of the job failed');
+    log.error({ event: 'job-failed', job, ...inWords(own), message: detail }, 'a step of the job failed');
     const attempt = this.#open.get(job)?.attempt ?? ('attempt' in event ? event.attempt : 1);
     if (event.event !== 'failed' && this.#open.has(job)) {
       this.#dispatch(job, { event: 'failed', attempt, report, detail });
@@ -239,13 +230,13 @@ export class Jobs {
     log.info({ event: 'job-moved', job, attempt, state: status }, 'job moved');
     // Why a job failed here stands in full in this party's own log; why it failed elsewhere is for that party's.
     if ('report' in state && detail !== undefined) {
-      log.warn({ event: 'job-failed', job, attempt, ...state.report, message: detail }, 'job failed here');
+      log.warn({ event: 'job-failed', job, attempt, ...inWords(state.report), message: detail }, 'job failed here');
     }
   }
 
   #judge(job: string, signed: SignedJob): void {
-    const { config, membership, build, sign, clock } = this.#options;
-    const fingerprint = (dataset: Dataset, binding: Binding) => this.#fingerprint(dataset, binding);
+    const { config, membership, build, sign, clock, env } = this.#options;
+    const fingerprint = fingerprinter(config, env, this.#fingerprintKey);
     decide(signed, { config, membership, build, sign, nowMs: clock.now(), fingerprint }).then(
       (acceptance) => this.#dispatch(job, { event: 'allowed', acceptance }),
       (error: unknown) => {
@@ -253,16 +244,6 @@ export class Jobs {
         this.#dispatch(job, { event: 'denied', report, detail });
       },
     );
-  }
-
-  async #fingerprint(dataset: Dataset, binding: Binding): Promise<string> {
-    const { config, env } = this.#options;
-    const source = openSource(binding, { folder: config.folder, env, dataset });
-    try {
-      return await source.fingerprint(this.#fingerprintKey);
-    } finally {
-      await source.close();
-    }
   }
 
   #compute(job: string, attempt: number, acceptances: readonly SignedAcceptance[]): void {
@@ -287,7 +268,7 @@ export class Jobs {
         if (this.#connection === undefined) throw new TransportError('LINK_LOST');
         await this.#connection.sendFrame(frame);
       },
-      onWord: (word) => this.#dispatch(job, eventOf(word, attempt)),
+      onEvent: (event) => this.#dispatch(job, event),
       onEnd: () => {
         if (this.#computations.get(job) === computation) this.#computations.delete(job);
       },
@@ -311,15 +292,7 @@ export class Jobs {
   }
 }
 
-function eventOf(word: Word, attempt: number): JobEvent {
-  switch (word.word) {
-    case 'phase':
-      return { event: 'progressed', attempt, phase: word.phase };
-    case 'sealed':
-      return { event: 'sealed', attempt, sealed: word.sealed };
-    case 'opened':
-      return { event: 'opened', attempt, commitments: word.commitments, signatures: word.signatures };
-    case 'failed':
-      return { event: 'failed', attempt, report: word.report, detail: word.detail };
-  }
+/** A report for the log, whose every line names this party; the text names another one where it is at fault. */
+function inWords({ code, message, remedy, field }: ErrorReport) {
+  return { code, message, remedy, field };
 }

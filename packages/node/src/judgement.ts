@@ -5,18 +5,20 @@
  * The records are looked at last, for the fingerprint alone: a refusal says nothing about what they hold.
  * @module
  */
-import { type SignedAcceptance, signAcceptance } from '@folkmoot/core/acceptance.js';
+import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { agree } from '@folkmoot/core/agree.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
+import { conform } from '@folkmoot/core/document.js';
 import { layout } from '@folkmoot/core/encode.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
-import { InputError } from '@folkmoot/core/errors.js';
+import { InputError, ProtocolError } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { judge, policyHash, usesOf } from '@folkmoot/core/policy.js';
 import type { Membership, NodeConfig } from './config.ts';
-import type { Binding } from './sources/source-binding.ts';
+import { type Binding, openSource } from './sources/source-binding.ts';
 
 export interface Judge {
   readonly config: NodeConfig;
@@ -27,6 +29,22 @@ export interface Judge {
   readonly nowMs: number;
   /** The keyed hash of a dataset's records, as hex. */
   fingerprint(dataset: Dataset, binding: Binding): Promise<string>;
+}
+
+/** A party's own fingerprints, under a key that only it has. */
+export function fingerprinter(
+  { folder }: Pick<NodeConfig, 'folder'>,
+  env: Readonly<Record<string, string | undefined>>,
+  key: Uint8Array,
+): Judge['fingerprint'] {
+  return async (dataset, binding) => {
+    const source = openSource(binding, { folder, env, dataset });
+    try {
+      return await source.fingerprint(key);
+    } finally {
+      await source.close();
+    }
+  };
 }
 
 /**
@@ -71,4 +89,25 @@ export async function decide(signed: SignedJob, by: Judge): Promise<SignedAccept
     },
     by.sign,
   );
+}
+
+/**
+ * All parties' acceptances, as the coordinator brought them, checked before a share leaves: each good, and this party's
+ * the one that it gave.
+ * @throws ProtocolError BAD_ACCEPTANCE, naming the party; InputError for their form; what `agree` throws
+ */
+export function checkAccepted(
+  given: readonly unknown[],
+  signed: SignedJob,
+  own: SignedAcceptance,
+  by: Pick<Judge, 'membership' | 'nowMs'>,
+): readonly SignedAcceptance[] {
+  const acceptances = given.map((one) => conform(one, signedAcceptanceSchema, { name: 'acceptance' }));
+  agree({ signed, charter: by.membership.charter, acceptances, nowMs: by.nowMs });
+  const { party } = own.acceptance;
+  const ours = acceptances.find(({ acceptance }) => acceptance.party === party);
+  if (ours?.signature !== own.signature) {
+    throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it is not the one that this party gave' });
+  }
+  return acceptances;
 }

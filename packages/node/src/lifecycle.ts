@@ -23,7 +23,7 @@ import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
 
 /** Attempts that one job may have; a coordinator gives up after three, and no node follows it much further. */
-export const attemptsMax = 16;
+const attemptsMax = 16;
 
 /** What one node holds about one job. The signed job and the acceptances are only kept here, never read. */
 interface Common {
@@ -107,7 +107,7 @@ export type JobEvent =
   | { readonly event: 'restarted'; readonly report: ErrorReport }
   | { readonly event: 'ticked'; readonly nowMs: number };
 
-export type Message =
+type Message =
   | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: SignedAcceptance }
   | { readonly type: 'denied'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   | { readonly type: 'failed'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }

@@ -1,51 +1,17 @@
 /**
- * What a node must not forget: jobs, acceptances, attempts, sealed bytes, openings, and what was released. SQLite.
+ * What a node must not forget: jobs, acceptances, attempts, sealed bytes, openings, and what was released.
  *
- * WAL with `synchronous=FULL`, set after WAL on every open and looked at again after every write, since a driver may
- * lower it; a state saved here is on the disk when `save` returns. One process holds the file, from its opening to its
- * end (an exclusive lock, which the system drops if the process dies). No share, mask or session key is ever written:
- * sealed bytes are encrypted to the analyst.
+ * A state is on the disk, whole, when `save` returns. Attempts, sealed bytes and openings are only added, never written
+ * over. No share, mask or session key is ever written: sealed bytes are encrypted to the analyst.
  * @module
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { assertDurable, openDatabase, stateError } from './database.ts';
 import { isTerminal, type JobState, type Status } from './lifecycle.ts';
-
-/** Raised by one with every change of the tables; each step below leads from one version to the next. */
-const migrations: readonly string[] = [
-  `CREATE TABLE jobs (
-     job TEXT PRIMARY KEY, status TEXT NOT NULL, attempt INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
-     signed TEXT NOT NULL, report TEXT, detail TEXT, received_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
-     ended INTEGER NOT NULL
-   ) STRICT;
-   CREATE INDEX jobs_open ON jobs (ended, changed_ms);
-   CREATE TABLE acceptances (
-     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, party TEXT NOT NULL, own INTEGER NOT NULL,
-     acceptance TEXT NOT NULL, PRIMARY KEY (job, attempt, party, own)
-   ) STRICT;
-   CREATE TABLE attempts (
-     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, started_ms INTEGER NOT NULL,
-     PRIMARY KEY (job, attempt)
-   ) STRICT;
-   CREATE TABLE sealed (
-     job TEXT NOT NULL, attempt INTEGER NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL,
-     PRIMARY KEY (job, attempt), FOREIGN KEY (job, attempt) REFERENCES attempts
-   ) STRICT;
-   CREATE TABLE openings (
-     job TEXT NOT NULL, attempt INTEGER NOT NULL, commitments TEXT NOT NULL, signatures TEXT NOT NULL,
-     PRIMARY KEY (job, attempt), FOREIGN KEY (job, attempt) REFERENCES sealed
-   ) STRICT;
-   CREATE TABLE released (
-     job TEXT PRIMARY KEY REFERENCES jobs, attempt INTEGER NOT NULL, released_ms INTEGER NOT NULL,
-     analyst TEXT NOT NULL, title TEXT NOT NULL, purpose TEXT NOT NULL, rule TEXT NOT NULL, min_group INTEGER NOT NULL,
-     bytes INTEGER NOT NULL, sha256 BLOB NOT NULL, delivered_ms INTEGER
-   ) STRICT;`,
-];
 
 /** How the job's own words are found in a signed job, for the list of what was released. */
 export interface Released {
@@ -84,34 +50,7 @@ interface JobRow {
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
 export function openStore(folder: string, nowMs: () => number): Store {
-  let db: Database.Database | undefined;
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // No waiting: whoever holds the lock holds it for as long as it runs.
-    db = new Database(join(folder, 'node.sqlite'), { timeout: 0 });
-    db.pragma('locking_mode = EXCLUSIVE');
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
-    db.pragma('foreign_keys = ON');
-    db.exec('BEGIN EXCLUSIVE; COMMIT');
-    migrate(db);
-    return new Store(db, nowMs);
-  } catch (error) {
-    db?.close();
-    throw stateError(error);
-  }
-}
-
-function migrate(db: Database.Database): void {
-  const version = db.pragma('user_version', { simple: true }) as number;
-  if (version > migrations.length) throw new StateError('STATE_NEWER');
-  for (const [index, sql] of migrations.entries()) {
-    if (index < version) continue;
-    db.transaction(() => {
-      db.exec(sql);
-      db.pragma(`user_version = ${index + 1}`);
-    })();
-  }
+  return new Store(openDatabase(folder), nowMs);
 }
 
 export class Store {
@@ -119,11 +58,9 @@ export class Store {
   readonly #nowMs: () => number;
   readonly #statements = new Map<string, Database.Statement>();
 
-  /** Use `openStore`. */
   constructor(db: Database.Database, nowMs: () => number) {
     this.#db = db;
     this.#nowMs = nowMs;
-    this.#assertFull();
   }
 
   /**
@@ -134,7 +71,7 @@ export class Store {
   save(state: JobState, detail?: string): void {
     try {
       this.#db.transaction(() => this.#write(state, detail))();
-      this.#assertFull();
+      assertDurable(this.#db);
     } catch (error) {
       throw stateError(error);
     }
@@ -322,24 +259,6 @@ export class Store {
     }
     return statement;
   }
-
-  #assertFull(): void {
-    const level = this.#db.pragma('synchronous', { simple: true });
-    const mode = this.#db.pragma('journal_mode', { simple: true });
-    if (level !== 2 || mode !== 'wal') {
-      throw new StateError('STATE_FAILED', { detail: 'the database no longer waits for the disk' });
-    }
-  }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
-
-function stateError(error: unknown): StateError {
-  if (error instanceof StateError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const busy = code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
-  return new StateError(busy ? 'STATE_IN_USE' : 'STATE_FAILED', {
-    detail: code === '' ? undefined : code,
-    cause: error,
-  });
-}

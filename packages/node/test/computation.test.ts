@@ -2,32 +2,33 @@ import { InputError, SourceError } from '@folkmoot/core/errors.js';
 import { describe, expect, it } from 'vitest';
 import { Computation } from '../src/computation.ts';
 import { failureOf } from '../src/failure.ts';
-import type { Assignment, Word } from '../src/worker.ts';
+import type { JobEvent } from '../src/lifecycle.ts';
+import type { Assignment } from '../src/worker.ts';
 
 const send = async () => undefined;
-const start = (assignment: unknown, onWord: (word: Word) => void) => {
+const start = (assignment: unknown, onEvent: (event: JobEvent) => void) => {
   let ended = () => {};
   const end = new Promise<void>((resolve) => {
     ended = resolve;
   });
   const job = new Uint8Array(32);
   const given = assignment as Omit<Assignment, 'frames'>;
-  const computation = new Computation({ assignment: given, job, roster: ['a', 'b'], send, onWord, onEnd: ended });
+  const computation = new Computation({ assignment: given, job, roster: ['a', 'b'], send, onEvent, onEnd: ended });
   return { computation, end };
 };
 
 describe('a computation', () => {
   it('that breaks in a way nobody foresaw has failed with INTERNAL, and what it quotes is not passed on', async () => {
-    const words: Word[] = [];
+    const words: JobEvent[] = [];
     const broken = { party: 'a', attempt: 1, signed: { envelope: { analyst: 'secret-4321' } }, charter: {} };
     await start(broken, (word) => words.push(word)).end;
-    expect(words).toMatchObject([{ word: 'failed', report: { code: 'INTERNAL' } }]);
+    expect(words).toMatchObject([{ event: 'failed', attempt: 1, report: { code: 'INTERNAL' } }]);
     expect(JSON.stringify(words)).not.toContain('4321');
     expect(words[0]).toMatchObject({ detail: expect.stringContaining('TypeError at ') });
   });
 
   it('is not heard any more once it is stopped', async () => {
-    const words: Word[] = [];
+    const words: JobEvent[] = [];
     const { computation, end } = start({ party: 'a', attempt: 1 }, (word) => words.push(word));
     await computation.stop();
     await end;

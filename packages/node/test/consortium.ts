@@ -16,7 +16,7 @@ import { type AnalystKeys, makeKeys, type PartyKeys, writeKeys } from '@folkmoot
 export const parties = ['camden', 'hackney', 'islington'] as const;
 export type PartyName = (typeof parties)[number];
 
-export const charterYaml = `
+const charterYaml = `
 folkmoot: 1
 charter: Test
 version: 1

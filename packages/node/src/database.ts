@@ -1,0 +1,96 @@
+/**
+ * The node's SQLite file: its tables, and what makes a write in it durable.
+ *
+ * WAL with `synchronous=FULL`, set after WAL on every open and looked at again after every write, since a driver may
+ * lower it. One process holds the file, from its opening to its end, by an exclusive lock that the system drops if the
+ * process dies. A file that a newer version wrote is not touched.
+ * @module
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { StateError } from '@folkmoot/core/errors.js';
+import Database from 'better-sqlite3';
+
+/** Raised by one with every change of the tables; each step below leads from one version to the next. */
+const migrations: readonly string[] = [
+  `CREATE TABLE jobs (
+     job TEXT PRIMARY KEY, status TEXT NOT NULL, attempt INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+     signed TEXT NOT NULL, report TEXT, detail TEXT, received_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+     ended INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX jobs_open ON jobs (ended, changed_ms);
+   CREATE TABLE acceptances (
+     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, party TEXT NOT NULL, own INTEGER NOT NULL,
+     acceptance TEXT NOT NULL, PRIMARY KEY (job, attempt, party, own)
+   ) STRICT;
+   CREATE TABLE attempts (
+     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, started_ms INTEGER NOT NULL,
+     PRIMARY KEY (job, attempt)
+   ) STRICT;
+   CREATE TABLE sealed (
+     job TEXT NOT NULL, attempt INTEGER NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL,
+     PRIMARY KEY (job, attempt), FOREIGN KEY (job, attempt) REFERENCES attempts
+   ) STRICT;
+   CREATE TABLE openings (
+     job TEXT NOT NULL, attempt INTEGER NOT NULL, commitments TEXT NOT NULL, signatures TEXT NOT NULL,
+     PRIMARY KEY (job, attempt), FOREIGN KEY (job, attempt) REFERENCES sealed
+   ) STRICT;
+   CREATE TABLE released (
+     job TEXT PRIMARY KEY REFERENCES jobs, attempt INTEGER NOT NULL, released_ms INTEGER NOT NULL,
+     analyst TEXT NOT NULL, title TEXT NOT NULL, purpose TEXT NOT NULL, rule TEXT NOT NULL, min_group INTEGER NOT NULL,
+     bytes INTEGER NOT NULL, sha256 BLOB NOT NULL, delivered_ms INTEGER
+   ) STRICT;`,
+];
+
+/** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
+export function openDatabase(folder: string): Database.Database {
+  let db: Database.Database | undefined;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // No waiting: whoever holds the lock holds it for as long as it runs.
+    db = new Database(join(folder, 'node.sqlite'), { timeout: 0 });
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    db.exec('BEGIN EXCLUSIVE; COMMIT');
+    migrate(db);
+    assertDurable(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw stateError(error);
+  }
+}
+
+function migrate(db: Database.Database): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version > migrations.length) throw new StateError('STATE_NEWER');
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    db.transaction(() => {
+      db.exec(sql);
+      db.pragma(`user_version = ${index + 1}`);
+    })();
+  }
+}
+
+/** @throws StateError STATE_FAILED where a write would no longer wait for the disk */
+export function assertDurable(db: Database.Database): void {
+  const level = db.pragma('synchronous', { simple: true });
+  const mode = db.pragma('journal_mode', { simple: true });
+  if (level !== 2 || mode !== 'wal') {
+    throw new StateError('STATE_FAILED', { detail: 'the database no longer waits for the disk' });
+  }
+}
+
+/** What SQLite throws, by its code alone. */
+export function stateError(error: unknown): StateError {
+  if (error instanceof StateError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const busy = code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+  return new StateError(busy ? 'STATE_IN_USE' : 'STATE_FAILED', {
+    detail: code === '' ? undefined : code,
+    cause: error,
+  });
+}

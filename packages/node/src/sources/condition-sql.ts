@@ -32,8 +32,9 @@ export function conditionSql(condition: Condition, place: (column: string) => Pl
       return sql`(${value} ${operators[condition.op]} ${constant(condition.value)})`;
     }
     case 'in': {
-      if (condition.values.length === 0) return sql`FALSE`;
       const { value, constant } = place(condition.column);
+      // SQL has no empty list: nothing is in it, and of a null it is not known.
+      if (condition.values.length === 0) return sql`(${value} <> ${value})`;
       return sql`(${value} IN (${sql.join(condition.values.map(constant))}))`;
     }
     case 'is_null':

@@ -12,7 +12,7 @@ import { inMemory } from '../src/sources/in-memory.ts';
 import { openSource } from '../src/sources/source-binding.ts';
 import type { Case, TextRow } from './arbitrary-query.ts';
 
-export type Outcome = { readonly value: unknown } | { readonly code: string; readonly field: string | undefined };
+type Outcome = { readonly value: unknown } | { readonly code: string; readonly field: string | undefined };
 
 async function outcomeOf(answer: () => Promise<unknown>): Promise<Outcome> {
   return answer().then(

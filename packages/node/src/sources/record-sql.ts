@@ -35,7 +35,7 @@ export interface RecordColumn {
 }
 
 /** A count over `records`, and the error that it stands for. */
-export interface Check {
+interface Check {
   readonly count: Sql;
   readonly refuse: (count: bigint) => SourceError | undefined;
 }

@@ -155,12 +155,27 @@ function parseJson(text: string, type: string | undefined): unknown {
   if (type?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
     throw new InputError('BAD_VALUE', { field: 'content-type', detail: 'expected application/json' });
   }
+  let value: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    value = JSON.parse(text);
   } catch {
     // Without the cause: it quotes the body.
     throw new InputError('BAD_SYNTAX', { field: 'body' });
   }
+  if (isDeeperThan(value, limits.depthMax))
+    throw new InputError('BAD_SYNTAX', { field: 'body', detail: 'nested too deeply' });
+  return value;
+}
+
+/** Level by level, since whoever descends by calls can be made to run out of stack. */
+function isDeeperThan(value: unknown, depthMax: number): boolean {
+  const isNested = (one: unknown) => typeof one === 'object' && one !== null;
+  let level = [value].filter(isNested);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= depthMax) return true;
+    level = level.flatMap((one) => Object.values(one as object)).filter(isNested);
+  }
+  return false;
 }
 
 /** What has not the form of an id is no job's. */

@@ -197,9 +197,7 @@ export class Coordinator {
     this.#links.set(party, link);
     for (const job of this.#jobsOf(party)) this.#later(job.id, { type: 'attached', party });
     const { store, clock } = this.#options;
-    for (const { id, state } of await store.endedBeforeExpiry(clock.now())) {
-      if (state.roster.includes(party)) this.#later(id, { type: 'attached', party });
-    }
+    for (const id of await store.endedFor(party, clock.now())) await this.#quietly(id, { type: 'attached', party });
   }
 
   detach(link: PartyLink): void {
@@ -209,20 +207,24 @@ export class Coordinator {
     for (const job of this.#jobsOf(party)) this.#later(job.id, { type: 'detached', party });
   }
 
-  /** A message of a party that is logged in; openings come by `opened`, once they are whole. */
-  heard(party: PartyId, message: PartyMessage): void {
-    this.#later(message.job, this.#eventOf(party, message));
+  /**
+   * A message of a party that is logged in; openings come by `opened`, once they are whole. Resolves when it has had its
+   * effect: until then the party's link need not be read, so that nobody can pile up work here.
+   */
+  heard(party: PartyId, message: PartyMessage): Promise<void> {
+    return this.#quietly(message.job, this.#eventOf(party, message));
   }
 
-  /** Whether an opening of this party is of use; if not, the party is told what became of the job. */
+  /** Whether an opening of this party is of use. */
   expects(party: PartyId, id: string, attempt: number): boolean {
-    const job = this.#open.get(id);
-    const wanted = job !== undefined && ['READY', 'RUNNING'].includes(job.state.phase);
-    if (wanted && job.state.attempt === attempt && job.state.roster.includes(party)) {
-      if (!job.state.opened.includes(party)) return true;
-    }
-    this.#later(id, { type: 'opened', party, attempt });
-    return false;
+    const state = this.#open.get(id)?.state;
+    if (state === undefined || (state.phase !== 'READY' && state.phase !== 'RUNNING')) return false;
+    return state.attempt === attempt && state.roster.includes(party) && !state.opened.includes(party);
+  }
+
+  /** Tells a party whose opening is of no use what became of the job. */
+  passOver(party: PartyId, id: string, attempt: number): Promise<void> {
+    return this.#quietly(id, { type: 'opened', party, attempt });
   }
 
   async opened(id: string, attempt: number, opening: StoredOpening): Promise<void> {
@@ -275,10 +277,16 @@ export class Coordinator {
   }
 
   /** The event's turn comes after those before it; a fault of the store is logged, and the step has not happened. */
-  #later(id: string, event: Event<SignedAcceptance>): void {
-    this.#apply(id, event).catch((error: unknown) => {
+  async #quietly(id: string, event: Event<SignedAcceptance>): Promise<void> {
+    try {
+      await this.#apply(id, event);
+    } catch (error) {
       this.#options.log.error({ job: id, event: event.type, code: reportOf(error).code }, 'step failed');
-    });
+    }
+  }
+
+  #later(id: string, event: Event<SignedAcceptance>): void {
+    void this.#quietly(id, event);
   }
 
   #apply(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {

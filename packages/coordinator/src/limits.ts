@@ -8,6 +8,8 @@ const minute = 60_000;
 export const limits = {
   /** A job of 3 datasets with every measure over all its columns is below 20 KiB; ten times that is no job. */
   requestBytesMax: 256 * 1024,
+  /** The deepest job, with conditions within conditions, has two dozen levels. */
+  depthMax: 48,
   /** What a login body can need: an id, a nonce and a signature. */
   loginBytesMax: 4 * 1024,
   /** A request has to be in by then: 256 KiB take 21 s at 100 kbit/s. */

@@ -126,18 +126,21 @@ class NodeLink {
     coordinator.attach(link).catch(() => this.#link.close());
   }
 
-  #hear(message: NodeMessage): void {
+  /** Nothing more is read from the link until the message has had its effect. */
+  #hear(message: NodeMessage): void | Promise<void> {
     const { coordinator } = this.#gate;
     const { link, collector } = this.#party!;
     switch (message.type) {
       case 'hello':
       case 'login':
         throw new TransportError('BAD_CONTROL', { field: 'type', detail: 'the login is done' });
-      case 'opening':
-        collector.announce(message, coordinator.expects(link.party, message.job, message.attempt));
-        break;
+      case 'opening': {
+        const wanted = coordinator.expects(link.party, message.job, message.attempt);
+        collector.announce(message, wanted);
+        return wanted ? undefined : coordinator.passOver(link.party, message.job, message.attempt);
+      }
       default:
-        coordinator.heard(link.party, message);
+        return coordinator.heard(link.party, message);
     }
   }
 

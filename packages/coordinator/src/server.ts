@@ -77,6 +77,8 @@ async function serve(
   const gate = { charter, coordinator, login, relay, clock, log, epoch, inFlight };
   const nodes = listen(server, { path: '/node', clock, onLink: (link) => admit(link, gate) });
   const port = await listening(server, config);
+  // Such as too many open files: those that are open go on.
+  server.on('error', (error) => log.error({ name: error.name }, 'server error'));
   const stopTicking = every(clock, tickMs, () => coordinator.tick());
   const url = `ws://${config.host}:${port}`;
   log.info({ url, epoch, charter: charter.charter }, 'coordinator listens');

@@ -224,18 +224,18 @@ export class Store {
     return Promise.all(rows.map((row) => this.#stored(row)));
   }
 
-  /** Jobs that ended without an answer and that a party may still hold as alive. */
-  async endedBeforeExpiry(nowMs: number): Promise<readonly StoredJob[]> {
+  /** The ids of jobs that ended without an answer, and that this party may still hold as alive. */
+  async endedFor(party: string, nowMs: number): Promise<readonly string[]> {
     const rows = await this.#db
       .selectFrom('jobs')
-      .selectAll()
+      .select(['id', 'roster_json'])
       .where('phase', 'in', ['FAILED', 'CANCELLED'])
       .where('expires_ms', '>', nowMs)
       .where('attempt', '>', 0)
       .orderBy('updated_ms', 'desc')
       .limit(limits.listMax)
       .execute();
-    return Promise.all(rows.map((row) => this.#stored(row)));
+    return rows.filter((row) => (JSON.parse(row.roster_json) as string[]).includes(party)).map(({ id }) => id);
   }
 
   async counts(): Promise<Partial<Record<Phase, number>>> {

@@ -51,6 +51,7 @@ describe('jobs over HTTP', () => {
     });
     const { jobs } = (await owl.get('/v1/jobs')).body as unknown as { jobs: { job: string; submitted: string }[] };
     expect(jobs.map(({ job }) => job)).toContain(id);
+    expect(await owl.get('/v1/jobs?before=yesterday')).toEqual(failed(422, 'BAD_VALUE'));
     const before = jobs.find(({ job }) => job === id)!.submitted;
     const earlier = (await owl.get(`/v1/jobs?before=${before}`)).body as unknown as { jobs: { job: string }[] };
     expect(earlier.jobs.map(({ job }) => job)).not.toContain(id);
@@ -132,6 +133,7 @@ describe('jobs over HTTP', () => {
       [{ ...signedJob(moot), colour: 'red' }, 422, 'UNKNOWN_KEY'],
       [{ envelope: 1, signature: '' }, 422, 'BAD_VALUE'],
       ['{"envelope":', 400, 'BAD_SYNTAX'],
+      [`{"envelope":${'['.repeat(60_000)}${']'.repeat(60_000)}}`, 400, 'BAD_SYNTAX'],
       [' '.repeat(limits.requestBytesMax + 1), 413, 'REQUEST_TOO_LARGE'],
     ];
     for (const [body, status, code] of cases) expect(await owl.post('/v1/jobs', body)).toEqual(failed(status, code));

@@ -137,14 +137,14 @@ export function channelContract(name: string, run: RunParties): void {
     it('carries 50 MB both ways at once, unchanged', async () => {
       const contents = (party: PartyId) => seededRng(party.length)(largeBytes);
       const got = await values(
-        run(three, async (ch) => {
+        run([camden, hackney], async (ch) => {
           const own = contents(ch.self);
           await Promise.all(ch.peers.map((to) => ch.send(to, 'large', own)));
           const messages = await Promise.all(ch.peers.map((from) => ch.recv(from, 'large', largeBytes)));
           return messages.every((message, i) => Buffer.compare(message, contents(ch.peers[i]!)) === 0);
         }),
       );
-      expect([...got.values()]).toEqual([true, true, true]);
+      expect([...got.values()]).toEqual([true, true]);
     });
 
     it('gives the two ends of a pair the same key, and each direction, fork and label another', async () => {

@@ -30,7 +30,7 @@ const mlKemPrefix = Buffer.from('308204b2300b0609608648016503040402038204a100', 
 const pskLabel = utf8('folkmoot ml-kem-768 psk v1');
 
 /** What both ends must agree on before they have a session. */
-export interface SessionBinding {
+interface SessionBinding {
   readonly charterHash: Uint8Array;
   readonly context: Context;
   /** What each party of the roster does, in the roster's order. */

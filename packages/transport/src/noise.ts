@@ -21,9 +21,10 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
+import { assert } from '@folkmoot/core/assert.js';
 import { publicKeyObject, rawPublicKey } from './key-object.ts';
 
-export const noiseMessageBytesMax = 65_535;
+const noiseMessageBytesMax = 65_535;
 export const noiseTagBytes = 16;
 const dhBytes = 32;
 
@@ -58,6 +59,9 @@ export class CipherState {
 
   /** Seals the parts, one after the other, as one Noise message into `target` at `at`; tells where it ends. */
   encryptInto(target: Uint8Array, at: number, parts: readonly Uint8Array[], ad?: Uint8Array): number {
+    let length = noiseTagBytes;
+    for (const part of parts) length += part.length;
+    assert(length <= noiseMessageBytesMax, 'a Noise message fits its limit');
     const cipher = createCipheriv('aes-256-gcm', this.#key, this.#nextNonce(), { authTagLength: noiseTagBytes });
     if (ad !== undefined) cipher.setAAD(ad);
     let end = at;

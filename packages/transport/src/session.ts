@@ -30,7 +30,7 @@ const noiseBytesMax = framePayloadBytesMax / messagesPerFrame - lengthBytes;
 const plaintextBytesMax = noiseBytesMax - noiseTagBytes;
 
 /** The largest message that a protocol may send: 6 vectors of 10^7 elements of 64 bits, and what a channel may queue. */
-export const recordBytesMax = 512 * 1024 * 1024;
+const recordBytesMax = 512 * 1024 * 1024;
 /** Assembling begins with this much and grows with what has arrived, whatever length the peer announces. */
 const assemblyBytesFirst = 1024 * 1024;
 const assemblyGrowth = 4;

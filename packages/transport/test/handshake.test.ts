@@ -1,8 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes } from 'node:crypto';
 import type { ProtocolError } from '@folkmoot/core/errors.js';
 import { describe, expect, it } from 'vitest';
 import { type HandshakeOptions, initiate, message1Bytes, message2Bytes, respond, roleOf } from '../src/handshake.ts';
 import { privateKeyObject, rawPublicKey } from '../src/key-object.ts';
+import { CipherState } from '../src/noise.ts';
+import { plainResponder } from './plain-responder.ts';
 
 const camdenKey = privateKeyObject('x25519', randomBytes(32));
 const hackneyKey = privateKeyObject('x25519', randomBytes(32));
@@ -49,6 +51,31 @@ describe('the handshake of a pair', () => {
     const text = new TextEncoder().encode('hello');
     expect(Buffer.from(keys.receive.decrypt(own.send.encrypt(text))).toString()).toBe('hello');
     expect(Buffer.from(own.receive.decrypt(keys.send.encrypt(text))).toString()).toBe('hello');
+  });
+
+  it('is understood by a plain second version of the responder', () => {
+    const u32 = (value: number) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32LE(value);
+      return bytes;
+    };
+    const listed = (...parts: Uint8Array[]) => Buffer.concat(parts.flatMap((part) => [u32(part.length), part]));
+    const texts = (all: readonly string[]) => listed(...all.map((each) => Buffer.from(each)));
+    const { charterHash, roles } = binding;
+    const { job, attempt, roster } = context;
+    const label = Buffer.from('folkmoot session v1');
+    const prologue = listed(label, charterHash, job, u32(attempt), texts(roster), texts(roles));
+
+    const { message1, finish } = initiate(camden);
+    const peerStatic = createPublicKey(camdenKey);
+    const plain = plainResponder({ prologue, ownStatic: hackneyKey, peerStatic, message1: Buffer.from(message1) });
+    const keys = finish(plain.message2);
+    expect(Buffer.from(keys.exporter).equals(plain.exporter)).toBe(true);
+    const text = new TextEncoder().encode('hello');
+    const sealed = new CipherState(plain.sendKey).encrypt(text);
+    expect(Buffer.from(keys.receive.decrypt(sealed)).toString()).toBe('hello');
+    const opened = new CipherState(plain.receiveKey).decrypt(keys.send.encrypt(text));
+    expect(Buffer.from(opened).toString()).toBe('hello');
   });
 
   it('has messages of 1,232 and 1,136 bytes', () => {

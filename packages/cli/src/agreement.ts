@@ -24,7 +24,7 @@ export function compareFigures(answer: unknown, pooled: unknown): Agreement {
 }
 
 /** The difference that divisions and roots in doubles may make. */
-export const differenceMax = 1e-9;
+const differenceMax = 1e-9;
 
 export function agrees({ largestDifference }: Agreement): boolean {
   return largestDifference <= differenceMax;

@@ -73,8 +73,10 @@ export function createFamily(): Family {
     const end = (failure: Error) => {
       clearTimeout(timer);
       children.delete(child);
+      // Whoever stops the family no longer waits for any of it.
+      if (isStopping) return;
       ready.reject(failure);
-      if (!isStopping) lost.reject(failure);
+      lost.reject(failure);
     };
     child.on('error', (cause) =>
       end(new StateError('INTERNAL', { party: name, detail: 'it cannot be started', cause })),

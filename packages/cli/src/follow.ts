@@ -4,7 +4,7 @@
  */
 import type { Client } from '@folkmoot/client/client.js';
 import type { JobEvent, JobStateName } from '@folkmoot/client/events.js';
-import { ProtocolError, StateError } from '@folkmoot/core/errors.js';
+import { ProtocolError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import type { Progress } from './progress.ts';
 import { reported } from './reported.ts';
 
@@ -14,6 +14,8 @@ export interface Following {
   readonly title: string;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** How long the parties may take to connect; as long as they like unless given. */
+  readonly connectMsMax?: number;
   onEvent?(event: JobEvent): void;
 }
 
@@ -32,7 +34,15 @@ const words: Readonly<Record<JobStateName, string>> = {
  * Resolves when the job is DONE.
  * @throws the error that a job ended with; ProtocolError CANCELLED, StateError NOT_READY
  */
-export async function followToEnd({ client, job, title, progress, signal, onEvent }: Following): Promise<void> {
+export async function followToEnd({
+  client,
+  job,
+  title,
+  progress,
+  signal,
+  connectMsMax,
+  onEvent,
+}: Following): Promise<void> {
   const parties = new Map<string, string>();
   let state: JobStateName = 'QUEUED';
   const show = () => {
@@ -41,9 +51,12 @@ export async function followToEnd({ client, job, title, progress, signal, onEven
     progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each].join(' · '));
   };
   show();
+  const late = new AbortController();
+  const timer = connectMsMax === undefined ? undefined : setTimeout(() => late.abort(), connectMsMax);
   try {
-    for await (const event of client.events(job, { signal })) {
+    for await (const event of client.events(job, { signal: AbortSignal.any([signal, late.signal]) })) {
       onEvent?.(event);
+      if (event.type !== 'state' || event.state !== 'QUEUED') clearTimeout(timer);
       if (event.type === 'phase') parties.set(event.party, event.phase);
       if (event.type === 'party') parties.set(event.party, event.did);
       if (event.type === 'state') {
@@ -57,8 +70,10 @@ export async function followToEnd({ client, job, title, progress, signal, onEven
     }
     throw new StateError('NOT_READY', { detail: 'the coordinator ended its report' });
   } catch (error) {
-    throw signal.aborted ? signal.reason : error;
+    if (signal.aborted) throw signal.reason;
+    throw late.signal.aborted ? new TransportError('UNREACHABLE', { detail: 'a party does not connect' }) : error;
   } finally {
+    clearTimeout(timer);
     progress.clear();
   }
 }

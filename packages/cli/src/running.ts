@@ -6,15 +6,19 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Client, createClient } from '@folkmoot/client/client.js';
+import { createClient } from '@folkmoot/client/client.js';
+import type { Answer } from '@folkmoot/core/answer.js';
 import type { Charter } from '@folkmoot/core/charter.js';
-import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, InputError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import type { Job } from '@folkmoot/core/job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { analystOf, type Consortium } from './consortium.ts';
-import { type Child, createFamily, type LogLine } from './family.ts';
+import { type Child, createFamily, type Family, type LogLine } from './family.ts';
+import { followToEnd } from './follow.ts';
 import { orInterrupted } from './interrupt.ts';
-import { reportIn } from './reported.ts';
-import { sealForOnce, temporaryFolder } from './throw-away.ts';
+import type { Progress } from './progress.ts';
+import { reported, reportIn } from './reported.ts';
+import { type SealedForOnce, sealForOnce, temporaryFolder } from './throw-away.ts';
 
 export interface Setting {
   readonly consortium: Consortium;
@@ -24,20 +28,24 @@ export interface Setting {
   readonly needed: readonly string[];
   readonly approve: boolean;
   readonly signal: AbortSignal;
+  /** A party that is not needed did not start. */
+  onAbsent?(party: string, report: ErrorReport): void;
   /** Hears the log of every process. */
   onLog?(process: string, line: LogLine): void;
 }
 
 export interface RunningConsortium {
-  readonly client: Client;
   readonly charter: Charter;
   readonly analyst: string;
-  /** Rejects when a process that is needed has ended. */
-  readonly lost: Promise<never>;
-  /** What a node wrote to its own log about a job that failed there; undefined if none did within a moment. */
-  failureOf(job: string): Promise<{ readonly party: string; readonly report: ErrorReport } | undefined>;
+  /**
+   * Asks one question and waits for its answer. Here the user owns every node, so the error of a job that failed is the
+   * one that the node wrote to its own log.
+   */
+  ask(job: Job, progress: Progress): Promise<Answer>;
 }
 
+/** Nodes on this machine connect within seconds; one that does not will not, and its log says why. */
+const connectMsMax = 60_000;
 /** A node's log line may come a moment after the coordinator's word. */
 const failureWaitMs = 1_000;
 /** These only say that it was somebody else's fault. */
@@ -48,9 +56,9 @@ export async function withConsortium<T>(
   setting: Setting,
   body: (running: RunningConsortium) => Promise<T>,
 ): Promise<T> {
-  const { consortium, signal, needed } = setting;
+  const { consortium, signal } = setting;
   const analyst = analystOf(consortium.charter, setting.analyst);
-  const absent = needed.find((party) => !consortium.nodeFiles.has(party));
+  const absent = setting.needed.find((party) => !consortium.nodeFiles.has(party));
   if (absent !== undefined) {
     throw new InputError('FILE_UNREADABLE', {
       field: consortium.folder,
@@ -68,41 +76,7 @@ export async function withConsortium<T>(
       setting.onLog?.(name, line);
     };
 
-    const coordinatorFile = consortium.coordinatorFile ?? join(folder.path, 'coordinator.yaml');
-    if (consortium.coordinatorFile === undefined) {
-      const config = { charter: sealed.charterFile, listen: '127.0.0.1:0', state: './state' };
-      await writeFile(coordinatorFile, JSON.stringify(config));
-    }
-    const coordinator = family.start(
-      'coordinator',
-      [
-        'coordinator',
-        coordinatorFile,
-        ...['--listen', '127.0.0.1:0', '--charter', sealed.charterFile],
-        ...['--state', join(folder.path, 'coordinator')],
-      ],
-      listen('coordinator'),
-    );
-    const { url } = await orInterrupted(signal, coordinator.ready);
-    if (typeof url !== 'string')
-      throw new InputError('BAD_VALUE', { field: 'url', detail: 'the coordinator gave none' });
-
-    const nodes = [...consortium.nodeFiles].map(([party, file]) =>
-      family.start(
-        party,
-        [
-          'node',
-          file,
-          ...['--keys', sealed.keyFolder(party), '--charter', sealed.charterFile, '--coordinator', url],
-          ...['--state', join(folder.path, 'parties', party, 'state')],
-          ...(setting.approve ? ['--approve'] : []),
-        ],
-        listen(party),
-      ),
-    );
-    const essential = [coordinator, ...nodes.filter(({ name }) => needed.includes(name))];
-    const lost = Promise.race(essential.map(firstFailure));
-    lost.catch(() => {});
+    const { url, lost } = await startProcesses({ setting, family, sealed, folder: folder.path, listen });
     const client = createClient({
       charter: sealed.charter,
       analyst,
@@ -111,19 +85,63 @@ export async function withConsortium<T>(
       clock: systemClock,
       randomBytes,
     });
-    const running: RunningConsortium = {
-      client,
-      charter: sealed.charter,
-      analyst,
-      lost,
-      failureOf: (job) => failureOf(job, failures),
+    const ask = async (job: Job, progress: Progress) => {
+      const { job: id } = await client.submit(job);
+      try {
+        const title = job.title ?? '';
+        await followToEnd({ client, job: id, title, progress, signal, connectMsMax });
+      } catch (error) {
+        const failure = signal.aborted ? undefined : await failureOf(id, failures);
+        throw failure === undefined ? error : reported(failure);
+      }
+      return client.answer(id);
     };
-    return await orInterrupted(signal, Promise.race([body(running), lost]));
+    return await orInterrupted(signal, Promise.race([body({ charter: sealed.charter, analyst, ask }), lost]));
   } finally {
     await family.stop();
     process.off('exit', family.kill);
     folder.remove();
   }
+}
+
+interface Start {
+  readonly setting: Setting;
+  readonly family: Family;
+  readonly sealed: SealedForOnce;
+  readonly folder: string;
+  listen(process: string): (line: LogLine) => void;
+}
+
+/** The coordinator, then every node at once; `lost` rejects when one that is needed has ended. */
+async function startProcesses({ setting, family, sealed, folder, listen }: Start) {
+  const { consortium, needed, signal, approve } = setting;
+  let { coordinatorFile } = consortium;
+  if (coordinatorFile === undefined) {
+    coordinatorFile = join(folder, 'coordinator.yaml');
+    const config = { charter: sealed.charterFile, listen: '127.0.0.1:0', state: './coordinator' };
+    await writeFile(coordinatorFile, JSON.stringify(config));
+  }
+  const throwAway = ['--charter', sealed.charterFile, '--state', join(folder, 'coordinator')];
+  const coordinator = family.start(
+    'coordinator',
+    ['coordinator', coordinatorFile, '--listen', '127.0.0.1:0', ...throwAway],
+    listen('coordinator'),
+  );
+  const { url } = await orInterrupted(signal, coordinator.ready);
+  if (typeof url !== 'string') throw new StateError('INTERNAL', { detail: 'the coordinator gave no address' });
+
+  const nodes = [...consortium.nodeFiles].map(([party, file]) => {
+    const own = ['--keys', sealed.keyFolder(party), '--state', join(folder, 'parties', party, 'state')];
+    const shared = ['--charter', sealed.charterFile, '--coordinator', url, ...(approve ? ['--approve'] : [])];
+    return family.start(party, ['node', file, ...own, ...shared], listen(party));
+  });
+  for (const { name, ready } of nodes) {
+    if (!needed.includes(name)) ready.catch((error: unknown) => setting.onAbsent?.(name, reportOf(error)));
+  }
+  const essential = [coordinator, ...nodes.filter(({ name }) => needed.includes(name))];
+  const lost = Promise.race(essential.map(firstFailure));
+  lost.catch(() => {});
+  return { url, lost };
 }
 
 /** Never resolves: a child that is ready is no reason to stop. */
@@ -132,6 +150,7 @@ async function firstFailure(child: Child): Promise<never> {
   return child.lost;
 }
 
+/** What a node wrote to its own log about a job that failed there; undefined if none did within a moment. */
 async function failureOf(job: string, failures: readonly { party: string; line: LogLine }[]) {
   for (let waitedMs = 0; ; waitedMs += 50) {
     for (const { party, line } of failures) {
@@ -140,7 +159,7 @@ async function failureOf(job: string, failures: readonly { party: string; line: 
       if (line.job === job && isCause) {
         const { code, remedy, field } = report;
         const message = report.message.startsWith(`${party}:`) ? report.message : `${party}: ${report.message}`;
-        return { party, report: { code, message, remedy, party, ...(field === undefined ? {} : { field }) } };
+        return { code, message, remedy, party, ...(field === undefined ? {} : { field }) };
       }
     }
     if (waitedMs >= failureWaitMs) return undefined;

@@ -10,7 +10,7 @@ interface Count {
   readonly bytes: number;
 }
 
-export const kinds = ['control', 'session', 'bulk'] as const;
+const kinds = ['control', 'session', 'bulk'] as const;
 type Kind = (typeof kinds)[number];
 
 /** One party's link, from that party's side. */

@@ -9,7 +9,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkJob } from '@folkmoot/core/check-job.js';
-import { InputError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
 import { type Agreement, agrees, compareFigures } from '../agreement.ts';
 import { renderAnswer } from '../answer-text.ts';
@@ -18,9 +18,7 @@ import { type Consortium, readConsortium } from '../consortium.ts';
 import { loadDemoDatabase } from '../demo-database.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readText } from '../files.ts';
-import { followToEnd } from '../follow.ts';
 import { pooledAnswer } from '../pooled.ts';
-import { reported } from '../reported.ts';
 import { withConsortium } from '../running.ts';
 import { temporaryFolder } from '../throw-away.ts';
 import { type LinkTraffic, renderTraffic, trafficIn } from '../traffic.ts';
@@ -56,18 +54,12 @@ export const demo: CommandSpec<Options> = {
     output.part(introduction(consortium, database !== undefined));
     progress.update('starting the coordinator and the nodes');
     try {
-      const setting = { consortium, analyst: undefined, needed, approve: false, signal, onLog };
-      const done = await withConsortium(setting, async ({ client, charter, analyst, failureOf }) => {
+      const onAbsent = (party: string, { message }: ErrorReport) => output.note(`${party} did not start: ${message}`);
+      const setting = { consortium, analyst: undefined, needed, approve: false, signal, onAbsent, onLog };
+      const done = await withConsortium(setting, async ({ charter, analyst, ask }) => {
         const results = [];
         for (const { name, job } of jobs) {
-          const { job: id } = await client.submit(job);
-          try {
-            await followToEnd({ client, job: id, title: job.title ?? name, progress, signal });
-          } catch (error) {
-            const failure = signal.aborted ? undefined : await failureOf(id);
-            throw failure === undefined ? error : reported(failure.report);
-          }
-          const answer = await client.answer(id);
+          const answer = await ask(job, progress);
           const pooled = await pooledAnswer({ job, charter, analyst, folder, threshold: answer.threshold });
           const agreement = compareFigures(answer.rows, pooled.rows);
           const readings = [

@@ -4,13 +4,12 @@
  */
 import { resolve } from 'node:path';
 import { checkJob } from '@folkmoot/core/check-job.js';
+import type { ErrorReport } from '@folkmoot/core/errors.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { renderAnswer } from '../answer-text.ts';
 import type { CommandSpec } from '../command.ts';
 import { analystOf, readConsortium } from '../consortium.ts';
 import { readText } from '../files.ts';
-import { followToEnd } from '../follow.ts';
-import { reported } from '../reported.ts';
 import { withConsortium } from '../running.ts';
 
 interface Options {
@@ -48,22 +47,14 @@ export const run: CommandSpec<Options> = {
       needed: parties,
       approve: options.approve === true,
       signal,
+      onAbsent: (party: string, { message }: ErrorReport) =>
+        output.note(`${party} did not start, and this job does not need it: ${message}`),
       // Whoever asks for the log gets that of every process.
       onLog: (name: string, line: object) => {
         if (env.FOLKMOOT_LOG !== undefined) output.note(JSON.stringify({ process: name, ...line }));
       },
     };
-    const answer = await withConsortium(setting, async ({ client, failureOf }) => {
-      const { job: id } = await client.submit(job);
-      try {
-        await followToEnd({ client, job: id, title: job.title ?? '', progress, signal });
-      } catch (error) {
-        // Here the user owns every node, so what a node told only its own log may be shown.
-        const failure = signal.aborted ? undefined : await failureOf(id);
-        throw failure === undefined ? error : reported(failure.report);
-      }
-      return client.answer(id);
-    }).finally(() => progress.clear());
+    const answer = await withConsortium(setting, ({ ask }) => ask(job, progress)).finally(() => progress.clear());
     output.result(answer, renderAnswer([{ label: 'answer', answer }]));
     return undefined;
   },

@@ -1,0 +1,156 @@
+import { StateError } from '@folkmoot/core/errors.js';
+import { signer } from '@folkmoot/core/identity.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
+import type { NodeMessage } from '@folkmoot/transport/control.js';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readMembership, readNodeConfig } from '../src/config.ts';
+import type { Connection } from '../src/connection.ts';
+import { Jobs } from '../src/jobs.ts';
+import type { JobState, Status } from '../src/lifecycle.ts';
+import type { Store } from '../src/store.ts';
+import { type Consortium, idOf, makeConsortium } from './consortium.ts';
+
+const skewMs = 120_000;
+let consortium: Consortium;
+/** What the store holds; `fails` names the states that it cannot write. */
+let held: Map<string, JobState>;
+let fails: Status[];
+let told: NodeMessage[];
+let nowMs: number;
+let timers: { atMs: number; action: () => void }[];
+let jobs: Jobs;
+
+const clock: Clock = {
+  now: () => nowMs,
+  after(delayMs, action) {
+    const timer = { atMs: nowMs + delayMs, action };
+    timers.push(timer);
+    return () => {
+      timers = timers.filter((other) => other !== timer);
+    };
+  },
+};
+const store = {
+  open: () => [...held.values()].filter(({ status }) => status === 'ACCEPTED' || status === 'RECEIVED'),
+  load: (job: string) => held.get(job),
+  save(state: JobState) {
+    if (fails.includes(state.status)) throw new StateError('STATE_FAILED', { detail: 'SQLITE_FULL' });
+    held.set(state.job, state);
+  },
+} as unknown as Store;
+const connection = { send: (message: NodeMessage) => void told.push(message) } as unknown as Connection;
+
+async function open(): Promise<void> {
+  const config = await readNodeConfig(consortium.configFile('camden'));
+  const membership = await readMembership(config);
+  const sign = signer(membership.keys.secret.identity);
+  const log = pino({ level: 'silent' });
+  jobs = new Jobs({ config, membership, build: 'test', sign, store, clock, env: {}, log });
+  jobs.start();
+  jobs.linked(connection);
+}
+
+beforeEach(async () => {
+  consortium = await makeConsortium(7);
+  [held, fails, told, timers, nowMs] = [new Map(), [], [], [], Date.parse('2026-11-21T09:00:00.000Z')];
+});
+afterEach(async () => {
+  await jobs.stop();
+  consortium.dispose();
+});
+
+const invite = (signed = consortium.signed(undefined, nowMs)) => {
+  jobs.hear({ type: 'invite', job: idOf(signed), attempt: 1, signed });
+  return signed;
+};
+async function next(): Promise<NodeMessage> {
+  for (let turn = 0; turn < 1_000 && told.length === 0; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  return told.shift()!;
+}
+
+describe('the jobs of a node', () => {
+  it('are not taken on where nothing can be written down', async () => {
+    await open();
+    fails = ['RECEIVED'];
+    invite();
+    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'STATE_FAILED' } });
+    expect(held.size).toBe(0);
+    // When there is room again, the same job is as new.
+    fails = [];
+    invite();
+    expect(await next()).toMatchObject({ type: 'accepted' });
+  });
+
+  it('are not accepted where the acceptance cannot be written down', async () => {
+    await open();
+    fails = ['ACCEPTED'];
+    const signed = invite();
+    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'STATE_FAILED' } });
+    expect(held.get(idOf(signed))).toMatchObject({ status: 'ABORTED' });
+    expect(told).toEqual([]);
+  });
+
+  it('end in silence of the store: not even their end can be written, and still nobody waits', async () => {
+    await open();
+    fails = ['ACCEPTED', 'ABORTED'];
+    const signed = invite();
+    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'STATE_FAILED' } });
+    expect(held.get(idOf(signed))).toMatchObject({ status: 'RECEIVED' });
+  });
+
+  it('expire by this node’s own clock, 120 seconds late', async () => {
+    await open();
+    const signed = invite();
+    await next();
+    const expiresMs = Date.parse(signed.envelope.expires);
+    const pass = (untilMs: number) => {
+      nowMs = untilMs;
+      for (const { action } of timers.splice(0)) action();
+      return held.get(idOf(signed))!.status;
+    };
+    expect(pass(expiresMs + skewMs - 1)).toBe('ACCEPTED');
+    expect(pass(expiresMs + skewMs)).toBe('EXPIRED');
+  });
+
+  it('are taken up after a restart: an acceptance is said again, a judgement is made again', async () => {
+    await open();
+    const first = invite();
+    const accepted = await next();
+    await jobs.stop();
+    const waiting = consortium.signed(undefined, nowMs);
+    const common = { signed: waiting, job: idOf(waiting), attempt: 1, expiresMs: nowMs + 1 };
+    held.set(common.job, { ...common, status: 'RECEIVED' });
+    await open();
+    expect(await next()).toEqual(accepted);
+    expect(await next()).toMatchObject({ type: 'accepted', job: idOf(waiting) });
+    expect(held.get(idOf(first))).toMatchObject({ status: 'ACCEPTED' });
+  });
+
+  it('are 64 at most that have not ended', async () => {
+    await open();
+    const signed = invite();
+    await next();
+    const state = held.get(idOf(signed))!;
+    for (let index = 1; index < 64; index++) {
+      const job = index.toString(16).padStart(64, '0');
+      held.set(job, { ...state, job });
+    }
+    await jobs.stop();
+    await open();
+    told = [];
+    invite();
+    expect(await next()).toMatchObject({ type: 'denied', report: { code: 'BUSY', party: 'camden' } });
+    // One that it knows is answered.
+    invite(signed);
+    expect(await next()).toMatchObject({ type: 'accepted', job: idOf(signed) });
+  });
+
+  it('are heard of no more once the node has stopped', async () => {
+    await open();
+    await jobs.stop();
+    invite();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(told).toEqual([]);
+  });
+});

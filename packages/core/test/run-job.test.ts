@@ -232,6 +232,11 @@ describe('runJob', () => {
     expect(answer.rows[1]!.households).toMatchObject({ value: 3 });
   });
 
+  it('keeps the job’s own threshold where every party would do with less', async () => {
+    expect(agree(terms({ minGroup: 2, job: `${jobYaml}min_group: 4\n` })).threshold).toBe(4);
+    expect(agree(terms({ minGroup: 5, job: `${jobYaml}min_group: 4\n` })).threshold).toBe(5);
+  });
+
   it('does not count the people of the analyst’s own party toward the threshold', async () => {
     const given = terms({ analyst: 'insider', minGroup: 3 });
     const { outcomes } = await run(given, { seed: 5 });

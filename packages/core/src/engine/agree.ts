@@ -33,7 +33,7 @@ export interface Agreement {
   readonly analyst: string;
   /** The analyst's key, in hexadecimal digits, that every share is sealed to. */
   readonly recipient: string;
-  /** The largest `min_group` that any party asks for: people behind each number shown. 0 where none is in force. */
+  /** The largest `min_group` of job, charter and parties: people behind each number shown. 0 where none is in force. */
   readonly threshold: number;
   /** What every party signs together with the commitments. */
   readonly acceptances: Uint8Array;
@@ -56,7 +56,8 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   });
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null);
   const job = jobIdBytes(envelope);
-  const minGroup = Math.max(...acceptances.map(({ acceptance }) => acceptance.min_group));
+  const asked = acceptances.map(({ acceptance }) => acceptance.min_group);
+  const minGroup = Math.max(checked.job.min_group ?? 1, charter.policy_floor.min_group, ...asked);
   return {
     checked,
     query,

@@ -12,8 +12,8 @@ import {
   jobYaml,
   type Party,
   parties,
-  ScriptedNode,
 } from '../../coordinator/test/consortium.ts';
+import { ScriptedNode } from '../../coordinator/test/scripted-node.ts';
 import { type Client, createClient } from '../src/client.ts';
 import type { JobEvent } from '../src/events.ts';
 import { explain } from '../src/explain.ts';

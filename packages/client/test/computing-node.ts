@@ -10,7 +10,8 @@ import { runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { seal } from '@folkmoot/transport/envelope.js';
 import { openChannel } from '@folkmoot/transport/peer-network.js';
-import { acceptanceOf, type Consortium, type Party, parties, ScriptedNode } from '../../coordinator/test/consortium.ts';
+import { acceptanceOf, type Consortium, type Party, parties } from '../../coordinator/test/consortium.ts';
+import { ScriptedNode } from '../../coordinator/test/scripted-node.ts';
 import { openingVerifier } from '../src/receipt.ts';
 
 export type Row = { kind: string; weight: number; serial: number };

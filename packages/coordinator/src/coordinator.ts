@@ -6,32 +6,23 @@
  * at once. The nodes check the same again and decide. It holds sealed bytes only, and never a key that opens them.
  * @module
  */
-import { checkAcceptance, type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
-import { type Charter, charterHash } from '@folkmoot/core/charter.js';
-import { conform } from '@folkmoot/core/document.js';
+import type { Charter } from '@folkmoot/core/charter.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
-import { type ErrorReport, ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
 import { checkJob } from '@folkmoot/core/job.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
-import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Relay } from '@folkmoot/transport/relay.js';
 import type { Logger } from 'pino';
-import {
-  allPresent,
-  type Effect,
-  type Event,
-  hasEnded,
-  isActive,
-  type JobState,
-  type Phase,
-  queued,
-  step,
-} from './lifecycle.ts';
+import { type JobView, viewOf } from './job-view.ts';
+import { allPresent, type Event, hasEnded, isActive, type JobState, type Phase, queued, step } from './lifecycle.ts';
 import { limits } from './limits.ts';
-import type { NumberedEntry, Store, StoredJob, StoredOpening, Verdict } from './store.ts';
+import { eventOf, messageOf, type PartyMessage } from './party-message.ts';
+import type { NumberedEntry, Store, StoredJob, StoredOpening } from './store.ts';
 
 /** The coordinator's end of a logged-in party's link. */
 export interface PartyLink {
@@ -39,24 +30,6 @@ export interface PartyLink {
   send(message: CoordinatorMessage): void;
   /** Ends the link: another one of the same party has taken its place, or the coordinator stops. */
   close(): void;
-}
-
-/** What an analyst sees of a job. */
-export interface JobView {
-  readonly job: string;
-  readonly title: string;
-  readonly state: Phase;
-  readonly attempt: number;
-  readonly submitted: string;
-  readonly updated: string;
-  readonly expires: string;
-  readonly parties: readonly {
-    readonly party: PartyId;
-    readonly connected: boolean;
-    readonly verdict?: Verdict['verdict'];
-    readonly report?: ErrorReport;
-  }[];
-  readonly error?: ErrorReport;
 }
 
 export interface AnswerParts {
@@ -76,14 +49,11 @@ export interface CoordinatorOptions {
   readonly relay: Relay;
 }
 
-type Job = StoredJob;
-type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' }>;
-
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #links = new Map<PartyId, PartyLink>();
   /** Jobs that have not ended, in the order of their submission. */
-  readonly #open = new Map<string, Job>();
+  readonly #open = new Map<string, StoredJob>();
   /** The last step of each job that is under way. */
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #granted = new Set<string>();
@@ -141,7 +111,7 @@ export class Coordinator {
 
   async list(analyst: string, beforeMs?: number): Promise<readonly JobView[]> {
     const jobs = await this.#options.store.list(analyst, beforeMs);
-    return Promise.all(jobs.map((job) => this.#view(this.#open.get(job.id) ?? job)));
+    return Promise.all(jobs.map((job) => this.#view(job)));
   }
 
   /** @throws StateError UNKNOWN_JOB, also where the job is another analyst's: that it exists is not told */
@@ -212,7 +182,8 @@ export class Coordinator {
    * effect: until then the party's link need not be read, so that nobody can pile up work here.
    */
   heard(party: PartyId, message: PartyMessage): Promise<void> {
-    return this.#quietly(message.job, this.#eventOf(party, message));
+    const { charter, clock } = this.#options;
+    return this.#quietly(message.job, eventOf(party, message, charter, clock.now()));
   }
 
   /** Whether an opening of this party is of use. */
@@ -259,22 +230,6 @@ export class Coordinator {
   }
 
   // Within.
-
-  #eventOf(party: PartyId, message: PartyMessage): Event<SignedAcceptance> {
-    const { job, attempt } = message;
-    if (message.type !== 'accepted') return { ...message, party };
-    try {
-      const acceptance = conform(message.acceptance, signedAcceptanceSchema, { name: 'acceptance' });
-      if (acceptance.acceptance.party !== party) throw new ProtocolError('BAD_ACCEPTANCE', { party });
-      const { charter, clock } = this.#options;
-      checkAcceptance(acceptance, charter, { job, charter: charterHash(charter), nowMs: clock.now() });
-      return { type: 'accepted', party, attempt, acceptance };
-    } catch (error) {
-      this.#options.log.warn({ job, party }, 'acceptance refused');
-      const ours = error instanceof ProtocolError ? error : new ProtocolError('BAD_ACCEPTANCE', { party });
-      return { type: 'failed', party, attempt, report: reportOf(ours) };
-    }
-  }
 
   /** The event's turn comes after those before it; a fault of the store is logged, and the step has not happened. */
   async #quietly(id: string, event: Event<SignedAcceptance>): Promise<void> {
@@ -352,17 +307,17 @@ export class Coordinator {
     }
   }
 
-  async #find(id: string): Promise<Job | undefined> {
+  async #find(id: string): Promise<StoredJob | undefined> {
     return this.#open.get(id) ?? (await this.#options.store.job(id));
   }
 
-  async #own(analyst: string, id: string): Promise<Job> {
+  async #own(analyst: string, id: string): Promise<StoredJob> {
     const job = await this.#find(id);
     if (job === undefined || job.analyst !== analyst) throw new StateError('UNKNOWN_JOB');
     return job;
   }
 
-  #again(known: Job, signed: SignedJob): { job: string; state: Phase; created: boolean } {
+  #again(known: StoredJob, signed: SignedJob): { job: string; state: Phase; created: boolean } {
     if (canonicalJson(known.signed) !== canonicalJson(signed)) throw new StateError('JOB_CONFLICT');
     return { job: known.id, state: known.state.phase, created: false };
   }
@@ -376,8 +331,13 @@ export class Coordinator {
     }
   }
 
-  #jobsOf(party: PartyId): readonly Job[] {
+  #jobsOf(party: PartyId): readonly StoredJob[] {
     return [...this.#open.values()].filter((job) => job.state.roster.includes(party));
+  }
+
+  async #view(job: StoredJob): Promise<JobView> {
+    const verdicts = await this.#options.store.verdicts(job.id);
+    return viewOf(this.#open.get(job.id) ?? job, verdicts, (party) => this.#links.has(party));
   }
 
   async *#openings(id: string, state: JobState<SignedAcceptance>): AsyncGenerator<StoredOpening> {
@@ -386,42 +346,6 @@ export class Coordinator {
       if (opening === undefined) throw new StateError('STATE_FAILED', { detail: 'an opening is missing' });
       yield opening;
     }
-  }
-
-  async #view(job: Job): Promise<JobView> {
-    const { state } = job;
-    const verdicts = new Map((await this.#options.store.verdicts(job.id)).map((one) => [one.party, one]));
-    return {
-      job: job.id,
-      title: job.title,
-      state: state.phase,
-      attempt: state.attempt,
-      submitted: new Date(job.submittedMs).toISOString(),
-      updated: new Date(job.updatedMs).toISOString(),
-      expires: new Date(state.expiresMs).toISOString(),
-      parties: state.roster.map((party) => ({
-        connected: this.#links.has(party),
-        ...(verdicts.get(party) ?? {}),
-        party,
-      })),
-      ...(state.error === undefined ? {} : { error: state.error }),
-    };
-  }
-}
-
-function messageOf({ id, signed }: Job, state: JobState<SignedAcceptance>, effect: Effect): CoordinatorMessage {
-  const { attempt } = state;
-  switch (effect.send) {
-    case 'invite':
-      return { type: 'invite', job: id, attempt, signed };
-    case 'start':
-      return { type: 'start', job: id, attempt, acceptances: state.roster.map((party) => state.acceptances[party]!) };
-    case 'abort':
-      return { type: 'abort', job: id, attempt, report: effect.report };
-    case 'cancel':
-      return { type: 'cancel', job: id };
-    case 'stored':
-      return { type: 'stored', job: id, attempt };
   }
 }
 

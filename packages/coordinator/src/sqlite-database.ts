@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
-import type { OpenDatabase, Schema } from './store.ts';
+import type { OpenDatabase, Schema } from './schema.ts';
 
 /** Rises with every change of the tables. */
 const schemaVersion = 1;

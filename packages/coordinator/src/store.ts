@@ -13,48 +13,7 @@ import type { ErrorReport } from '@folkmoot/core/errors.js';
 import type { Kysely, Transaction } from 'kysely';
 import type { Entry, JobState, Phase } from './lifecycle.ts';
 import { limits } from './limits.ts';
-
-/** Texts are JSON where their name says so; times are milliseconds since 1970. */
-export interface Schema {
-  meta: { key: string; value: string };
-  jobs: {
-    id: string;
-    analyst: string;
-    title: string;
-    signed_json: string;
-    phase: Phase;
-    attempt: number;
-    roster_json: string;
-    error_json: string | null;
-    expires_ms: number;
-    submitted_ms: number;
-    updated_ms: number;
-  };
-  verdicts: {
-    job: string;
-    attempt: number;
-    party: string;
-    verdict: string;
-    report_json: string | null;
-    at_ms: number;
-  };
-  acceptances: { job: string; attempt: number; party: string; acceptance_json: string };
-  entries: { job: string; sequence: number; at_ms: number; entry_json: string };
-  openings: {
-    job: string;
-    attempt: number;
-    party: string;
-    commitments_json: string;
-    signatures_json: string;
-    sealed: Uint8Array;
-  };
-}
-
-/** A database of this schema, whatever its kind. */
-export interface OpenDatabase {
-  readonly queries: Kysely<Schema>;
-  close(): Promise<void>;
-}
+import type { OpenDatabase, Schema } from './schema.ts';
 
 /** A job as it was submitted. */
 export interface Submitted {

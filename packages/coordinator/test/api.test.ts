@@ -3,16 +3,8 @@ import { jobId } from '@folkmoot/core/envelope.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../src/limits.ts';
 import type { RunningCoordinator } from '../src/server.ts';
-import {
-  type Api,
-  acceptanceOf,
-  api,
-  type Consortium,
-  consortium,
-  jobYaml,
-  ScriptedNode,
-  signedJob,
-} from './consortium.ts';
+import { type Api, acceptanceOf, api, type Consortium, consortium, jobYaml, signedJob } from './consortium.ts';
+import { ScriptedNode } from './scripted-node.ts';
 
 let moot: Consortium;
 let running: RunningCoordinator;

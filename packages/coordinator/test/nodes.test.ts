@@ -17,9 +17,9 @@ import {
   type Party,
   parties,
   runWith,
-  ScriptedNode,
   signedJob,
 } from './consortium.ts';
+import { ScriptedNode } from './scripted-node.ts';
 
 let moot: Consortium;
 let running: RunningCoordinator;

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { skewMs } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
 import { startCoordinator } from '../src/server.ts';
-import { api, type Consortium, consortium, ScriptedNode, signedJob } from './consortium.ts';
+import { api, type Consortium, consortium, signedJob } from './consortium.ts';
+import { ScriptedNode } from './scripted-node.ts';
 
 let moot: Consortium;
 beforeEach(async () => {

@@ -1,0 +1,51 @@
+/**
+ * Between the lifecycle and the wire: what a party says as an event, and an effect as what a party is told.
+ * @module
+ */
+import { checkAcceptance, type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import type { PartyId } from '@folkmoot/core/channel.js';
+import { type Charter, charterHash } from '@folkmoot/core/charter.js';
+import { conform } from '@folkmoot/core/document.js';
+import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import type { Effect, Event } from './lifecycle.ts';
+import type { StoredJob } from './store.ts';
+
+/** Login and openings are dealt with before. */
+export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' }>;
+
+/** An acceptance that is not the party's own good word is a failure of that party. */
+export function eventOf(
+  party: PartyId,
+  message: PartyMessage,
+  charter: Charter,
+  nowMs: number,
+): Event<SignedAcceptance> {
+  const { job, attempt } = message;
+  if (message.type !== 'accepted') return { ...message, party };
+  try {
+    const acceptance = conform(message.acceptance, signedAcceptanceSchema, { name: 'acceptance' });
+    if (acceptance.acceptance.party !== party) throw new ProtocolError('BAD_ACCEPTANCE', { party });
+    checkAcceptance(acceptance, charter, { job, charter: charterHash(charter), nowMs });
+    return { type: 'accepted', party, attempt, acceptance };
+  } catch (error) {
+    const bad = error instanceof ProtocolError ? error : new ProtocolError('BAD_ACCEPTANCE', { party });
+    return { type: 'failed', party, attempt, report: reportOf(bad) };
+  }
+}
+
+export function messageOf({ id, signed }: StoredJob, state: StoredJob['state'], effect: Effect): CoordinatorMessage {
+  const { attempt } = state;
+  switch (effect.send) {
+    case 'invite':
+      return { type: 'invite', job: id, attempt, signed };
+    case 'start':
+      return { type: 'start', job: id, attempt, acceptances: state.roster.map((party) => state.acceptances[party]!) };
+    case 'abort':
+      return { type: 'abort', job: id, attempt, report: effect.report };
+    case 'cancel':
+      return { type: 'cancel', job: id };
+    case 'stored':
+      return { type: 'stored', job: id, attempt };
+  }
+}

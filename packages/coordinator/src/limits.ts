@@ -47,7 +47,7 @@ export const limits = {
   /** Time for a node to log in: two round trips and a signature. */
   loginMs: 10_000,
 
-  /** One sealed opening: 10⁷ elements of 64 bits, and some room. */
+  /** One sealed opening: the most sums that a job may have, in the largest ring, and some room. */
   openingBytesMax: 96 * 1024 * 1024,
   /** Openings of one node that come in at once: as many as jobs that hold a place. */
   openingsPerNode: 16,

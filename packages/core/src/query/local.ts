@@ -18,8 +18,8 @@ import { prepareMeasure } from './measures.ts';
 import { type Raw, type Row, readRow } from './record.ts';
 import type { LocalQuery, LocalResult, Statistic } from './statistic.ts';
 
-/** Sums times cells: a vector of 40 MB a party in the smallest ring, and seconds to open. */
-export const elementsMax = 5_000_000;
+/** Sums times cells: seconds to open, and 96 MB a party in the largest ring, which a coordinator still takes. */
+export const elementsMax = 4_000_000;
 
 /** The measures of a job by name, in one order at every party, whatever order the job was written in. */
 export function preparedMeasures({ job, dataset }: CheckedJob): [string, Prepared][] {

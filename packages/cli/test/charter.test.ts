@@ -125,6 +125,10 @@ describe('folkmoot charter', () => {
     await run('keygen', '--out', 'ash/keys', '--passphrase-file', 'word');
     const locked = await run('charter', 'seal', 'charter.yaml');
     expect(json(locked)).toMatchObject({ isSealed: false, missing: ['ash'], locked: ['ash'] });
+    writeFileSync(join(folder, 'other'), 'wrong horse\n', { mode: 0o600 });
+    const refused = await run('charter', 'seal', 'charter.yaml', '--passphrase-file', 'other');
+    expect(refused.code).toBe(2);
+    expect(json(refused).error).toMatchObject({ code: 'KEY_FILE_INVALID' });
     const opened = await run('charter', 'seal', 'charter.yaml', '--passphrase-file', 'word');
     expect(json(opened)).toMatchObject({ isSealed: true, locked: [] });
   });

@@ -2,7 +2,7 @@
  * What the process says by its exit code: one table, printed by `folkmoot --help` and matched by scripts.
  * @module
  */
-import { type ErrorReport, errorTable, type Layer, reportOf } from '@folkmoot/core/errors.js';
+import { type ErrorReport, type Layer, layerOf, reportOf } from '@folkmoot/core/errors.js';
 
 export const exitCodes = {
   ok: { code: 0, text: 'done' },
@@ -28,7 +28,7 @@ const codeOfLayer: Record<Layer, number> = {
 export function exitCodeOf(report: ErrorReport): number {
   if (report.code === 'PARTY_DENIED') return exitCodes.refused.code;
   if (report.code === 'INTERRUPTED') return exitCodes.interrupted.code;
-  const layer = (Object.keys(errorTable) as Layer[]).find((name) => report.code in errorTable[name]);
+  const layer = layerOf(report.code);
   return layer === undefined ? exitCodes.failure.code : codeOfLayer[layer];
 }
 

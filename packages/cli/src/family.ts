@@ -8,8 +8,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { StateError } from '@folkmoot/core/errors.js';
-import { reported, reportIn } from './reported.ts';
+import { errorOf, StateError } from '@folkmoot/core/errors.js';
+import { reportIn } from './reported.ts';
 
 /** Closing databases and sockets takes far less; then comes SIGKILL. */
 const graceMs = 4_000;
@@ -19,6 +19,12 @@ const readyMsMax = 30_000;
 const remarksMax = 20;
 /** What a child prints before it is ready is one short document. */
 const stdoutCharsMax = 64 * 1024;
+
+/** A child's log is read here, whatever the user's own level; its keys are made for it and have no passphrase. */
+const ownEnv = {
+  FOLKMOOT_LOG: process.env.FOLKMOOT_LOG === 'debug' ? 'debug' : 'info',
+  FOLKMOOT_PASSPHRASE_FILE: undefined,
+};
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -47,6 +53,7 @@ export function createFamily(): Family {
   const start: Family['start'] = (name, args, onLog) => {
     const child = spawn(process.execPath, [...process.execArgv, bin, ...args, '--json'], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, ...ownEnv },
     });
     children.add(child);
     const ready = Promise.withResolvers<LogLine>();
@@ -85,7 +92,7 @@ export function createFamily(): Family {
     child.on('close', (code, signal) => {
       const report = reportIn((parseLine(printed)?.error ?? undefined) as unknown);
       if (report !== undefined && report.code !== 'INTERNAL')
-        return end(reported({ ...report, party: report.party ?? name }));
+        return end(errorOf({ ...report, party: report.party ?? name }));
       const detail = [`the process ended (${signal ?? `exit code ${code}`})`, ...remarks].join('\n');
       return end(new StateError('INTERNAL', { party: name, detail }));
     });

@@ -4,9 +4,8 @@
  */
 import type { Client } from '@folkmoot/client/client.js';
 import type { JobEvent, JobStateName } from '@folkmoot/client/events.js';
-import { ProtocolError, StateError, TransportError } from '@folkmoot/core/errors.js';
+import { errorOf, ProtocolError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import type { Progress } from './progress.ts';
-import { reported } from './reported.ts';
 
 export interface Following {
   readonly client: Client;
@@ -62,7 +61,7 @@ export async function followToEnd({
       if (event.type === 'state') {
         state = event.state;
         if (state === 'DONE') return;
-        if (event.error !== undefined) throw reported(event.error);
+        if (event.error !== undefined) throw errorOf(event.error);
         if (state === 'CANCELLED') throw new ProtocolError('CANCELLED');
         if (state === 'FAILED' || state === 'EXPIRED') throw new StateError('INTERNAL', { detail: words[state] });
       }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createClient } from '@folkmoot/client/client.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import type { Charter } from '@folkmoot/core/charter.js';
-import { type ErrorReport, InputError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, errorOf, InputError, reportOf, StateError } from '@folkmoot/core/errors.js';
 import type { Job } from '@folkmoot/core/job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { analystOf, type Consortium } from './consortium.ts';
@@ -17,7 +17,7 @@ import { type Child, createFamily, type Family, type LogLine } from './family.ts
 import { followToEnd } from './follow.ts';
 import { orInterrupted } from './interrupt.ts';
 import type { Progress } from './progress.ts';
-import { reported, reportIn } from './reported.ts';
+import { reportIn } from './reported.ts';
 import { type SealedForOnce, sealForOnce, temporaryFolder } from './throw-away.ts';
 
 export interface Setting {
@@ -92,7 +92,7 @@ export async function withConsortium<T>(
         await followToEnd({ client, job: id, title, progress, signal, connectMsMax });
       } catch (error) {
         const failure = signal.aborted ? undefined : await failureOf(id, failures);
-        throw failure === undefined ? error : reported(failure);
+        throw failure === undefined ? error : errorOf(failure);
       }
       return client.answer(id);
     };

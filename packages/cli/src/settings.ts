@@ -29,6 +29,7 @@ const schema = z.strictObject({
   charter: path,
   coordinator: path,
   keys: path,
+  /** Room for what later versions keep of jobs and answers; nothing is written there yet. */
   state: path,
   /** The certificate of a private authority, for wss: and https:. */
   ca: path.optional(),
@@ -39,8 +40,6 @@ export interface Settings {
   readonly charter: Charter;
   readonly coordinator: string;
   readonly keys: AnalystKeys;
-  /** Where submitted jobs and answers are kept. */
-  readonly stateFolder: string;
 }
 
 /**
@@ -70,7 +69,6 @@ export async function readSettings({ env, cwd }: Invocation, options: SettingsOp
     charter,
     coordinator: given.coordinator,
     keys,
-    stateFolder: resolve(dirname(file), given.state),
   };
 }
 

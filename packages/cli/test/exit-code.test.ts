@@ -1,7 +1,6 @@
-import { type ErrorReport, InputError, SourceError, StateError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, errorOf, InputError, SourceError, StateError } from '@folkmoot/core/errors.js';
 import { describe, expect, it } from 'vitest';
 import { exitCodeHelp, exitCodeOf, exitCodeOfError } from '../src/exit-code.ts';
-import { reported } from '../src/reported.ts';
 
 const report = (code: string) => ({ code, message: 'text', remedy: 'remedy' }) as ErrorReport;
 
@@ -22,8 +21,8 @@ describe('exit codes', () => {
   });
 
   it('keeps an error that another process reported what it was', () => {
-    expect(exitCodeOfError(reported(report('SOURCE_VALUE')))).toBe(5);
-    expect(exitCodeOfError(new InputError('BAD_VALUE'))).toBe(exitCodeOfError(reported(report('BAD_VALUE'))));
+    expect(exitCodeOfError(errorOf(report('SOURCE_VALUE')))).toBe(5);
+    expect(exitCodeOfError(new InputError('BAD_VALUE'))).toBe(exitCodeOfError(errorOf(report('BAD_VALUE'))));
     expect(exitCodeOfError(new Error('not ours'))).toBe(exitCodeOfError(new StateError('INTERNAL')));
     expect(exitCodeOfError(new SourceError('SOURCE_EMPTY'))).toBe(5);
   });

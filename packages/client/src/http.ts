@@ -7,16 +7,12 @@
  */
 import { toHex } from '@folkmoot/core/bytes.js';
 import {
-  CharterError,
   type ErrorCode,
   type ErrorReport,
-  errorTable,
+  errorOf,
   type FolkmootError,
   InputError,
-  PolicyError,
-  ProtocolError,
-  SourceError,
-  StateError,
+  layerOf,
   TransportError,
 } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
@@ -196,28 +192,6 @@ export function reportFrom(value: unknown): ErrorReport | undefined {
     ...(typeof field === 'string' ? { field: harmless(field) } : {}),
     ...(typeof party === 'string' ? { party: harmless(party) } : {}),
   };
-}
-
-const classes = {
-  input: InputError,
-  charter: CharterError,
-  policy: PolicyError,
-  protocol: ProtocolError,
-  transport: TransportError,
-  source: SourceError,
-  state: StateError,
-} as const;
-
-/** The error that a report was written from, with its own words. */
-function errorOf(report: ErrorReport): FolkmootError {
-  const layer = layerOf(report.code) ?? 'state';
-  const Class = classes[layer] as new (code: ErrorCode, fault: object) => FolkmootError;
-  const { field, party, remedy } = report;
-  return Object.assign(new Class(report.code, { field, party, remedy }), { message: report.message });
-}
-
-function layerOf(code: string): keyof typeof classes | undefined {
-  return (Object.keys(classes) as (keyof typeof classes)[]).find((layer) => Object.hasOwn(errorTable[layer], code));
 }
 
 export function harmless(text: string): string {

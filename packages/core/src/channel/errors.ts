@@ -285,3 +285,27 @@ export function reportOf(error: unknown): ErrorReport {
     ...(known.party === undefined ? {} : { party: known.party }),
   };
 }
+
+const classes = {
+  input: InputError,
+  charter: CharterError,
+  policy: PolicyError,
+  protocol: ProtocolError,
+  transport: TransportError,
+  source: SourceError,
+  state: StateError,
+} as const;
+
+/** The layer of a code, or undefined for one that this version does not know. */
+export function layerOf(code: string): Layer | undefined {
+  return (Object.keys(errorTable) as Layer[]).find((layer) => Object.hasOwn(errorTable[layer], code));
+}
+
+/** The error that a report was written from, with its own words. A code not known here becomes INTERNAL. */
+export function errorOf(report: ErrorReport): FolkmootError {
+  const layer = layerOf(report.code) ?? 'state';
+  const code = layerOf(report.code) === undefined ? 'INTERNAL' : report.code;
+  const Class = classes[layer] as new (code: ErrorCode, fault: Fault) => FolkmootError;
+  const { field, party, remedy } = report;
+  return Object.assign(new Class(code, { field, party, remedy }), { message: report.message });
+}

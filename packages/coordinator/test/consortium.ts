@@ -130,6 +130,8 @@ export function acceptanceOf({ charter, keys }: Consortium, party: Party, job: s
     expires: new Date(Date.now() + 3_600_000).toISOString(),
     min_group: minGroup,
     rule: 'all',
+    period: null,
+    budget: null,
   };
   return signAcceptance(acceptance, signer(keys[party].secret.identity));
 }

@@ -125,6 +125,8 @@ describe('the acceptances of a job', () => {
     expires: at(10 * minute),
     min_group: 5,
     rule: 'prevention statistics',
+    period: null,
+    budget: null,
     ...changes,
   });
   const signedBy = (party: string, changes: Partial<Acceptance> = {}, by = party) =>

@@ -103,7 +103,6 @@ describe('a job', () => {
   });
 
   it.each([
-    ['privacy', privateYaml],
     ['join', joinYaml],
     ['join_helper', jobText('join_helper: hackney\nmeasures: { n: count }')],
     ['reveal', jobText('reveal: matches\nmeasures: { n: count }')],

@@ -121,6 +121,8 @@ function terms(options: { analyst?: string; minGroup?: number; job?: string } = 
         expires: envelope.expires,
         min_group: options.minGroup ?? 1,
         rule: 'statistics',
+        period: null,
+        budget: null,
       },
       signer(seedOf(party)),
     ),

@@ -86,6 +86,8 @@ export async function decide(signed: SignedJob, by: Judge): Promise<SignedAccept
       expires: envelope.expires,
       min_group: verdict.minGroup,
       rule: verdict.rule,
+      period: null,
+      budget: null,
     },
     by.sign,
   );

@@ -3,6 +3,10 @@
  *
  * Before a share leaves, every party holds the acceptances of all and checks each; so nobody computes among parties
  * that agreed to different things. The fingerprint is an HMAC of the data under a key of the node's own.
+ *
+ * For a protected job the acceptance also states what the noise depends on and a party alone decides: the period of the
+ * reading that it answers from, and the unit that its budget is kept in. An exact job has neither, and what is signed
+ * for it leaves them out.
  * @module
  */
 import { z } from 'zod';
@@ -15,6 +19,12 @@ import { type Sign, verify } from './identity.ts';
 import { lookUp, memberSchema } from './name.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits');
+
+/** A period as its owner declares it. It stands in plans and answers, so it is one word of plain characters. */
+export const periodSchema = z
+  .string()
+  .max(50)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a period has letters, digits and . _ -, such as 2026-Q4');
 
 const acceptanceSchema = z.strictObject({
   job: hash,
@@ -31,6 +41,10 @@ const acceptanceSchema = z.strictObject({
   min_group: z.int().min(1),
   /** The name of the rule. */
   rule: z.string().max(200),
+  /** The declared period of the data, for a protected job: `2026-Q4`. */
+  period: periodSchema.nullable().default(null),
+  /** What this party's budget for the dataset counts, for a protected job: ε (with its δ), or ρ. */
+  budget: z.enum(['epsilon', 'rho']).nullable().default(null),
 });
 
 export const signedAcceptanceSchema = z.strictObject({
@@ -44,9 +58,17 @@ export interface SignedAcceptance {
   readonly signature: string;
 }
 
+/** What a dataset's budget counts. */
+export type BudgetUnit = NonNullable<Acceptance['budget']>;
+
+/** What is signed: everything that is stated. */
+function stated(acceptance: Acceptance): object {
+  return Object.fromEntries(Object.entries(acceptance).filter(([, value]) => value !== null));
+}
+
 /** The acceptance with its party's signature. */
 export function signAcceptance(acceptance: Acceptance, sign: Sign): SignedAcceptance {
-  return { acceptance, signature: toHex(sign('folkmoot acceptance v1', hashJson(acceptance))) };
+  return { acceptance, signature: toHex(sign('folkmoot acceptance v1', hashJson(stated(acceptance)))) };
 }
 
 /** What an acceptance must fit. */
@@ -65,7 +87,7 @@ export function checkAcceptance({ acceptance, signature }: SignedAcceptance, cha
   const refuse = (detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, detail });
   const identity = lookUp(charter.parties, party)?.identity;
   if (identity === undefined) throw refuse('the charter has no key of this party');
-  if (!verify(fromHex(identity), 'folkmoot acceptance v1', hashJson(acceptance), fromHex(signature))) {
+  if (!verify(fromHex(identity), 'folkmoot acceptance v1', hashJson(stated(acceptance)), fromHex(signature))) {
     throw refuse('the signature does not fit');
   }
   if (acceptance.job !== agreed.job) throw refuse('it is for another job');
@@ -100,5 +122,34 @@ export function checkAcceptances(
 
 /** The hash of the list, in ascending order of parties: what every party signs at the opening. */
 export function acceptancesHash(signed: readonly SignedAcceptance[]): Uint8Array {
-  return hashJson([...signed].sort((a, b) => (a.acceptance.party < b.acceptance.party ? -1 : 1)));
+  const inOrder = [...signed].sort((a, b) => (a.acceptance.party < b.acceptance.party ? -1 : 1));
+  return hashJson(inOrder.map(({ acceptance, signature }) => ({ acceptance: stated(acceptance), signature })));
+}
+
+/** What the parties' acceptances of a protected job say of its noise and its charge. */
+export interface Standing {
+  readonly periods: Readonly<Record<string, string>>;
+  readonly units: ReadonlyMap<string, BudgetUnit>;
+}
+
+/**
+ * The periods and budget units of all parties, in ascending order of parties. For an exact job there are none: null.
+ * @throws ProtocolError BAD_ACCEPTANCE, naming a party that states too little or too much for such a job
+ */
+export function standingOf(signed: readonly SignedAcceptance[], isProtected: boolean): Standing | null {
+  const refuse = (party: string, detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, detail });
+  const list = signed.map(({ acceptance }) => acceptance).sort((a, b) => (a.party < b.party ? -1 : 1));
+  const periods: Record<string, string> = {};
+  const units = new Map<string, BudgetUnit>();
+  for (const { party, period, budget } of list) {
+    if (!isProtected) {
+      if (period !== null || budget !== null) throw refuse(party, 'an exact answer has no period and spends no budget');
+      continue;
+    }
+    if (period === null) throw refuse(party, 'a protected answer needs the period of the data');
+    if (budget === null) throw refuse(party, 'a protected answer needs the unit of the budget');
+    periods[party] = period;
+    units.set(party, budget);
+  }
+  return isProtected ? { periods, units } : null;
 }

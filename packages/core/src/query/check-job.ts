@@ -13,6 +13,7 @@ import { cellsOf, compileGroups, type GroupKey } from './group-key.ts';
 import type { Job, Measure } from './job.ts';
 import { checkMeasure } from './measures.ts';
 import { listed, lookUp } from './name.ts';
+import { type PrivacyTerms, privacyTerms } from './privacy-terms.ts';
 
 /** A job with its defaults filled in. */
 export interface CanonicalJob extends Job {
@@ -31,6 +32,8 @@ export interface CheckedJob {
   readonly where: Condition;
   readonly groups: readonly GroupKey[];
   readonly cells: number;
+  /** The terms of a protected job; null for an exact one. */
+  readonly privacy: PrivacyTerms | null;
 }
 
 /**
@@ -40,7 +43,7 @@ export interface CheckedJob {
 export const exactPooledPartiesMin = 3;
 
 /** Parts of the language that a later version brings: read, and refused. */
-const laterKeys = ['privacy', 'join', 'join_helper', 'reveal', 'having', 'top', 'open', 'round'] as const;
+const laterKeys = ['join', 'join_helper', 'reveal', 'having', 'top', 'open', 'round'] as const;
 
 /**
  * A job against the charter.
@@ -68,7 +71,8 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
   const where = compileWhere(job.where, dataset);
   const groups = compileGroups(job.group_by ?? [], dataset);
   checkMeasures(job.measures, dataset, groups);
-  checkFloor(parties, charter);
+  const privacy = privacyTerms(job, parties.length);
+  checkFloor(parties, charter, privacy !== null);
   return {
     job: { ...job, title: job.title ?? '', from, parties, group_by: job.group_by ?? [] },
     charter,
@@ -77,6 +81,7 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
     where,
     groups,
     cells: cellsOf(groups),
+    privacy,
   };
 }
 
@@ -124,16 +129,17 @@ export function filterColumns({ job, dataset, where }: CheckedJob): string[] {
   return [...new Set([where, ...own].flatMap(columnsOf))];
 }
 
-/** The least number of parties for an exact pooled job, whatever a rule says. */
-export function partiesFloor(charter: Charter): number {
-  return Math.max(exactPooledPartiesMin, charter.policy_floor.min_parties);
+/** The least number of parties, whatever a rule says: the charter's, and for exact answers never fewer than three. */
+export function partiesFloor(charter: Charter, isProtected: boolean): number {
+  const { min_parties } = charter.policy_floor;
+  return isProtected ? min_parties : Math.max(exactPooledPartiesMin, min_parties);
 }
 
-function checkFloor(parties: readonly string[], charter: Charter): void {
-  const least = partiesFloor(charter);
+function checkFloor(parties: readonly string[], charter: Charter, isProtected: boolean): void {
+  const least = partiesFloor(charter, isProtected);
   if (parties.length >= least) return;
   throw new PolicyError('TOO_FEW_PARTIES', {
     field: 'parties',
-    detail: `an exact pooled answer needs at least ${least}, and ${parties.length} take part`,
+    detail: `${isProtected ? 'a protected' : 'an exact'} pooled answer needs at least ${least}, and ${parties.length} take part`,
   });
 }

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { encodeDecimal } from '../algebra/fixed-point.ts';
+import { parseRational, type Rational } from '../algebra/rational.ts';
 import { InputError } from '../channel/errors.ts';
 import { decimalText } from './document.ts';
 import { lookUp, memberSchema, nameSchema } from './name.ts';
@@ -25,6 +26,11 @@ const decimalForm = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 export const numericSchema = z.union([z.number(), z.string().max(60).regex(decimalForm, 'expected a number')], {
   error: 'expected a number',
 });
+
+/** The exact number that was written. */
+export function fractionOf(value: number | string): Rational {
+  return parseRational(typeof value === 'number' ? decimalText(value) : value);
+}
 
 /** `2026-12-31`, a day that exists. */
 export const dateSchema = z.iso.date('expected a date such as 2026-12-31');

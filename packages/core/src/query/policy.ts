@@ -16,6 +16,8 @@ import type { Charter } from './charter.ts';
 import { type CheckedJob, filterColumns, partiesFloor } from './check-job.ts';
 import { measureUses } from './measures.ts';
 import { listed, lookUp } from './name.ts';
+import { type Gap, privacyGaps } from './privacy-rule.ts';
+import { lacksOwnParty } from './privacy-terms.ts';
 import { checkRule, type Rule, ruleSchema } from './rule.ts';
 
 /** The `policy:` section of a node.yaml. */
@@ -85,15 +87,6 @@ export function usesOf(checked: CheckedJob): JobUses {
 
 const distinct = (names: readonly string[]): string[] => [...new Set(names)].sort();
 
-/** Something that a rule does not cover: what it is, what the asker can do, and what the owner could. */
-interface Gap {
-  readonly lacks: string;
-  readonly asker: string;
-  readonly owner: string;
-  readonly column?: string;
-  readonly tooFewParties?: true;
-}
-
 /** A party's own verdict on a job by an analyst of the charter. `nowMs` decides whether a rule has expired. */
 export function judge(
   checked: CheckedJob,
@@ -103,6 +96,8 @@ export function judge(
   analyst: string,
   nowMs: number,
 ): Verdict {
+  const ownParty = lookUp(checked.charter.analysts, analyst)?.party;
+  if (lacksOwnParty(checked, ownParty ?? null)) return withoutOwnParty(party, ownParty!);
   const rules = policy.rules.filter((rule) => rule.datasets.includes(checked.dataset.name));
   const judged = rules.map((rule) => ({ rule, gaps: gapsOf(rule, checked, uses, party, analyst, nowMs) }));
   const covering = judged.filter(({ gaps }) => gaps.length === 0).map(({ rule }) => rule);
@@ -133,6 +128,13 @@ function withoutRule({ dataset }: CheckedJob, party: string): Verdict {
   };
 }
 
+function withoutOwnParty(party: string, ownParty: string): Verdict {
+  const change = 'ask for `collusion: 1` or more';
+  const detail = `the analyst belongs to ${ownParty}, which knows its own noise and counts among the colluding`;
+  const error = new PolicyError('REFUSED', { party, field: 'privacy.collusion', detail, remedy: change });
+  return { verdict: 'refuse', change, error };
+}
+
 function refusal(rule: Rule, gaps: readonly Gap[], party: string): Verdict {
   const asker = [...new Set(gaps.map((gap) => gap.asker))].join(', and ');
   const owner = [...new Set(gaps.map((gap) => gap.owner))].join(', and ');
@@ -150,7 +152,7 @@ function refusal(rule: Rule, gaps: readonly Gap[], party: string): Verdict {
 }
 
 function gapsOf(rule: Rule, checked: CheckedJob, uses: JobUses, party: string, analyst: string, nowMs: number): Gap[] {
-  const { job, charter, parties } = checked;
+  const { job, charter } = checked;
   return [
     ...audienceGaps(rule, charter, job.purpose, analyst, nowMs),
     ...uses.operations.filter((name) => !(rule.operations as readonly string[]).includes(name)).map(operationGap),
@@ -158,8 +160,8 @@ function gapsOf(rule: Rule, checked: CheckedJob, uses: JobUses, party: string, a
     ...uncovered(uses.split, [...rule.measure, ...rule.group_by], 'splitting by', 'group_by'),
     ...uncovered(uses.group_by, rule.group_by, 'grouping by', 'group_by'),
     ...uncovered(uses.filter, rule.filter, 'filtering on', 'filter'),
-    ...companyGaps(rule, charter, parties, party),
-    ...privacyGaps(rule),
+    ...companyGaps(rule, checked, party),
+    ...privacyGaps(rule, checked),
   ];
 }
 
@@ -207,8 +209,10 @@ function uncovered(used: readonly string[], allowed: readonly string[], verb: st
     }));
 }
 
-function companyGaps(rule: Rule, charter: Charter, parties: readonly string[], party: string): Gap[] {
+function companyGaps(rule: Rule, { charter, parties, privacy }: CheckedJob, party: string): Gap[] {
   const gaps: Gap[] = [];
+  const isProtected = privacy !== null;
+  const floor = partiesFloor(charter, isProtected);
   const { counterparts } = rule;
   const others = parties.filter((id) => id !== party && counterparts !== undefined && !counterparts.includes(id));
   for (const id of others) {
@@ -218,26 +222,14 @@ function companyGaps(rule: Rule, charter: Charter, parties: readonly string[], p
       owner: `add \`${id}\` to \`counterparts\``,
     });
   }
-  const least = Math.max(rule.min_parties ?? charter.policy_floor.min_parties, partiesFloor(charter));
+  const least = Math.max(rule.min_parties ?? floor, floor);
   if (parties.length < least) {
     gaps.push({
       lacks: `fewer than ${least} parties, and ${parties.length} take part`,
       asker: `name at least ${least} parties`,
-      owner: `lower \`min_parties\` to ${parties.length} (never below ${partiesFloor(charter)} for exact answers)`,
+      owner: `lower \`min_parties\` to ${parties.length} (never below ${floor}${isProtected ? '' : ' for exact answers'})`,
       tooFewParties: true,
     });
   }
   return gaps;
-}
-
-/** Every job of this version is exact. */
-function privacyGaps(rule: Rule): Gap[] {
-  if (rule.privacy?.required !== true) return [];
-  return [
-    {
-      lacks: 'exact answers',
-      asker: 'ask for a protected answer (`privacy: { epsilon: … }`)',
-      owner: 'set `privacy: { required: false }`',
-    },
-  ];
 }

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { InputError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
-import { dateSchema, numericSchema } from './dictionary.ts';
+import { dateSchema, fractionOf, numericSchema } from './dictionary.ts';
 import { operationNames } from './job.ts';
 import { lookUp, memberSchema, nameSchema } from './name.ts';
 
@@ -34,7 +34,13 @@ export const ruleSchema = z.strictObject({
   privacy: z
     .strictObject({
       required: z.boolean().default(false),
+      /** What one job may spend, in either unit. */
       epsilon_at_most: numericSchema.optional(),
+      rho_at_most: numericSchema.optional(),
+      delta_at_most: numericSchema.optional(),
+      /** The only mechanism, which the job must name; any when absent. */
+      mechanism: z.enum(['laplace', 'gaussian']).optional(),
+      /** The fewest colluding parties that the noise may be made for; all others when absent. */
       collusion_at_least: z.int().min(0).optional(),
     })
     .optional(),
@@ -58,6 +64,14 @@ export function checkRule(rule: Rule, charter: Charter, party: string, at: strin
     if (!dataset.held_by.includes(party))
       throw new InputError('NOT_HELD', { field, detail: `${party} does not hold it` });
   });
+  for (const cap of ['epsilon_at_most', 'rho_at_most', 'delta_at_most'] as const) {
+    const value = rule.privacy?.[cap];
+    if (value === undefined) continue;
+    const exact = fractionOf(value);
+    const detail = cap === 'delta_at_most' ? 'expected more than 0 and less than 1' : 'expected more than 0';
+    if (exact.n > 0n && (cap !== 'delta_at_most' || exact.n < exact.d)) continue;
+    throw new InputError('BAD_VALUE', { field: `${at}.privacy.${cap}`, detail });
+  }
   for (const use of ['measure', 'group_by', 'filter', 'match_on'] as const) {
     rule[use].forEach((column, item) => {
       if (rule.datasets.some((name) => lookUp(charter.datasets[name]!.columns, column) !== undefined)) return;

@@ -1,0 +1,55 @@
+/**
+ * The question: what a protected job asks, whoever asks it and whenever.
+ *
+ * The canonical job without its title, with every default filled in and the terms of its protection in exact fractions.
+ * Two texts of one question have one hash, and so the same noise and, for one analyst, one charge; whatever could change
+ * the answer or its noise makes another question. Times and nonces belong to the envelope and are not part of it.
+ * @module
+ */
+import { toHex } from '../algebra/bytes.ts';
+import { hashJson } from '../algebra/hash.ts';
+import type { Rational } from '../algebra/rational.ts';
+import { charterHash } from './charter.ts';
+import type { CheckedJob } from './check-job.ts';
+import type { PrivacyTerms } from './privacy-terms.ts';
+
+const fraction = (value: Rational | null): string | null => (value === null ? null : `${value.n}/${value.d}`);
+
+function canonicalTerms({ epsilon, rho, delta, mechanism, collusion, split }: PrivacyTerms): object {
+  return {
+    epsilon: fraction(epsilon),
+    rho: fraction(rho),
+    delta: fraction(delta),
+    mechanism,
+    collusion,
+    split: split === null ? null : Object.fromEntries([...split].map(([name, part]) => [name, fraction(part)])),
+  };
+}
+
+/** The hash of the question, in hexadecimal digits. */
+export function questionHash({ job, parties, privacy }: CheckedJob): string {
+  const { title: _, ...rest } = job;
+  return toHex(hashJson({ ...rest, parties, privacy: privacy === null ? null : canonicalTerms(privacy) }));
+}
+
+/** By whom a question is asked, of which readings of the data. */
+export interface Asked {
+  readonly analyst: string;
+  readonly checked: CheckedJob;
+  /** The declared period of each party's data. */
+  readonly periods: Readonly<Record<string, string>>;
+}
+
+/** What is charged once: the same question of the same analyst under the same charter, over the same periods and roster. */
+export function questionKey({ analyst, checked, periods }: Asked): string {
+  return toHex(
+    hashJson({
+      label: 'folkmoot question v1',
+      analyst,
+      question: questionHash(checked),
+      charter: charterHash(checked.charter),
+      roster: checked.parties,
+      periods,
+    }),
+  );
+}

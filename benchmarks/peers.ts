@@ -1,0 +1,27 @@
+/**
+ * The joint sum of three parties beside jiff-mpc, in one run: both with all their processes on this machine.
+ *
+ * jiff-mpc is installed into benchmarks/peers from its own lock file, without running any install script.
+ * @module
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { measure, seed } from './joint-sum-cluster.ts';
+import { seconds, table } from './machine.ts';
+
+const peers = join(import.meta.dirname, 'peers');
+const sizes = [100, 1_000, 10_000];
+
+if (!existsSync(join(peers, 'node_modules'))) {
+  execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: peers, stdio: 'inherit' });
+}
+
+console.log(`joint sums of 3 parties beside jiff-mpc, seed ${seed}\n`);
+const ours = await measure({ parties: 3, sizes, rounds: 3, only: ['whole, relayed'] });
+const rows = ours.map(({ elements, seconds: time }) => {
+  const printed = execFileSync(process.execPath, ['jiff-sum.js', String(elements)], { cwd: peers, encoding: 'utf8' });
+  const theirs = Number(printed.trim().split('\n').at(-1));
+  return [elements.toLocaleString('en'), seconds(time), seconds(theirs), `${(theirs / time).toPrecision(3)} ×`];
+});
+console.log(`${table([['elements', 'folkmoot, whole', 'jiff-mpc', 'jiff-mpc to folkmoot'], ...rows])}\n`);

@@ -188,6 +188,15 @@ describe('the analyst', () => {
     await refuses((all) => [...all, { ...all[1]!, party: 'stranger' }], 'BAD_COMMITMENT', 'stranger');
   });
 
+  it('verifies each of the N signatures once, however many parties hand it over', async () => {
+    let verified = 0;
+    verifyOpenings(context, acceptances, await openings(), (...claim) => {
+      verified += 1;
+      return idealVerify(...claim);
+    });
+    expect(verified).toBe(parties.length);
+  });
+
   it('names the party whose list or signatures do not hold', async () => {
     const zeros = '0'.repeat(64);
     const withEntry = (record: Readonly<Record<string, string>>, value: string) => ({ ...record, camden: value });

@@ -113,6 +113,7 @@ export function verifyOpenings(
   const stranger = openings.find(({ party }) => !context.roster.includes(party));
   if (stranger !== undefined) throw bad('BAD_COMMITMENT', stranger.party, 'it takes no part in this job');
   const statements = new Set<string>();
+  const verified = new Set<string>();
   for (const party of context.roster) {
     const theirs = openings.filter((opening) => opening.party === party);
     if (theirs.length !== 1) throw bad('BAD_COMMITMENT', party, `${theirs.length} openings instead of one`);
@@ -121,7 +122,11 @@ export function verifyOpenings(
     const signed = hexEntries(context, signatures, 64) ?? refuse('BAD_OPENING_SIGNATURE', party, 'not well formed');
     const statement = openingStatement(context, acceptances, list);
     for (const [signer, signature] of signed) {
+      // Honest parties hand over the same N signatures: each is verified once, not once in each of N openings.
+      const claim = `${signer} ${toHex(statement)} ${toHex(signature)}`;
+      if (verified.has(claim)) continue;
       if (!verify(signer, statement, signature)) throw bad('BAD_OPENING_SIGNATURE', party, `signature of ${signer}`);
+      verified.add(claim);
     }
     // N good signatures under another list would need every party to have signed two.
     statements.add(toHex(statement));

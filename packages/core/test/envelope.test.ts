@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../src/algebra/bytes.ts';
-import { type Acceptance, acceptancesHash, checkAcceptances, signAcceptance } from '../src/query/acceptance.ts';
+import {
+  type Acceptance,
+  acceptancesHash,
+  checkAcceptances,
+  signAcceptance,
+  signedAcceptanceSchema,
+  standingOf,
+} from '../src/query/acceptance.ts';
 import { charterHash } from '../src/query/charter.ts';
 import { checkSignedJob, type JobEnvelope, jobId, parseSignedJob, signJob } from '../src/query/envelope.ts';
 import { signer } from '../src/query/identity.ts';
@@ -145,6 +152,43 @@ describe('the acceptances of a job', () => {
     expect(toHex(acceptancesHash([all[0]!, all[1]!, signedBy('islington', { min_group: 6 })]))).not.toBe(
       toHex(acceptancesHash(all)),
     );
+  });
+
+  it('state period and budget of a protected job, and neither of an exact one', () => {
+    const given = parties.map((party, index) =>
+      signedBy(party, { period: `Q${index}`, budget: index === 1 ? 'rho' : 'epsilon' }),
+    );
+    expect(check(given)).not.toThrow();
+    expect(standingOf([...given].reverse(), true)).toEqual({
+      periods: { camden: 'Q0', hackney: 'Q1', islington: 'Q2' },
+      units: new Map([
+        ['camden', 'epsilon'],
+        ['hackney', 'rho'],
+        ['islington', 'epsilon'],
+      ]),
+    });
+    expect(standingOf(all, false)).toBeNull();
+    const code = 'BAD_ACCEPTANCE';
+    expect(refusalOf(() => standingOf(all, true))).toMatchObject({ code, party: 'camden' });
+    expect(refusalOf(() => standingOf(given, false))).toMatchObject({ code, party: 'camden' });
+    const without = given.with(2, signedBy('islington', { period: 'Q2' }));
+    expect(refusalOf(() => standingOf(without, true))).toMatchObject({ code, party: 'islington' });
+  });
+
+  it('bind the period: a changed one no longer fits the signature', () => {
+    const given = signedBy('hackney', { period: 'Q1', budget: 'rho' });
+    const changed = { ...given, acceptance: { ...given.acceptance, period: 'Q2' } };
+    expect(refusalOf(check([all[0]!, changed, all[2]!]))).toMatchObject({ code: 'BAD_ACCEPTANCE', party: 'hackney' });
+    const stripped = { ...given, acceptance: { ...given.acceptance, period: null, budget: null } };
+    expect(refusalOf(check([all[0]!, stripped, all[2]!]))).toMatchObject({ code: 'BAD_ACCEPTANCE', party: 'hackney' });
+  });
+
+  it('of an exact job may leave both out: what is signed is the same', () => {
+    const { period: _, budget: __, ...rest } = all[0]!.acceptance;
+    const read = signedAcceptanceSchema.parse({ acceptance: rest, signature: all[0]!.signature });
+    expect(read).toEqual(all[0]);
+    expect(check([read, all[1]!, all[2]!])).not.toThrow();
+    expect(toHex(acceptancesHash([read, all[1]!, all[2]!]))).toBe(toHex(acceptancesHash(all)));
   });
 
   it.each([

@@ -232,3 +232,112 @@ describe('a policy beside its charter', () => {
     expect(judge(checked, usesOf(checked), 'camden', policy, analyst, now)).toMatchObject({ minGroup: 50 });
   });
 });
+
+describe('a rule on protection', () => {
+  const lines = 'privacy: { required: false, epsilon_at_most: 2, collusion_at_least: 1 }';
+  const asked = (privacy: string) => jobText(`measures: { n: count }\nprivacy: ${privacy}`);
+  const whole = (privacy: string): Policy =>
+    policyOf(policyYaml.replace(lines, privacy === '' ? '' : `privacy: ${privacy}`));
+
+  it.each([
+    ['', '{ epsilon: 5 }'],
+    ['{ required: true }', '{ epsilon: 5 }'],
+    ['{ epsilon_at_most: 2 }', '{ epsilon: 2 }'],
+    ['{ epsilon_at_most: 2 }', '{ epsilon: 2, delta: 1e-6 }'],
+    ['{ epsilon_at_most: 2, delta_at_most: 1e-5 }', '{ epsilon: 2, delta: 1e-5 }'],
+    ['{ rho_at_most: 2 }', '{ rho: 2 }'],
+    ['{ rho_at_most: 2 }', '{ epsilon: 2 }'],
+    ['{ rho_at_most: 0.1, epsilon_at_most: 1 }', '{ rho: 0.1 }'],
+    ['{ mechanism: laplace }', '{ epsilon: 1 }'],
+    ['{ mechanism: gaussian }', '{ rho: 1, mechanism: gaussian }'],
+    ['{ collusion_at_least: 1 }', '{ epsilon: 1, collusion: 1 }'],
+    ['{ collusion_at_least: 0 }', '{ epsilon: 1, collusion: 0 }'],
+    ['{ collusion_at_least: 7 }', '{ epsilon: 1 }'],
+  ])('of %s allows %s', (rule, job) => {
+    expect(verdictOn(asked(job), whole(rule))).toMatchObject({ verdict: 'allow' });
+  });
+
+  it.each([
+    ['{ epsilon_at_most: 2 }', '{ epsilon: 2.000001 }', 'ask for epsilon of at most 2', 'raise `epsilon_at_most`'],
+    [
+      '{ epsilon_at_most: 2 }',
+      '{ epsilon: 1, delta: 1e-5 }',
+      'ask for delta of at most 0.000001',
+      'raise `delta_at_most`',
+    ],
+    ['', '{ epsilon: 1, delta: 0.9 }', 'ask for delta of at most 0.000001', 'raise `delta_at_most`'],
+    ['{ epsilon_at_most: 2 }', '{ rho: 0.1 }', 'ask for epsilon of at most 2 instead', 'add `rho_at_most`'],
+    ['{ rho_at_most: 0.1 }', '{ rho: 0.11 }', 'ask for rho of at most 0.1', 'raise `rho_at_most`'],
+    [
+      '{ rho_at_most: 0.1 }',
+      '{ epsilon: 0.5 }',
+      'ask for rho of at most 0.1, or for a smaller epsilon',
+      'raise `rho_at_most`',
+    ],
+    [
+      '{ rho_at_most: 0.1 }',
+      '{ epsilon: 0.1, delta: 1e-6 }',
+      'ask for rho of at most 0.1 instead',
+      'add `epsilon_at_most`',
+    ],
+    ['{ mechanism: laplace }', '{ rho: 1 }', 'ask for `mechanism: laplace`', 'take `mechanism` out'],
+    [
+      '{ mechanism: gaussian }',
+      '{ epsilon: 1 }',
+      'ask for `mechanism: gaussian` with a rho or a delta',
+      'take `mechanism` out',
+    ],
+    ['', '{ epsilon: 1, collusion: 1 }', 'ask for `collusion: 2`', 'set `collusion_at_least: 1` under `privacy`'],
+    [
+      '{ collusion_at_least: 1 }',
+      '{ epsilon: 1, collusion: 0 }',
+      'ask for `collusion: 1`',
+      'set `collusion_at_least: 0` under `privacy`',
+    ],
+  ])('of %s refuses %s with the smallest change', (rule, job, asker, owner) => {
+    const refusal = refused(verdictOn(asked(job), whole(rule)));
+    expect(refusal.rule).toBe('prevention statistics');
+    expect(refusal.change).toBe(
+      `${asker}; or have the data owner of camden ${owner} in the rule “prevention statistics”`,
+    );
+    expect(refusal.error).toMatchObject({ code: 'REFUSED', party: 'camden' });
+  });
+
+  it('that requires protection refuses exact jobs, and says what may be asked', () => {
+    const exact = jobText('measures: { n: count }');
+    const change = (rule: string) => refused(verdictOn(exact, whole(rule))).change;
+    expect(change('{ required: true, epsilon_at_most: 2 }')).toContain('`privacy: { epsilon: 2 }`');
+    expect(change('{ required: true, rho_at_most: 0.1 }')).toContain('`privacy: { rho: 0.1 }`');
+    expect(change('{ required: true }')).toContain('`privacy: { epsilon: … }`');
+  });
+
+  it('needs the rule’s parties for a protected job, and not the three of an exact one', () => {
+    const two = `parties: [camden, hackney]\nmeasures: { n: count }\nprivacy: { epsilon: 1 }`;
+    expect(refused(verdictOn(jobText(two))).error.code).toBe('TOO_FEW_PARTIES');
+    expect(verdictOn(jobText(two), policyWith(['min_parties: 3', 'min_parties: 2'])).verdict).toBe('allow');
+  });
+
+  it('counts the analyst’s own party among the colluding, whatever a rule allows', () => {
+    const moot = parseCharter(
+      charterWith(['{ roles: [analyst] }', '{ roles: [analyst], party: hackney }']),
+      'charter.yaml',
+    );
+    const checked = checkedJob(asked('{ epsilon: 1, collusion: 0 }'), moot);
+    const verdict = refused(
+      judge(checked, usesOf(checked), 'camden', whole('{ collusion_at_least: 0 }'), analyst, now),
+    );
+    expect(verdict.error).toMatchObject({ code: 'REFUSED', party: 'camden', field: 'privacy.collusion' });
+    expect(verdict.change).toBe('ask for `collusion: 1` or more');
+  });
+
+  it.each([
+    ['epsilon_at_most: 0', 'epsilon_at_most'],
+    ['rho_at_most: -1', 'rho_at_most'],
+    ['delta_at_most: 1', 'delta_at_most'],
+  ])('is refused with %s', (line, key) => {
+    expect(refusalOf(() => checkPolicy(whole(`{ ${line} }`), charter, 'camden'))).toMatchObject({
+      code: 'BAD_VALUE',
+      field: `policy.rules[0].privacy.${key}`,
+    });
+  });
+});

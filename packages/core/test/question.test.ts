@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { parseCharter } from '../src/query/charter.ts';
+import { questionHash, questionKey } from '../src/query/question.ts';
+import { charterWith, checkedJob, privateYaml, replaced } from './consortium.ts';
+
+const hash = (...changes: readonly (readonly [string, string])[]) =>
+  questionHash(checkedJob(replaced(privateYaml, changes)));
+const original = hash();
+
+describe('a question', () => {
+  it.each([
+    ['another title', ['title: Mean arrears, protected', 'title: Something else']],
+    ['no title', ['title: Mean arrears, protected\n', '']],
+    ['the parties named that are the default', ['group_by', 'parties: [islington, hackney, camden]\ngroup_by']],
+    ['the mechanism named that is the only one', ['collusion: 1', 'collusion: 1, mechanism: laplace']],
+    ['another order of its keys', ['{ epsilon: 1, collusion: 1 }', '{ collusion: 1, epsilon: 1.0 }']],
+  ] as const)('stays the same with %s', (_, change) => {
+    expect(hash(change)).toBe(original);
+  });
+
+  it('stays the same where an empty grouping is written out', () => {
+    expect(hash(['group_by: [tenure]\n', ''])).toBe(hash(['group_by: [tenure]', 'group_by: []']));
+  });
+
+  it.each([
+    ['another group', ['group_by: [tenure]', 'group_by: [employed]']],
+    ['a filter', ['group_by', 'where: { age: { gte: 18 } }\ngroup_by']],
+    ['another measure', ['mean: arrears', 'mean: age']],
+    ['another name of a measure', ['households: count', 'homes: count']],
+    ['another threshold', ['group_by', 'min_group: 9\ngroup_by']],
+    ['fewer parties', ['group_by', 'parties: [camden, hackney]\ngroup_by']],
+    ['another epsilon', ['epsilon: 1', 'epsilon: 1.000001']],
+    ['another collusion', ['collusion: 1', 'collusion: 2']],
+    ['a delta', ['collusion: 1', 'collusion: 1, delta: 1e-6']],
+    ['a split', ['collusion: 1', 'collusion: 1, split: { households: 1, mean_arrears: 1 }']],
+    ['no protection', ['privacy: { epsilon: 1, collusion: 1 }\n', '']],
+  ] as const)('is another with %s', (_, change) => {
+    expect(hash(change)).not.toBe(original);
+  });
+
+  it('is the same to all analysts, and charged to each', () => {
+    const checked = checkedJob(privateYaml);
+    const periods = { camden: 'Q4', hackney: 'Q4', islington: 'Q4' };
+    const key = questionKey({ analyst: 'ana', checked, periods });
+    expect(questionKey({ analyst: 'ana', checked, periods: { islington: 'Q4', hackney: 'Q4', camden: 'Q4' } })).toBe(
+      key,
+    );
+    expect(questionKey({ analyst: 'bob', checked, periods })).not.toBe(key);
+    expect(questionKey({ analyst: 'ana', checked, periods: { ...periods, hackney: 'Q3' } })).not.toBe(key);
+    const other = parseCharter(charterWith(['max: 20000', 'max: 20001']), 'charter.yaml');
+    expect(questionKey({ analyst: 'ana', checked: checkedJob(privateYaml, other), periods })).not.toBe(key);
+  });
+});

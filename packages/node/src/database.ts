@@ -8,8 +8,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { StateError } from '@folkmoot/core/errors.js';
+import { type FolkmootError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
+import { ledgerTables } from './ledger.ts';
+import { periodTables } from './period.ts';
 
 /** Raised by one with every change of the tables; each step below leads from one version to the next. */
 const migrations: readonly string[] = [
@@ -40,6 +42,9 @@ const migrations: readonly string[] = [
      analyst TEXT NOT NULL, title TEXT NOT NULL, purpose TEXT NOT NULL, rule TEXT NOT NULL, min_group INTEGER NOT NULL,
      bytes INTEGER NOT NULL, sha256 BLOB NOT NULL, delivered_ms INTEGER
    ) STRICT;`,
+  `ALTER TABLE jobs ADD COLUMN claim TEXT;
+   ${ledgerTables}
+   ${periodTables}`,
 ];
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
@@ -53,6 +58,8 @@ export function openDatabase(folder: string): Database.Database {
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');
+    // Without it `INSERT OR REPLACE` would pass by the triggers that keep rows.
+    db.pragma('recursive_triggers = ON');
     db.exec('BEGIN EXCLUSIVE; COMMIT');
     migrate(db);
     assertDurable(db);
@@ -84,9 +91,9 @@ export function assertDurable(db: Database.Database): void {
   }
 }
 
-/** What SQLite throws, by its code alone. */
-export function stateError(error: unknown): StateError {
-  if (error instanceof StateError) return error;
+/** What SQLite throws, by its code alone; what the program throws stays what it is. */
+export function stateError(error: unknown): FolkmootError {
+  if (isFolkmootError(error)) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const busy = code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
   return new StateError(busy ? 'STATE_IN_USE' : 'STATE_FAILED', {

@@ -12,7 +12,9 @@
  * - the sealed bytes before the commitment to them leaves (`release` of the durable gate), so that there is one
  *   sealing of an attempt and no other;
  * - the opening, byte for byte, before its first byte leaves. From then on nothing is cancelled, and what is sent
- *   again after a broken link is what was stored.
+ *   again after a broken link is what was stored;
+ * - with these same saves what a protected job costs: held back at ACCEPTED, for certain at RUNNING, spent at OPENING,
+ *   given back at any other end (store.ts). A save that the ledger refuses is one that fails.
  *
  * The coordinator only hints: what it says can delay or end a job, and cannot make it skip a step.
  * @module
@@ -21,6 +23,7 @@
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import type { Claim } from './ledger.ts';
 
 /** Attempts that one job may have; a coordinator gives up after three, and no node follows it much further. */
 const attemptsMax = 16;
@@ -34,6 +37,8 @@ interface Common {
   readonly expiresMs: number;
   /** The attempt that is invited, under way, or was last. 1 or more. */
   readonly attempt: number;
+  /** What a protected job asks of the ledger, once this party has accepted it. */
+  readonly claim?: Claim;
 }
 
 /** All parties' commitments and signatures, in hexadecimal digits. */
@@ -77,13 +82,15 @@ export type JobEvent =
       readonly attempt: number;
     }
   /** The node's own judgement, which `judge` asked for. */
-  | { readonly event: 'allowed'; readonly acceptance: SignedAcceptance }
+  | { readonly event: 'allowed'; readonly acceptance: SignedAcceptance; readonly claim?: Claim }
   | { readonly event: 'denied'; readonly report: ErrorReport; readonly detail?: string }
   /** The coordinator brings all acceptances. `fault` is what the check of their signatures and contents found. */
   | {
       readonly event: 'started';
       readonly attempt: number;
       readonly acceptances: readonly SignedAcceptance[];
+      /** The claim with all periods known. */
+      readonly claim?: Claim;
       readonly fault?: ErrorReport;
     }
   /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures. */
@@ -166,7 +173,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
   switch (event.event) {
     case 'allowed': {
       if (state.status !== 'RECEIVED') return stay;
-      const next: JobState = { ...common(state), status: 'ACCEPTED', acceptance: event.acceptance };
+      const next: JobState = { ...claiming(state, event.claim), status: 'ACCEPTED', acceptance: event.acceptance };
       return { state: next, effects: [{ effect: 'save', state: next }, ...reminder(next)] };
     }
     case 'denied': {
@@ -181,7 +188,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       }
       const { acceptance } = state;
       const next: JobState = {
-        ...common(state),
+        ...claiming(state, event.claim),
         status: 'RUNNING',
         acceptance,
         acceptances: event.acceptances,
@@ -282,6 +289,10 @@ function save(state: JobState, detail?: string): Effect {
   return detail === undefined ? { effect: 'save', state } : { effect: 'save', state, detail };
 }
 
-function common({ job, signed, expiresMs, attempt }: JobState): Common {
-  return { job, signed, expiresMs, attempt };
+function common({ job, signed, expiresMs, attempt, claim }: JobState): Common {
+  return { job, signed, expiresMs, attempt, ...(claim === undefined ? {} : { claim }) };
+}
+
+function claiming(state: JobState, claim: Claim | undefined): Common {
+  return claim === undefined ? common(state) : { ...common(state), claim };
 }

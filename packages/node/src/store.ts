@@ -1,7 +1,7 @@
 /**
- * What a node must not forget: jobs, acceptances, attempts, sealed bytes, openings, and what was released.
+ * What a node must not forget: jobs, acceptances, attempts, sealed bytes, openings, what was released, and what it cost.
  *
- * A state is on the disk, whole, when `save` returns. Attempts, sealed bytes and openings are only added, never written
+ * A state is on the disk, whole, when `save` returns, and with it what the ledger says of it. Attempts, sealed bytes and openings are only added, never written
  * over. No share, mask or session key is ever written: sealed bytes are encrypted to the analyst.
  * @module
  */
@@ -11,7 +11,9 @@ import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
 import { assertDurable, openDatabase, stateError } from './database.ts';
+import { type Claim, Ledger } from './ledger.ts';
 import { isTerminal, type JobState, type Status } from './lifecycle.ts';
+import { Periods, type SnapshotRecord } from './period.ts';
 
 /** How the job's own words are found in a signed job, for the list of what was released. */
 export interface Released {
@@ -46,6 +48,7 @@ interface JobRow {
   report: string | null;
   detail: string | null;
   changed_ms: number;
+  claim: string | null;
 }
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
@@ -57,24 +60,50 @@ export class Store {
   readonly #db: Database.Database;
   readonly #nowMs: () => number;
   readonly #statements = new Map<string, Database.Statement>();
+  /** For reading; `save` alone writes in it. */
+  readonly ledger: Pick<Ledger, 'wasCharged' | 'standing' | 'entries'>;
+  readonly #ledger: Ledger;
+  readonly #periods: Periods;
 
   constructor(db: Database.Database, nowMs: () => number) {
     this.#db = db;
     this.#nowMs = nowMs;
+    this.#ledger = new Ledger(db);
+    this.ledger = this.#ledger;
+    this.#periods = new Periods(db);
   }
 
   /**
    * Makes a state durable, with all that it holds, in one transaction. What stands already is never written over:
-   * attempts, sealed bytes and openings are only added.
-   * @throws StateError STATE_FAILED, and nothing was changed
+   * attempts, sealed bytes and openings are only added. What a protected job costs is entered in the same transaction.
+   * @throws StateError STATE_FAILED, PolicyError BUDGET_EXCEEDED or BUDGET_UNIT, and nothing was changed
    */
   save(state: JobState, detail?: string): void {
-    try {
-      this.#db.transaction(() => this.#write(state, detail))();
-      assertDurable(this.#db);
-    } catch (error) {
-      throw stateError(error);
-    }
+    this.#durably(() => this.#write(state, detail));
+  }
+
+  /** The period of a dataset after the word of node.yaml. @throws StateError PERIOD_ENDED, STATE_FAILED */
+  periodFromFile(dataset: string, period: string): string {
+    return this.#durably(() => this.#periods.fromFile(dataset, period, this.#nowMs()));
+  }
+
+  /** Ends the period of a dataset and begins the next one. @throws StateError PERIOD_ENDED, STATE_FAILED */
+  declarePeriod(dataset: string, period: string): void {
+    this.#durably(() => this.#periods.declare(dataset, period, this.#nowMs()));
+  }
+
+  /** The period that runs now, where one was ever declared. */
+  period(dataset: string): string | undefined {
+    return this.#periods.current(dataset);
+  }
+
+  snapshot(dataset: string, period: string): SnapshotRecord | undefined {
+    return this.#periods.snapshot(dataset, period);
+  }
+
+  /** Enters the one reading of a period. @throws SourceError SNAPSHOT_OTHER; StateError STATE_FAILED */
+  enterSnapshot(dataset: string, period: string, record: Omit<SnapshotRecord, 'readMs'>): void {
+    this.#durably(() => this.#periods.enter(dataset, period, { ...record, readMs: this.#nowMs() }));
   }
 
   /** The state of a job, with the bytes that it holds. */
@@ -114,14 +143,24 @@ export class Store {
     this.#db.close();
   }
 
+  #durably<T>(work: () => T): T {
+    try {
+      const result = this.#db.transaction(work)();
+      assertDurable(this.#db);
+      return result;
+    } catch (error) {
+      throw stateError(error);
+    }
+  }
+
   #write(state: JobState, detail: string | undefined): void {
     const now = this.#nowMs();
-    const { job, attempt, status } = state;
+    const { job, attempt, status, claim } = state;
     this.#prepare(
-      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended)
-       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended)
+      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended, claim)
+       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended, @claim)
        ON CONFLICT (job) DO UPDATE SET status = @status, attempt = @attempt, report = @report,
-         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended`,
+         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended, claim = @claim`,
     ).run({
       job,
       status,
@@ -132,7 +171,9 @@ export class Store {
       detail: detail ?? null,
       now,
       ended: isTerminal(status) ? 1 : 0,
+      claim: claim === undefined ? null : claimText(claim),
     });
+    if (claim !== undefined) this.#settle(state, claim, now);
     if (status === 'ACCEPTED') this.#accept(job, attempt, state.acceptance, 1);
     if (status === 'RUNNING') {
       this.#prepare('INSERT INTO attempts (job, attempt, started_ms) VALUES (?, ?, ?)').run(job, attempt, now);
@@ -148,6 +189,14 @@ export class Store {
     }
     if (status === 'OPENING') this.#release(state, now);
     if (status === 'RESULT') this.#prepare('UPDATE released SET delivered_ms = ? WHERE job = ?').run(now, job);
+  }
+
+  /** Within the transaction of the state: a charge is as durable as the opening that it pays for. */
+  #settle({ job, status }: JobState, claim: Claim, now: number): void {
+    if (status === 'ACCEPTED') this.#ledger.reserve(job, claim, now);
+    else if (status === 'RUNNING') this.#ledger.begin(job, claim, now);
+    else if (status === 'OPENING') this.#ledger.charge(job, claim, now);
+    else if (isTerminal(status)) this.#ledger.release(job, now);
   }
 
   #accept(job: string, attempt: number, acceptance: SignedAcceptance, own: 0 | 1): void {
@@ -188,7 +237,13 @@ export class Store {
 
   #read(row: JobRow): JobState {
     const { job, attempt } = row;
-    const common = { job, attempt, signed: JSON.parse(row.signed) as SignedJob, expiresMs: row.expires_ms };
+    const common = {
+      job,
+      attempt,
+      signed: JSON.parse(row.signed) as SignedJob,
+      expiresMs: row.expires_ms,
+      ...(row.claim === null ? {} : { claim: claimFrom(row.claim) }),
+    };
     switch (row.status) {
       case 'DENIED':
       case 'ABORTED':
@@ -259,6 +314,17 @@ export class Store {
     }
     return statement;
   }
+}
+
+/** Amounts as text: they are no numbers of JSON. */
+function claimText(claim: Claim): string {
+  return JSON.stringify(claim, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+}
+
+function claimFrom(text: string): Claim {
+  return JSON.parse(text, (key, value: unknown) =>
+    key === 'micro' || key === 'pico' ? BigInt(value as string) : value,
+  ) as Claim;
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

@@ -111,7 +111,7 @@ describe('the state of a node', () => {
     db.close();
     expect(() => openStore(folder, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_NEWER' }));
     const back = new Database(join(folder, 'node.sqlite'));
-    back.pragma('user_version = 1');
+    back.pragma('user_version = 2');
     back.close();
     store = openStore(folder, () => 0);
   });

@@ -75,6 +75,18 @@ export const errorTable = {
       text: 'no rule of the policy allows this job',
       remedy: 'ask for what a rule allows, or ask the data owner to change it',
     },
+    NO_BUDGET: {
+      text: 'the dataset has no budget for protected answers',
+      remedy: 'have the data owner set a budget, or leave the party out',
+    },
+    BUDGET_UNIT: {
+      text: 'the budget of the dataset cannot be charged this job',
+      remedy: 'ask in the unit of the budget: epsilon, epsilon with a delta, or rho',
+    },
+    BUDGET_EXCEEDED: {
+      text: 'the job costs more than is left of a budget',
+      remedy: 'ask for less, or wait for the data owner’s next period',
+    },
   },
   protocol: {
     STALLED: {
@@ -173,6 +185,14 @@ export const errorTable = {
       remedy: 'submit the job again when the source is at rest',
     },
     SOURCE_FAILED: { text: 'the source could not be read', remedy: 'check the database’s own log' },
+    SNAPSHOT_LOST: {
+      text: 'the snapshot of the period is missing or was changed',
+      remedy: 'restore the state folder, or have the data owner declare the next period',
+    },
+    SNAPSHOT_OTHER: {
+      text: 'the snapshot of the period was read under another dictionary',
+      remedy: 'have the data owner declare the next period',
+    },
   },
   state: {
     UNKNOWN_JOB: { text: 'there is no such job', remedy: 'check the job id' },
@@ -183,6 +203,7 @@ export const errorTable = {
     STATE_IN_USE: { text: 'another process uses this state', remedy: 'stop the other process first' },
     STATE_NEWER: { text: 'the state was written by a newer version', remedy: 'run that version' },
     STATE_FAILED: { text: 'the state cannot be written', remedy: 'check disk space and permissions' },
+    PERIOD_ENDED: { text: 'this period has ended', remedy: 'name a period that was never declared before' },
     PARTY_DENIED: { text: 'a party denied the job', remedy: 'see the reason that party gave' },
     UNAUTHORISED: { text: 'a login is needed', remedy: 'log in with a key that the charter lists' },
     REQUEST_TOO_LARGE: { text: 'the request is too large', remedy: 'send a smaller one' },

@@ -1,0 +1,298 @@
+/**
+ * The ledger of a party: what each protected dataset has given away in each period, and to whom.
+ *
+ * Rows are only ever added (the database refuses anything else), amounts are integers that were rounded up: millionths of
+ * ε or ρ, and 10⁻¹² of δ. A dataset has one unit for all of a period.
+ *
+ *   reserve ─▶ release            the job ended and nothing of it was sent
+ *   reserve ─▶ release + charge   in the transaction of the opening, before its first byte leaves
+ *   (reserve ─▶ release +) repeat the same question was charged before: the same noise again, and nothing more is learnt
+ *
+ * What is reserved counts as spent until it is released, so that two jobs at once never overspend: spent + reserved never
+ * exceeds a cap. Nothing here looks at the clock but to write down when; a budget is renewed by a new period alone.
+ *
+ * Security  additive composition, which holds however questions depend on earlier answers (DESIGN §9)
+ * @module
+ */
+import { assert } from '@folkmoot/core/assert.js';
+import { PolicyError } from '@folkmoot/core/errors.js';
+import type Database from 'better-sqlite3';
+
+export type BudgetUnit = 'epsilon' | 'rho';
+
+/** `micro` counts millionths of ε or ρ, `pico` 10⁻¹² of δ. */
+export interface Amount {
+  readonly micro: bigint;
+  readonly pico: bigint;
+}
+
+/** What node.yaml allows on a dataset in one period. */
+export interface Caps {
+  readonly total: Amount;
+  /** For each analyst; null where only the total bounds them. */
+  readonly perAnalyst: Amount | null;
+}
+
+/** What a protected job asks of the ledger. */
+export interface Claim {
+  readonly party: string;
+  readonly analyst: string;
+  readonly dataset: string;
+  /** This party's own period. */
+  readonly period: string;
+  /** Hashes of the question and of all that takes part in it but the periods of others. */
+  readonly question: string;
+  /** The hash of the question over all parties' periods: known once all have accepted. It is charged once, ever. */
+  readonly key: string | null;
+  readonly unit: BudgetUnit;
+  readonly cost: Amount;
+  readonly caps: Caps;
+}
+
+/** What was spent and what is held back, of one analyst or of all. */
+export interface Standing {
+  readonly spent: Amount;
+  readonly reserved: Amount;
+}
+
+export interface LedgerEntry {
+  readonly entry: number;
+  readonly kind: 'reserve' | 'release' | 'charge' | 'repeat';
+  readonly job: string;
+  readonly analyst: string;
+  readonly dataset: string;
+  readonly period: string;
+  readonly unit: BudgetUnit;
+  readonly cost: Amount;
+  readonly atMs: number;
+}
+
+/** The tables; see database.ts. */
+export const ledgerTables = `
+  CREATE TABLE ledger (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('reserve', 'release', 'charge', 'repeat')),
+    job TEXT NOT NULL REFERENCES jobs, analyst TEXT NOT NULL, dataset TEXT NOT NULL, period TEXT NOT NULL,
+    question TEXT NOT NULL, key TEXT, unit TEXT NOT NULL CHECK (unit IN ('epsilon', 'rho')),
+    micro INTEGER NOT NULL CHECK (micro >= 0), pico INTEGER NOT NULL CHECK (pico >= 0), at_ms INTEGER NOT NULL,
+    CHECK (key IS NOT NULL OR kind IN ('reserve', 'release'))
+  ) STRICT;
+  CREATE UNIQUE INDEX ledger_once_a_key ON ledger (key) WHERE kind = 'charge';
+  CREATE UNIQUE INDEX ledger_once_a_job ON ledger (job) WHERE kind IN ('charge', 'repeat');
+  CREATE INDEX ledger_by_job ON ledger (job);
+  CREATE INDEX ledger_by_account ON ledger (dataset, period, analyst);
+  CREATE TRIGGER ledger_is_not_changed BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;
+  CREATE TRIGGER ledger_is_not_cut BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;`;
+
+/** Amounts of a job are far below; SQLite’s integers end at 2^63, and sums of these within a cap stay there. */
+const amountMax = 1n << 60n;
+
+interface Row {
+  entry: bigint;
+  kind: LedgerEntry['kind'];
+  job: string;
+  analyst: string;
+  dataset: string;
+  period: string;
+  question: string;
+  key: string | null;
+  unit: BudgetUnit;
+  micro: bigint;
+  pico: bigint;
+  at_ms: bigint;
+}
+
+/** The ledger within a node's database. `reserve`, `begin`, `charge` and `release` belong into the caller's transaction. */
+export class Ledger {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  /** Whether this analyst was charged for the question over the period, whatever the periods of others then. */
+  wasCharged({ analyst, dataset, period, question }: Claim): boolean {
+    return (
+      this.#prepare(
+        `SELECT 1 FROM ledger
+         WHERE dataset = ? AND period = ? AND analyst = ? AND question = ? AND kind = 'charge' LIMIT 1`,
+      ).get(dataset, period, analyst, question) !== undefined
+    );
+  }
+
+  /**
+   * At the acceptance. A question that may turn out to be charged already is let through: `begin` will know.
+   * @throws PolicyError BUDGET_EXCEEDED naming party, cap and remainder; BUDGET_UNIT
+   */
+  reserve(job: string, claim: Claim, nowMs: number): void {
+    if (!this.wasCharged(claim)) this.#hold(job, claim, nowMs);
+  }
+
+  /**
+   * At the start, when the periods of all are known: what is charged already is free, anything else is held back now.
+   * @throws PolicyError BUDGET_EXCEEDED, BUDGET_UNIT
+   */
+  begin(job: string, claim: Claim, nowMs: number): void {
+    assert(claim.key !== null, 'a job starts with the periods of all parties in hand');
+    if (this.#isCharged(claim.key)) this.release(job, nowMs);
+    else this.#hold(job, claim, nowMs);
+  }
+
+  /** At the opening: spends what was held back. It cannot be refused any more, and is never taken back. */
+  charge(job: string, claim: Claim, nowMs: number): void {
+    assert(claim.key !== null, 'a job opens with the periods of all parties in hand');
+    const held = this.#held(job);
+    this.release(job, nowMs);
+    if (this.#isCharged(claim.key)) {
+      this.#add('repeat', job, claim, { micro: 0n, pico: 0n }, nowMs);
+      return;
+    }
+    const covers = held.micro >= claim.cost.micro && held.pico >= claim.cost.pico;
+    assert(covers, 'a job is opened only with its cost held back');
+    this.#add('charge', job, claim, claim.cost, nowMs);
+  }
+
+  /** At an end without an opening, and harmless at any other: gives back what is still held. */
+  release(job: string, nowMs: number): void {
+    const held = this.#held(job);
+    if (held.micro === 0n && held.pico === 0n) return;
+    const last = this.#prepare(`SELECT * FROM ledger WHERE job = ? ORDER BY entry DESC LIMIT 1`).get(job) as Row;
+    this.#insert({ ...last, kind: 'release', micro: held.micro, pico: held.pico, at_ms: BigInt(nowMs) });
+  }
+
+  /** Of a dataset in a period: over all analysts, or of one. */
+  standing(dataset: string, period: string, analyst?: string): Standing {
+    const row = this.#prepare(
+      `SELECT ${sums(['charge'])} AS spentMicro, ${sums(['charge'], 'pico')} AS spentPico,
+         ${sums(['reserve'])} - ${sums(['release'])} AS reservedMicro,
+         ${sums(['reserve'], 'pico')} - ${sums(['release'], 'pico')} AS reservedPico
+       FROM ledger WHERE dataset = ? AND period = ? AND (? IS NULL OR analyst = ?)`,
+    ).get(dataset, period, analyst ?? null, analyst ?? null) as Record<string, bigint>;
+    return {
+      spent: { micro: row.spentMicro!, pico: row.spentPico! },
+      reserved: { micro: row.reservedMicro!, pico: row.reservedPico! },
+    };
+  }
+
+  /** Every row, oldest first; or those of one analyst. */
+  entries(analyst?: string): LedgerEntry[] {
+    const rows = this.#prepare('SELECT * FROM ledger WHERE ? IS NULL OR analyst = ? ORDER BY entry').all(
+      analyst ?? null,
+      analyst ?? null,
+    ) as Row[];
+    return rows.map(({ entry, kind, job, analyst: by, dataset, period, unit, micro, pico, at_ms }) => ({
+      ...{ entry: Number(entry), kind, job, analyst: by, dataset, period, unit },
+      ...{ cost: { micro, pico }, atMs: Number(at_ms) },
+    }));
+  }
+
+  #isCharged(key: string): boolean {
+    return this.#prepare(`SELECT 1 FROM ledger WHERE key = ? AND kind = 'charge'`).get(key) !== undefined;
+  }
+
+  /** Holds back what this job does not hold yet. */
+  #hold(job: string, claim: Claim, nowMs: number): void {
+    const { cost, unit, dataset, period, party } = claim;
+    assert(cost.micro < amountMax && cost.pico < amountMax, 'a cost is an amount that the ledger can count');
+    const other = this.#prepare('SELECT unit FROM ledger WHERE dataset = ? AND period = ? AND unit <> ? LIMIT 1');
+    if (other.get(dataset, period, unit) !== undefined) {
+      throw new PolicyError('BUDGET_UNIT', {
+        party,
+        field: `datasets.${dataset}.budget`,
+        detail: `in ${period} it was charged in another unit`,
+        remedy: 'the data owner keeps the unit for the period, or declares the next period',
+      });
+    }
+    const held = this.#held(job);
+    const more = { micro: above(cost.micro, held.micro), pico: above(cost.pico, held.pico) };
+    if (more.micro === 0n && more.pico === 0n) return;
+    this.#check(claim, more);
+    this.#add('reserve', job, claim, more, nowMs);
+  }
+
+  /** Exactly what is left may be taken, and nothing above. */
+  #check(claim: Claim, more: Amount): void {
+    const { analyst, dataset, period, caps } = claim;
+    const accounts = [
+      { cap: caps.perAnalyst, of: analyst, standing: this.standing(dataset, period, analyst) },
+      { cap: caps.total, of: undefined, standing: this.standing(dataset, period) },
+    ];
+    for (const { cap, of, standing } of accounts) {
+      if (cap === null) continue;
+      const left = remaining(cap, standing);
+      if (more.micro <= left.micro && more.pico <= left.pico) continue;
+      throw exceeded(claim, of, cap, left);
+    }
+  }
+
+  #held(job: string): Amount {
+    return this.#prepare(
+      `SELECT ${sums(['reserve'])} - ${sums(['release'])} AS micro,
+         ${sums(['reserve'], 'pico')} - ${sums(['release'], 'pico')} AS pico FROM ledger WHERE job = ?`,
+    ).get(job) as Amount;
+  }
+
+  #add(kind: LedgerEntry['kind'], job: string, claim: Claim, amount: Amount, nowMs: number): void {
+    const { analyst, dataset, period, question, key, unit } = claim;
+    this.#insert({ kind, job, analyst, dataset, period, question, key, unit, ...amount, at_ms: BigInt(nowMs) });
+  }
+
+  #insert(row: Omit<Row, 'entry'>): void {
+    this.#prepare(
+      `INSERT INTO ledger (kind, job, analyst, dataset, period, question, key, unit, micro, pico, at_ms)
+       VALUES (@kind, @job, @analyst, @dataset, @period, @question, @key, @unit, @micro, @pico, @at_ms)`,
+    ).run(row);
+  }
+
+  #prepare(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql).safeIntegers(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+function sums(kinds: readonly LedgerEntry['kind'][], column: 'micro' | 'pico' = 'micro'): string {
+  return `coalesce(sum(${column}) FILTER (WHERE kind IN (${kinds.map((kind) => `'${kind}'`).join(', ')})), 0)`;
+}
+
+const above = (wanted: bigint, held: bigint): bigint => (wanted > held ? wanted - held : 0n);
+
+/** What can still be asked for; 0 where a cap was lowered below what is spent. */
+export function remaining(cap: Amount, { spent, reserved }: Standing): Amount {
+  return {
+    micro: above(cap.micro, spent.micro + reserved.micro),
+    pico: above(cap.pico, spent.pico + reserved.pico),
+  };
+}
+
+function exceeded(claim: Claim, analyst: string | undefined, cap: Amount, left: Amount): PolicyError {
+  const { party, dataset, period, unit, cost } = claim;
+  const whose = analyst === undefined ? 'of all analysts together' : `of ${analyst}`;
+  return new PolicyError('BUDGET_EXCEEDED', {
+    party,
+    field: `datasets.${dataset}.budget`,
+    detail:
+      `the job costs ${amountText(unit, cost)}; ${amountText(unit, left)} is left ` +
+      `of the ${amountText(unit, cap)} ${whose} in ${period}`,
+  });
+}
+
+/** `ε 1.5`, `ε 1 and δ 0.000001`, `ρ 0.1`. */
+export function amountText(unit: BudgetUnit, { micro, pico }: Amount): string {
+  const letter = unit === 'epsilon' ? 'ε' : 'ρ';
+  const main = `${letter} ${decimalOf(micro, 6)}`;
+  return pico === 0n ? main : `${main} and δ ${decimalOf(pico, 12)}`;
+}
+
+/** 1500000 with 6 places is `1.5`. */
+export function decimalOf(count: bigint, places: number): string {
+  const digits = count.toString().padStart(places + 1, '0');
+  const fraction = digits.slice(-places).replace(/0+$/, '');
+  return digits.slice(0, -places) + (fraction === '' ? '' : `.${fraction}`);
+}

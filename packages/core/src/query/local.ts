@@ -38,11 +38,15 @@ export function headcount(where: Condition, dataset: Dataset, ownParty: string |
 
 /**
  * What every party of the job computes. `ownParty` is the party that the analyst belongs to, if any.
+ *
+ * A protected job is computed alike for every analyst: two analysts have the same noise, and with other sums under it
+ * the difference of their answers would be exact. The analyst's own party counts among the colluding there instead.
  * @throws InputError TOO_MANY_CELLS
  */
 export function compile(checked: CheckedJob, ownParty: string | null = null): LocalQuery {
   const { dataset, where, groups, cells } = checked;
-  const present = ownParty !== null && checked.parties.includes(ownParty) ? ownParty : null;
+  const isApart = checked.privacy === null && ownParty !== null && checked.parties.includes(ownParty);
+  const present = isApart ? ownParty : null;
   const distinct = new Map<string, Statistic>();
   for (const [, { statistics, tested }] of preparedMeasures(checked)) {
     const counts = tested.map((condition) => headcount(condition, dataset, present));

@@ -2,7 +2,7 @@
  * A job: the question an analyst puts, as YAML or JSON. Form only; what it means for a charter is in check-job.ts.
  *
  * The value that is parsed is exactly the value that is signed: no default is filled in here, so a job's canonical JSON
- * and its hash are those of what the analyst wrote. Keys of later versions (`privacy`, `join`, `having`…) are read, so
+ * and its hash are those of what the analyst wrote. Keys of later versions (`join`, `having`…) are read, so
  * that they are refused by name and never overlooked.
  * @module
  */
@@ -140,6 +140,8 @@ export const jobSchema = z
         collusion: z.int().min(0).optional(),
         split: z.record(nameSchema, numericSchema).optional(),
       })
+      // For editors; that a job spends one of the two is checked with a text of its own in privacy-terms.ts.
+      .meta({ oneOf: [{ required: ['epsilon'] }, { required: ['rho'] }] })
       .optional(),
     join_helper: memberSchema.optional(),
     reveal: z.string().max(100).optional(),

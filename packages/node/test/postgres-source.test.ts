@@ -5,7 +5,8 @@ import { startPostgres, type TestPostgres } from '@folkmoot/testkit/postgres.js'
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Source } from '../src/sources/source.ts';
+import { inMemory } from '../src/sources/in-memory.ts';
+import type { Original } from '../src/sources/source.ts';
 import { openSource } from '../src/sources/source-binding.ts';
 import { caseArbitrary } from './arbitrary-query.ts';
 import { askedOfTable, evaluated, writeTable } from './written-rows.ts';
@@ -45,7 +46,7 @@ const residents: Dataset = {
 const table = 'housing.residents';
 const own = { person: 'id', arrears: 'rent_arrears_gbp' };
 
-function open(dataset: Dataset = residents, columns: Record<string, string> = own, url = server.url): Source {
+function open(dataset: Dataset = residents, columns: Record<string, string> = own, url = server.url): Original {
   const binding = { period: 'p', source: { postgres: { url_env: 'SOURCE_URL', table } }, columns };
   return openSource(binding, { folder: '/', env: { SOURCE_URL: url }, dataset });
 }
@@ -74,6 +75,23 @@ const fill = `INSERT INTO housing.residents VALUES
   ('a', 30, 12.50, true, '2020-02-29'), ('b', 200, NULL, false, '1900-01-01'), ('c', 40, 99999, true, '2024-12-31')`;
 
 describe('a PostgreSQL source', () => {
+  it('is copied whole, as texts, for a snapshot', async () => {
+    await client.query(create);
+    await client.query(`${fill}, (NULL, NULL, NULL, NULL, NULL)`);
+    const source = open();
+    const copied = await inMemory(async (run, database) => {
+      const columns = await source.copy(['age', 'arrears', 'moved_in', 'unknown'], { run, database });
+      return { columns, rows: await run('SELECT t0, t1, t2 FROM texts ORDER BY t0') };
+    });
+    expect(copied.columns).toEqual(['age', 'arrears', 'moved_in']);
+    expect(copied.rows).toEqual([
+      ['200', null, '1900-01-01'],
+      ['30', '12.50', '2020-02-29'],
+      ['40', '99999.00', '2024-12-31'],
+      [null, null, null],
+    ]);
+  });
+
   it('gives the integers of the plain evaluation', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(caseArbitrary, async (given) => {

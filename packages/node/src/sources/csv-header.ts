@@ -23,6 +23,8 @@ interface CsvShape {
 
 export interface CsvScan {
   see(chunk: Buffer): void;
+  /** The header, once its line has ended, whatever stands below it. @throws SourceError SOURCE_DUPLICATE_HEADER */
+  header(): readonly string[] | undefined;
   /** @throws SourceError SOURCE_EMPTY, SOURCE_RAGGED or SOURCE_DUPLICATE_HEADER */
   end(): CsvShape;
 }
@@ -126,9 +128,21 @@ export function csvScan(): CsvScan {
     if (fault === undefined && place === 'quoted') ragged('a quoted field is not closed');
     if (fault === undefined && (!empty || fields > 0)) endRecord();
     if (fault !== undefined) throw fault;
-    if (new Set(header).size !== header.length) throw new SourceError('SOURCE_DUPLICATE_HEADER');
+    refuseDoubles(header);
     if (records < 1) throw new SourceError('SOURCE_EMPTY');
     return { header, records };
   };
-  return { see, end };
+  return {
+    see,
+    end,
+    header() {
+      if (records < 0) return undefined;
+      refuseDoubles(header);
+      return header;
+    },
+  };
+}
+
+function refuseDoubles(header: readonly string[]): void {
+  if (new Set(header).size !== header.length) throw new SourceError('SOURCE_DUPLICATE_HEADER');
 }

@@ -19,7 +19,7 @@ import { compileSql, duckdbDialect, type Sql } from './dialect.ts';
 import { type FileState, readState, sameState } from './file-state.ts';
 import { inMemory, plainPath, type RunSql } from './in-memory.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
-import { columnMissing, columnsRead, type OwnName, type Source } from './source.ts';
+import { type Copying, columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
 import { utf8Check } from './utf8-check.ts';
 
 export type FileForm = 'csv' | 'parquet' | 'jsonl';
@@ -40,7 +40,7 @@ interface FileRows {
   readonly records?: number;
 }
 
-export function fileSource(options: FileOptions): Source {
+export function fileSource(options: FileOptions): Original {
   let known: string | undefined;
   return {
     async fingerprint(key) {
@@ -62,8 +62,50 @@ export function fileSource(options: FileOptions): Source {
       if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
       return result;
     },
+    async copy(columns, into) {
+      const { path, shown } = options;
+      const before = await readState(path, shown);
+      const copied = await copyTexts(options, columns, into);
+      if (!sameState(before, await readState(path, shown))) throw new SourceError('SOURCE_CHANGED');
+      return copied;
+    },
     close: async () => {},
   };
+}
+
+/** The columns that the file has, as texts; a line that is not what it should be is padded, or left out. */
+async function copyTexts(options: FileOptions, columns: readonly string[], { run: runSql }: Copying) {
+  const run = runner(runSql);
+  const { path, shown, form, ownName } = options;
+  const rows =
+    form === 'csv'
+      ? csvRows(path, { header: await readHeader(path, shown) }, tolerantCsv)
+      : form === 'parquet'
+        ? await parquetRows(run, path)
+        : jsonRows(path, columns.map(ownName), sql`true`);
+  const present = columns.filter((name) => rows.column(ownName(name)) !== undefined);
+  const texts = present.map((name, index) => {
+    return sql`CAST(${rows.column(ownName(name))!} AS VARCHAR) AS ${sql.ref(`t${index}`)}`;
+  });
+  try {
+    await run(sql`CREATE TEMP TABLE texts AS SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}`);
+  } catch (error) {
+    throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, form) : error;
+  }
+  return present;
+}
+
+/** @throws SourceError SOURCE_EMPTY where not even a header is there */
+async function readHeader(path: string, shown: string): Promise<readonly string[]> {
+  const scan = csvScan();
+  const { size } = await readState(path, shown, (chunk) => {
+    if (scan.header() === undefined) scan.see(chunk);
+  });
+  // A last line may have no end.
+  if (scan.header() === undefined) scan.see(Buffer.from('\n'));
+  const header = scan.header();
+  if (size === 0n || header === undefined) throw new SourceError('SOURCE_EMPTY');
+  return header;
 }
 
 /** The file's state, and of a CSV its shape; what is no UTF-8 is refused whatever else is wrong with it. */
@@ -129,15 +171,23 @@ async function ask(
 }
 
 /** The header's names are not given to DuckDB: its columns are c0, c1… in the header's order. */
-function csvRows(path: string, { header, records }: { header: readonly string[]; records: number }): FileRows {
+function csvRows(
+  path: string,
+  { header, records }: { readonly header: readonly string[]; readonly records?: number },
+  manners = strictCsv,
+): FileRows {
   const columns = sql.join(header.map((_, index) => sql`${sql.lit(`c${index}`)}: 'VARCHAR'`));
   return {
     relation: sql`read_csv(${plainPath(path)}, auto_detect = false, header = true, columns = {${columns}}, delim = ',',
-      quote = '"', escape = '"', strict_mode = true, null_padding = false, ignore_errors = false, nullstr = '')`,
+      quote = '"', escape = '"', nullstr = '', ${manners})`,
     column: (ownName) => (header.includes(ownName) ? sql.ref(`c${header.indexOf(ownName)}`) : undefined),
-    records,
+    ...(records === undefined ? {} : { records }),
   };
 }
+
+const strictCsv = sql`strict_mode = true, null_padding = false, ignore_errors = false`;
+/** In one thread: with padding, quoted line ends cannot be read in several. */
+const tolerantCsv = sql`strict_mode = false, null_padding = true, ignore_errors = true, parallel = false`;
 
 async function parquetRows(run: Run, path: string): Promise<FileRows> {
   const relation = sql`read_parquet(${plainPath(path)})`;
@@ -151,10 +201,11 @@ async function parquetRows(run: Run, path: string): Promise<FileRows> {
   return { relation, column: (ownName) => (names.includes(ownName) ? sql.id(ownName) : undefined) };
 }
 
-function jsonRows(path: string, ownNames: readonly string[]): FileRows {
+function jsonRows(path: string, ownNames: readonly string[], ignoreErrors = sql`false`): FileRows {
   const columns = sql.join([...new Set(ownNames)].map((name) => sql`${sql.lit(name)}: 'VARCHAR'`));
   return {
-    relation: sql`read_json(${plainPath(path)}, auto_detect = false, format = 'newline_delimited', columns = {${columns}})`,
+    relation: sql`read_json(${plainPath(path)}, auto_detect = false, format = 'newline_delimited',
+      ignore_errors = ${ignoreErrors}, columns = {${columns}})`,
     column: (ownName) => sql.id(ownName),
   };
 }

@@ -13,14 +13,14 @@ const settings = {
   autoload_known_extensions: 'false',
 };
 
-export async function inMemory<T>(work: (run: RunSql) => Promise<T>): Promise<T> {
+export async function inMemory<T>(work: (run: RunSql, database: DuckDBConnection) => Promise<T>): Promise<T> {
   const instance = await DuckDBInstance.create(':memory:', settings);
   try {
     const database: DuckDBConnection = await instance.connect();
     try {
       return await work(async (text, parameters = []) => {
         return (await database.runAndReadAll(text, [...parameters])).getRows();
-      });
+      }, database);
     } finally {
       database.closeSync();
     }

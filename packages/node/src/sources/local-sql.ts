@@ -32,8 +32,15 @@ export interface LocalSql {
   readonly collect: (results: readonly (readonly ResultRow[])[]) => LocalResult;
 }
 
-export function localSql(query: LocalQuery, dataset: Dataset, ownParty: boolean, dialect: Dialect): LocalSql {
-  const { columns, records, checks, kept } = recordSql(query, dataset, dialect);
+/** `from` is the source's own records, to be parsed and checked, unless it says otherwise. */
+export function localSql(
+  query: LocalQuery,
+  dataset: Dataset,
+  ownParty: boolean,
+  dialect: Dialect,
+  from: RecordSql = recordSql(query, dataset, dialect),
+): LocalSql {
+  const { columns, records, checks, kept } = from;
   const place = placesOf(columns, dataset, dialect);
   const { ofRows, ofPeople } = partsOf(query, dataset, ownParty, dialect, place);
   const rowBatches = batched(ofRows, dialect.sumsPerStatement);

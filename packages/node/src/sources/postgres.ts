@@ -17,12 +17,15 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { compileSql, postgresDialect, type Sql } from './dialect.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
-import { columnMissing, columnsRead, type OwnName, type Source } from './source.ts';
+import { columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
 
 /** A database that does not answer within this is not there. */
 const connectTimeoutMs = 15_000;
 /** A statement over the largest tables takes minutes; one that takes longer hangs. */
 const statementTimeoutMs = 15 * 60_000;
+
+/** Few round trips, and little memory at a time. */
+const rowsPerFetch = 5_000;
 
 export interface PostgresOptions {
   readonly url: string;
@@ -38,7 +41,7 @@ type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
 /** Everything comes as the text that the database writes. */
 const asText = { getTypeParser: () => (text: string | Buffer) => String(text) };
 
-export function postgresSource(options: PostgresOptions): Source {
+export function postgresSource(options: PostgresOptions): Original {
   let known: string | undefined;
   return {
     async fingerprint(key) {
@@ -61,6 +64,31 @@ export function postgresSource(options: PostgresOptions): Source {
         const results: (readonly ResultRow[])[] = [];
         for (const statement of local.sums) results.push(await run(sql`${records} ${statement}`));
         return local.collect(results);
+      }),
+    copy: (columns, { run: runInMemory, database }) =>
+      inSnapshot(options, async (run) => {
+        const own = await columnsOf(run, options);
+        const present = columns.filter((name) => own.includes(options.ownName(name)));
+        const declared = present.map((_, index) => `t${index} VARCHAR, `).join('');
+        await runInMemory(`CREATE TEMP TABLE texts (${declared}one INTEGER)`);
+        const texts = [...present.map((name) => textOf(options, name)), sql`1`];
+        await run(sql`DECLARE rows NO SCROLL CURSOR FOR SELECT ${sql.join(texts)} FROM ${tableOf(options)} AS r`);
+        const appender = await database.createAppender('texts');
+        for (;;) {
+          const rows = await run(sql`FETCH ${sql.lit(rowsPerFetch)} FROM rows`);
+          if (rows.length === 0) break;
+          for (const row of rows) {
+            for (const index of present.keys()) {
+              const text = row[index];
+              if (text === null) appender.appendNull();
+              else appender.appendVarchar(String(text));
+            }
+            appender.appendInteger(1);
+            appender.endRow();
+          }
+        }
+        appender.closeSync();
+        return present;
       }),
     close: async () => {},
   };

@@ -8,7 +8,7 @@ import { InputError, SourceError } from '@folkmoot/core/errors.js';
 import { z } from 'zod';
 import { type FileForm, fileSource } from './duckdb.ts';
 import { postgresSource } from './postgres.ts';
-import type { Source } from './source.ts';
+import type { Original } from './source.ts';
 
 const positive = z.number().positive();
 const budgetUnits = { epsilon: positive.optional(), rho: positive.optional(), delta: positive.lt(1).optional() };
@@ -53,7 +53,7 @@ const forms: Readonly<Record<string, FileForm>> = {
  * @throws InputError UNKNOWN_COLUMN, BAD_VALUE
  * @throws SourceError SOURCE_UNREACHABLE where the URL's variable is not set
  */
-export function openSource(binding: Binding, { folder, env, dataset }: Surroundings): Source {
+export function openSource(binding: Binding, { folder, env, dataset }: Surroundings): Original {
   const at = `datasets.${dataset.name}`;
   for (const name of Object.keys(binding.columns)) {
     if (!Object.hasOwn(dataset.columns, name)) {

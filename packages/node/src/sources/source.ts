@@ -6,9 +6,12 @@
  * error texts of database engines quote rows, so they are never passed on, not even as a cause.
  * @module
  */
+
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { SourceError } from '@folkmoot/core/errors.js';
 import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
+import type { RunSql } from './in-memory.ts';
 
 export interface Source {
   /**
@@ -19,6 +22,21 @@ export interface Source {
   /** One integer a statistic and cell. `ownParty`: the analyst belongs to this party, whose people do not count. */
   query(query: LocalQuery, dataset: Dataset, ownParty: boolean): Promise<LocalResult>;
   close(): Promise<void>;
+}
+
+/** A source that can be read whole, once, for a snapshot. */
+export interface Original extends Source {
+  /**
+   * Makes a table `texts` of all records: columns `t0`, `t1`… for those of these columns that the source has, which are
+   * returned in the same order. No record can make it fail: what cannot be read is null, or left out.
+   */
+  copy(columns: readonly string[], into: Copying): Promise<readonly string[]>;
+}
+
+/** The database in memory that a copy is made in. */
+export interface Copying {
+  readonly run: RunSql;
+  readonly database: DuckDBConnection;
 }
 
 /** The name of a dictionary's column in the party's own records. */

@@ -1,0 +1,227 @@
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Column, Dataset } from '@folkmoot/core/dictionary.js';
+import { evaluate } from '@folkmoot/core/local.js';
+import { readRow } from '@folkmoot/core/record.js';
+import type { LocalQuery } from '@folkmoot/core/statistic.js';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Snapshots, snapshotSource } from '../src/snapshot.ts';
+import { openSource } from '../src/sources/source-binding.ts';
+import { openStore, type Store } from '../src/store.ts';
+import { caseArbitrary, type TextRow } from './arbitrary-query.ts';
+import { writeCsv, writeJson, writeParquet } from './written-rows.ts';
+
+const key = new Uint8Array(32).fill(7);
+const period = '2026-Q4';
+let folder: string;
+let store: Store;
+let snapshots: Snapshots;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'folkmoot-'));
+  store = openStore(join(folder, 'state'), () => 1_000);
+  snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key });
+});
+afterEach(() => {
+  store.close();
+  rmSync(folder, { recursive: true });
+});
+
+const everywhere = { kind: 'true' } as const;
+function sumsOf(...columns: string[]): LocalQuery {
+  const rows = [[], ...columns.map((column) => [column])].map((product) => {
+    return { of: 'rows' as const, product, where: everywhere };
+  });
+  const statistics = [...rows, { of: 'people' as const, product: [], where: everywhere }];
+  return { dataset: 'residents', columns, where: everywhere, groups: [], cells: 1, statistics, ownParty: null };
+}
+const integer = (rules: object = {}): Column =>
+  ({ type: 'integer', min: 0, max: 110, nulls: 'refuse', outside: 'refuse', ...rules }) as Column;
+const residents = (changes: Partial<Dataset> = {}): Dataset => ({
+  name: 'residents',
+  held_by: ['camden'],
+  unit: 'person',
+  max_rows_per_unit: 1,
+  extra_rows: 'refuse',
+  max_parties_per_unit: 1,
+  max_rows: 1000,
+  columns: { person: { type: 'identifier' }, age: integer(), score: integer({ nulls: 'zero' }) },
+  ...changes,
+});
+
+const open = (dataset: Dataset, file: string, columns: Record<string, string> = {}) =>
+  openSource({ period, source: { file }, columns }, { folder, env: {}, dataset });
+const read = (dataset: Dataset, file: string, at = period) => snapshots.of(dataset, at, () => open(dataset, file));
+const ask = async (dataset: Dataset, file: string, query = sumsOf('age', 'score')) =>
+  snapshotSource(await read(dataset, file), dataset.name).query(query, dataset, false);
+const numbers = (result: readonly (readonly bigint[])[]) => result.map(([cell]) => Number(cell));
+const write = (name: string, text: string) => {
+  writeFileSync(join(folder, name), text);
+  return name;
+};
+const refused = (code: string) => expect.objectContaining({ code });
+
+/** The same records where no record can be refused: null in the place of what has another form, nobody’s rows left out. */
+function softened(dataset: Dataset, rows: readonly TextRow[]): { dataset: Dataset; rows: readonly TextRow[] } {
+  const columns = Object.entries(dataset.columns).map(([name, column]) => {
+    if (column.type === 'identifier') return [name, column];
+    return [name, { ...column, nulls: column.nulls === 'zero' ? 'zero' : 'drop', outside: 'clamp' }];
+  });
+  const soft = { ...dataset, columns: Object.fromEntries(columns) as Dataset['columns'] };
+  const isRead = (row: TextRow, names: readonly string[]) => {
+    try {
+      readRow(row, names, soft, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const kept = rows.filter((row) => isRead(row, []));
+  const values = Object.keys(dataset.columns).filter((name) => dataset.columns[name]!.type !== 'identifier');
+  return {
+    dataset: soft,
+    rows: kept.map((row) => ({
+      ...row,
+      ...Object.fromEntries(values.filter((name) => !isRead(row, [name])).map((name) => [name, null])),
+    })),
+  };
+}
+
+describe('a snapshot', () => {
+  it('answers like the plain evaluation over records that nothing can refuse', { timeout: 60_000 }, async () => {
+    let run = 0;
+    const forms = [writeCsv, writeJson, writeParquet];
+    await fc.assert(
+      fc.asyncProperty(caseArbitrary, fc.constantFrom(0, 1, 2), async (given, form) => {
+        const ending = ['csv', 'jsonl', 'parquet'][form]!;
+        const file = await forms[form]!(folder, `r${run}.${ending}`, given.rows);
+        const at = `p${run++}`;
+        const opened = () => open(given.dataset, file);
+        const source = snapshotSource(await snapshots.of(given.dataset, at, opened), 'residents');
+        const answer = await source.query(given.query, given.dataset, given.ownParty);
+        const soft = softened(given.dataset, given.rows);
+        const whole = { ...soft.dataset, extra_rows: 'refuse' as const };
+        let expected: unknown;
+        try {
+          expected = evaluate(given.query, whole, soft.rows, given.ownParty);
+        } catch {
+          // Nothing at all, or more rows than are kept: an answer there is all the same.
+          return;
+        }
+        expect(answer).toEqual(expected);
+      }),
+      { numRuns: 60, seed: 11 },
+    );
+  });
+
+  it('refuses no record: other forms and nulls are dropped or zero, values clamped, rows of nobody left out', async () => {
+    const file = write('r.csv', 'person,age,score\na,30,1\nb,old,\nc,,3\nd,500,-4\n,40,5\ne,1e400,"6"\n');
+    expect(numbers(await ask(residents(), file))).toEqual([5, 30 + 110, 1 + 0 + 3 + 0 + 6, 5]);
+  });
+
+  it('survives a file that is broken: ragged lines, open quotes, bytes that are no text', async () => {
+    const text = 'person,age,score\na,30,1\nb,31\nc,32,1,9,9\nd,33,"1\n';
+    writeFileSync(join(folder, 'r.csv'), Buffer.concat([Buffer.from(text), Buffer.from([0xff, 0xfe, 0x0a])]));
+    const [count] = numbers(await ask(residents(), 'r.csv'));
+    expect(count).toBeGreaterThanOrEqual(2);
+    const lines = '{"person":"a","age":30,"score":1}\nnot json\n[1]\n{"person":"b","age":{"x":1},"score":2}\n';
+    const other = residents({ name: 'others' });
+    expect(numbers(await ask(other, write('r.jsonl', lines), sumsOf('score')))[0]).toBeGreaterThanOrEqual(2);
+  });
+
+  it.each([
+    ['csv', 'person,age,score'],
+    ['csv', 'person,age,score\n'],
+    ['jsonl', ''],
+  ])('may be empty (%s)', async (ending, text) => {
+    const file = write(`empty.${ending}`, text);
+    expect(numbers(await ask(residents(), file))).toEqual([0, 0, 0, 0]);
+  });
+
+  it('keeps as many rows of a person as the dictionary allows, by an order that only the node knows', async () => {
+    const rows = Array.from({ length: 40 }, (_, person) => [1, 2, 3, 4].map((age) => `p${person},${age},1`)).flat();
+    const file = write('r.csv', ['person,age,score', ...rows].join('\n'));
+    const dataset = residents({ max_rows_per_unit: 2 });
+    const [count, ages, , people] = numbers(await ask(dataset, file));
+    expect([count, people]).toEqual([80, 40]);
+    const again = write('again.csv', ['person,age,score', ...rows.toReversed()].join('\n'));
+    expect(numbers(await ask({ ...dataset, name: 'again' }, again))[1]).toBe(ages);
+    snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: new Uint8Array(32).fill(8) });
+    const [otherCount, otherAges] = numbers(await ask({ ...dataset, name: 'other' }, file));
+    expect(otherCount).toBe(80);
+    expect(otherAges).not.toBe(ages);
+  });
+
+  it.each(['row', 'person'])('keeps max_rows rows of many more (unit: %s)', async (unit) => {
+    const rows = Array.from({ length: 50 }, (_, person) => `p${person},${person},1`);
+    const file = write('r.csv', ['person,age,score', ...rows].join('\n'));
+    const [count, ages] = numbers(await ask(residents({ unit, max_rows: 20 }), file));
+    expect(count).toBe(20);
+    expect(ages).not.toBe((19 * 20) / 2);
+  });
+
+  it('is read once in a period, whatever the source has become, and anew in the next', async () => {
+    const file = write('r.csv', 'person,age,score\na,30,1\n');
+    const first = await read(residents(), file);
+    const print = await snapshotSource(first, 'residents').fingerprint(key);
+    appendFileSync(join(folder, file), 'b,40,1\n');
+    expect(await read(residents(), file)).toEqual(first);
+    rmSync(join(folder, file));
+    expect(numbers(await ask(residents(), file))).toEqual([1, 30, 1, 1]);
+    expect(await snapshotSource(await read(residents(), file), 'residents').fingerprint(key)).toBe(print);
+    write('r.csv', 'person,age,score\na,30,1\nb,40,1\n');
+    const next = await read(residents(), file, '2027-Q1');
+    expect(next.path).not.toBe(first.path);
+    expect(await snapshotSource(next, 'residents').fingerprint(key)).not.toBe(print);
+  });
+
+  it('is read once by two jobs at once', async () => {
+    const file = write('r.csv', 'person,age,score\na,30,1\n');
+    const [one, two] = await Promise.all([read(residents(), file), read(residents(), file)]);
+    expect(one).toEqual(two);
+  });
+
+  it('is never read a second time where the file is lost or changed', async () => {
+    const file = write('r.csv', 'person,age,score\na,30,1\n');
+    const { path } = await read(residents(), file);
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.subarray(1));
+    await expect(read(residents(), file)).rejects.toThrow(refused('SNAPSHOT_LOST'));
+    rmSync(path);
+    await expect(read(residents(), file)).rejects.toThrow(refused('SNAPSHOT_LOST'));
+    writeFileSync(path, bytes);
+    expect(numbers(await ask(residents(), file))[0]).toBe(1);
+  });
+
+  it('stands under the dictionary that it was read by', async () => {
+    const file = write('r.csv', 'person,age,score\na,30,1\n');
+    await read(residents(), file);
+    const columns = { ...residents().columns, age: integer({ max: 90 }) };
+    await expect(read(residents({ columns }), file)).rejects.toThrow(refused('SNAPSHOT_OTHER'));
+    await expect(read(residents({ max_rows_per_unit: 2 }), file)).rejects.toThrow(refused('SNAPSHOT_OTHER'));
+    // Who else holds the dataset, and what exact jobs refuse, is no matter of the reading.
+    await read(residents({ held_by: ['camden', 'hackney'], extra_rows: 'keep_first' }), file);
+  });
+
+  it('is for this node alone, and holds neither texts nor persons', async () => {
+    const dataset = residents({
+      columns: { ...residents().columns, note: { type: 'category', values: ['x', 'y'], nulls: 'drop' } },
+    });
+    const file = write('r.csv', 'person,age,score,note\nMARKED-PERSON,30,1,MARKED-NOTE\n');
+    const { path } = await read(dataset, file);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(folder, 'state', 'snapshots'))).toHaveLength(1);
+    expect(readFileSync(path).includes('MARKED')).toBe(false);
+  });
+
+  it('leaves nothing where the source cannot be read, and can then be read', async () => {
+    await expect(read(residents(), 'none.csv')).rejects.toThrow(refused('SOURCE_UNREACHABLE'));
+    const unnamed = write('r.csv', 'id,age,score\na,30,1\n');
+    await expect(read(residents(), unnamed)).rejects.toThrow(refused('SOURCE_COLUMN_MISSING'));
+    expect(readdirSync(join(folder, 'state', 'snapshots'))).toEqual([]);
+    write('r.csv', 'person,score\na,1\n');
+    expect(numbers(await ask(residents(), 'r.csv', sumsOf('score')))).toEqual([1, 1, 1]);
+    await expect(ask(residents(), 'r.csv')).rejects.toThrow(refused('SOURCE_COLUMN_MISSING'));
+  });
+});

@@ -3,46 +3,31 @@
  *
  *   local sums → combinations → lattice → share → noise of every party → open → estimates → measures
  *
+ * Every party computes the same protection from the same documents; nothing in it depends on a record. One party's part
+ * of the work is `combine`. What is shared are multiples of each release's lattice, in the smallest ring that all values
+ * and the noise of all parties fit (but for a chance below 2^−128 a number that the noise alone leaves it).
  * @module
  */
+import { assert } from '../algebra/assert.ts';
 import type { Rational } from '../algebra/rational.ts';
-import type { Answer, AnswerCost } from './answer.ts';
+import { rings } from '../algebra/ring.ts';
+import { InputError } from '../channel/errors.ts';
+import { noiseBound } from '../privacy/mechanism.ts';
+import type { Person } from '../privacy/sensitivity.ts';
+import { type Allotted, type Budget, budgetsOf, type Charge, type Unit } from './budget.ts';
 import type { CheckedJob } from './check-job.ts';
 import type { Dataset } from './dictionary.ts';
 import type { Layout } from './encode.ts';
 import type { Mechanism } from './privacy-terms.ts';
-import type { Release } from './release/release.ts';
+import { type PlacedMeasure, type PlacedRelease, releasesOf } from './release/releases.ts';
 import type { LocalQuery, LocalResult } from './statistic.ts';
 
-/** A release with its part of the budget and the noise that follows from it. */
-export interface ProtectedRelease extends Release {
-  /** Unique within the job; the noise is derived from it. */
-  readonly label: string;
-  /** The measures that need it. */
-  readonly measures: readonly string[];
-  /** The place of its first part among all parts of the protection. */
-  readonly first: number;
-  /** The part of the budget, of 1. */
-  readonly weight: Rational;
-  /** For Laplace noise; null for Gaussian. */
-  readonly epsilon: Rational | null;
-  /** For Gaussian noise; null for Laplace. */
-  readonly rho: Rational | null;
-  /** A power of two: local values are floored to multiples of it. */
-  readonly lattice: bigint;
-  /** What one person can change, in multiples of the lattice, over all parties, parts and cells. */
-  readonly l1: bigint;
-  readonly l2Squared: bigint;
-  /** Laplace: a = ε / Δ₁ of e^(−a). Gaussian: σ² of one party's noise. In lattice units. */
-  readonly scale: Rational;
-}
+export type { Charge, Unit } from './budget.ts';
 
-/** What a dataset's budget is charged, rounded up; null in a unit that it cannot be charged in. */
-export interface Charge {
-  readonly epsilonMicro: bigint | null;
-  readonly rhoMicro: bigint | null;
-  /** In 10⁻¹²; beside `epsilonMicro`. */
-  readonly deltaPico: bigint;
+/** A release with the noise that protects it. */
+export interface ProtectedRelease extends PlacedRelease, Allotted {
+  /** Laplace: a of e^(−a), ε / Δ₁. Gaussian: σ² of one party's noise. As in `noise`. */
+  readonly scale: Rational;
 }
 
 export interface Protection {
@@ -50,40 +35,112 @@ export interface Protection {
   readonly parties: number;
   /** The parties whose noise suffices. */
   readonly honest: number;
+  readonly person: Person;
   readonly releases: readonly ProtectedRelease[];
+  readonly measures: readonly PlacedMeasure[];
   readonly charge: Charge;
-  /** Of all parts of all releases, in order: `encode(layout, parts)` takes `[part][cell]`, of values or of noise. */
+  /** Of all parts of all releases, in order: `encode(layout, …)` takes `[part][cell]`, of values or of noise. */
   readonly layout: Layout;
 }
 
-/** What a budget counts. */
-export type Unit = 'epsilon' | 'rho';
-
-/** Where a dataset's unit is not known (`explain` offline), `units` is empty. */
-export declare function protect(
-  checked: CheckedJob,
-  query: LocalQuery,
-  parties: number,
-  units: Iterable<Unit>,
-): Protection;
-
-/** One party's parts, `[part][cell]`, as multiples of each release's lattice, floored. */
-export declare function combine(protection: Protection, local: LocalResult): bigint[][];
-
-/** The dataset as protected jobs read it: `checkJob` puts it in the place of the charter's. */
-export declare function protectedDataset(dataset: Dataset): Dataset;
-
-export interface NoisyOpened {
-  readonly job: string;
-  readonly checked: CheckedJob;
-  readonly query: LocalQuery;
-  readonly protection: Protection;
-  /** `[part][cell]`: opened sums of the lattice integers and the noise of all parties. */
-  readonly totals: readonly (readonly bigint[])[];
-  readonly threshold: number;
-  readonly periods: Readonly<Record<string, string>>;
-  readonly cost?: AnswerCost;
-  readonly receipts?: readonly unknown[];
+/**
+ * The protection of a job among so many parties. `units` are what the parties' budgets for the dataset count; none where
+ * that is not known.
+ * @throws InputError NOT_SUPPORTED for a measure that cannot be protected; OVERFLOW, naming column and bound; BAD_VALUE
+ *   where the noise would be too large to draw
+ */
+export function protect(checked: CheckedJob, query: LocalQuery, parties: number, units: Iterable<Unit>): Protection {
+  const { privacy, dataset } = checked;
+  assert(privacy !== null, 'only a protected job has a protection');
+  assert(privacy.collusion < parties, 'one party at least is honest');
+  const { releases, measures } = releasesOf(checked, query);
+  const person = personOf(dataset, parties);
+  const crowd = { parties, collusion: privacy.collusion };
+  const { mechanism, noises, charge } = chosen(
+    budgetsOf(privacy, { releases, person, crowd, cells: query.cells }, units),
+  );
+  const placed = releases.map((release, at): ProtectedRelease => {
+    const { noise } = noises[at]!;
+    return { ...release, ...noises[at]!, scale: noise.mechanism === 'laplace' ? noise.a : noise.variance };
+  });
+  return {
+    mechanism,
+    parties,
+    honest: parties - privacy.collusion,
+    person,
+    releases: placed,
+    measures,
+    charge,
+    layout: layoutOf(placed, query, dataset, parties),
+  };
 }
 
-export declare function finishProtected(opened: NoisyOpened): Answer;
+/** The one of the smallest error, over all releases alike. */
+function chosen(budgets: readonly Budget[]): Budget {
+  return budgets.reduce((best, other) => (other.error < best.error ? other : best));
+}
+
+/** How often one person can stand in the rows that parties pool: from the dictionary alone. */
+export function personOf({ unit, max_rows_per_unit, max_parties_per_unit }: Dataset, parties: number): Person {
+  if (unit === 'row') return { rows: 1n, parties: 1n };
+  return { rows: BigInt(max_rows_per_unit), parties: BigInt(Math.min(max_parties_per_unit, parties)) };
+}
+
+/**
+ * The dataset as protected jobs read it: nothing is refused because of a record. Nulls are dropped where they would be
+ * refused, values outside the bounds are clamped, rows beyond a person's are left out.
+ */
+export function protectedDataset(dataset: Dataset): Dataset {
+  const columns = Object.entries(dataset.columns).map(([name, column]) => {
+    if (column.type === 'identifier') return [name, column];
+    const nulls = column.nulls === 'refuse' ? 'drop' : column.nulls;
+    return [name, 'outside' in column ? { ...column, nulls, outside: 'clamp' } : { ...column, nulls }];
+  });
+  return { ...dataset, extra_rows: 'keep_first', columns: Object.fromEntries(columns) };
+}
+
+function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, dataset: Dataset, parties: number): Layout {
+  const chosenRings = releases.flatMap((release) => {
+    const bound = boundOf(release, dataset, parties);
+    const ring = rings.find(({ bits }) => bound < 1n << BigInt(bits - 1));
+    if (ring === undefined) throw overflow(release, query, dataset, bound);
+    return release.parts.map(() => ring);
+  });
+  const sections = rings.map((ring) => ({
+    label: `noisy/${ring.bits}`,
+    ring,
+    statistics: chosenRings.flatMap((own, at) => (own === ring ? [at] : [])),
+  }));
+  return { sections: sections.filter(({ statistics }) => statistics.length > 0), cells: query.cells };
+}
+
+/** Values of all parties, one step more for each that is rounded down, and the noise. */
+function boundOf({ rowMax, lattice, noise }: ProtectedRelease, { max_rows }: Dataset, parties: number): bigint {
+  return BigInt(parties) * ((BigInt(max_rows) * rowMax) / lattice + 1n) + noiseBound(noise);
+}
+
+function overflow(release: ProtectedRelease, query: LocalQuery, dataset: Dataset, bound: bigint): InputError {
+  const names = new Set(release.parts.flat().flatMap(([place]) => query.statistics[place]!.product));
+  return new InputError('OVERFLOW', {
+    field: [...names].map((name) => `datasets.${dataset.name}.columns.${name}`).join(', '),
+    detail: `${release.what}, with its noise, can reach ${bound} multiples of ${release.lattice}`,
+  });
+}
+
+/** One party's parts, `[part][cell]`: the multiples of each release's lattice, rounded down. */
+export function combine({ releases, layout: { cells } }: Protection, local: LocalResult): bigint[][] {
+  return releases.flatMap(({ parts, lattice }) =>
+    parts.map((combination) =>
+      Array.from({ length: cells }, (_, cell) => {
+        let value = 0n;
+        for (const [place, coefficient] of combination) value += coefficient * local[place]![cell]!;
+        return floor(value, lattice);
+      }),
+    ),
+  );
+}
+
+function floor(value: bigint, step: bigint): bigint {
+  const quotient = value / step;
+  return value < 0n && quotient * step !== value ? quotient - 1n : quotient;
+}

@@ -18,6 +18,8 @@ export interface Scalar {
   readonly exact: string | null;
   readonly ci95?: readonly [number, number];
   readonly suppressed?: true;
+  /** Of a protected number: why it says little. */
+  readonly warning?: string;
 }
 
 /** A quantile with the bin it was found in, which is its error. */
@@ -45,6 +47,9 @@ export interface RegressionValue {
   readonly n: number;
   readonly value?: null;
   readonly exact?: null;
+  /** Of a protected line: what the noise alone leaves open of each coefficient, and of `r2`. */
+  readonly ci95?: Readonly<Record<string, readonly [number, number] | null>>;
+  readonly warning?: string;
 }
 
 /** Where the test is not defined, all is null, and so is `value`. */
@@ -54,6 +59,9 @@ export interface TestValue {
   readonly p: number | null;
   readonly value?: null;
   readonly exact?: null;
+  /** Of a protected test: what the noise alone leaves open. */
+  readonly ci95?: { readonly statistic: readonly [number, number]; readonly p: readonly [number, number] };
+  readonly warning?: string;
 }
 
 export type MeasureValue = Scalar | QuantileValue | HistogramValue | RegressionValue | TestValue;

@@ -7,28 +7,18 @@
  * whatever the other rows are.
  * @module
  */
+import type { RowBounds } from '../../privacy/sensitivity.ts';
+import type { MeasureValue, Scalar } from '../measure/family.ts';
 import type { Statistic } from '../statistic.ts';
 
 /** Σ coefficient · sum, over sums of the local query by their place: one integer for each cell. */
 export type Combination = readonly (readonly [statistic: number, coefficient: bigint])[];
 
-/** What one row can do to a release, wherever it falls: a row lies in one cell. */
-export interface RowBounds {
-  /** The most by which a row can change any one part. */
-  readonly rowMax: bigint;
-  /** The most by which a row can change all parts of its cell together: Σ |change|. */
-  readonly rowL1: bigint;
-  /** The same for Σ change². */
-  readonly rowL2Squared: bigint;
-}
-
 export interface Release extends RowBounds {
-  /** What it is, in words: `mean of arrears about its midpoint`. */
+  /** What it is, in words: `arrears about its midpoint`. */
   readonly what: string;
-  /** Disjoint, so that a row is in one of them, or the levels of a tree, where it is in one node of each. */
+  /** Disjoint, so that a row is in one of them; or the levels of a tree, where it is in one node of each. */
   readonly parts: readonly Combination[];
-  /** How many of the parts one row can touch. */
-  readonly rowParts: number;
 }
 
 /** A part before it has a place in a query. */
@@ -38,3 +28,40 @@ export type DraftPart = readonly (readonly [statistic: Statistic, coefficient: b
 export interface Draft extends Omit<Release, 'parts'> {
   readonly parts: readonly DraftPart[];
 }
+
+/** A measure as releases, and the way back from noisy figures to its value. */
+export interface Shielded {
+  readonly drafts: readonly Draft[];
+  /**
+   * Where every figure is itself a number of the answer: the power of ten that takes it there. Intervals are then exact,
+   * and there is nothing to derive.
+   */
+  readonly exponent?: number;
+  /**
+   * Numbers from estimates of all parts, in the drafts' order; all NaN where the measure is not defined. Clamped to what
+   * the dictionary allows. It is applied to simulated figures too.
+   */
+  derive(figures: readonly number[]): readonly number[];
+  /** The value in the form of an answer. */
+  show(numbers: readonly Scalar[]): MeasureValue;
+  /** Whether each number is withheld by itself; then they are in the order of what is tested. Otherwise all are. */
+  readonly isSeparate?: true;
+  /** A first number whose interval is wider says nothing: the noise dominates. */
+  readonly spanMax?: number;
+  /** The first number is convex in the noise, which lifts it: what the simulation shows of this is taken away. */
+  readonly isLifted?: true;
+}
+
+/** One release of one part. */
+export function single(what: string, part: DraftPart, rowMax: bigint): Draft {
+  return disjoint(what, [part], rowMax);
+}
+
+/** Parts of which a row is in one at most. */
+export function disjoint(what: string, parts: readonly DraftPart[], rowMax: bigint): Draft {
+  // A column whose bounds are equal cannot change anything; a noise for 1 then does no harm.
+  return { what, parts, rowMax: rowMax > 1n ? rowMax : 1n, rowParts: 1 };
+}
+
+/** A measure that is not defined for these figures. */
+export const undefinedNumbers = (count: number): number[] => new Array<number>(count).fill(Number.NaN);

@@ -18,7 +18,7 @@ const rootMax = 94_906_265;
 /** The discrete Gaussian of a rational parameter σ² > 0 (its variance, but for a hair: CKS Section 2). */
 export function discreteGaussian(variance: Rational): Sampler {
   const { n, d } = variance;
-  assert(n > 0n && n <= d * scaleMax * scaleMax, 'σ² is positive, and σ at most 2^40');
+  assert(n > 0n && n < d * scaleMax * scaleMax, 'σ² is positive, and σ below 2^40');
   // ⌊√(n/d)⌋ = ⌊√⌊n/d⌋⌋, since a whole square is at most n/d exactly when it is at most ⌊n/d⌋.
   const t = floorSqrt(n / d) + 1n;
   const laplace = discreteLaplace(rational(t));

@@ -7,14 +7,17 @@
  * @module
  */
 import type { Context, PartyId } from '../channel/channel.ts';
-import { ProtocolError } from '../channel/errors.ts';
-import { acceptancesHash, checkAcceptances, type SignedAcceptance } from '../query/acceptance.ts';
+import { PolicyError, ProtocolError } from '../channel/errors.ts';
+import { acceptancesHash, checkAcceptances, type SignedAcceptance, standingOf } from '../query/acceptance.ts';
 import { type Charter, charterHash } from '../query/charter.ts';
 import { type CheckedJob, checkJob } from '../query/check-job.ts';
 import { type Layout, layout } from '../query/encode.ts';
 import { checkSignedJob, jobId, jobIdBytes, type SignedJob } from '../query/envelope.ts';
 import { compile } from '../query/local.ts';
 import { lookUp } from '../query/name.ts';
+import { lacksOwnParty } from '../query/privacy-terms.ts';
+import { type Protection, protect } from '../query/protection.ts';
+import { questionKey } from '../query/question.ts';
 import type { LocalQuery } from '../query/statistic.ts';
 
 /** The documents that decide a computation. The charter is one whose signatures were checked (`checkSealed`). */
@@ -29,7 +32,14 @@ export interface Terms {
 export interface Agreement {
   readonly checked: CheckedJob;
   readonly query: LocalQuery;
+  /** Of what is opened: the sums of an exact job, the noisy parts of a protected one. */
   readonly layout: Layout;
+  /** How the answer is protected; null for an exact job. */
+  readonly protection: Protection | null;
+  /** The period of each party's data; none for an exact job. */
+  readonly periods: Readonly<Record<string, string>>;
+  /** What a protected job is charged for, once (see question.ts), in hexadecimal digits. */
+  readonly questionKey: string | null;
   readonly analyst: string;
   /** The analyst's key, in hexadecimal digits, that every share is sealed to. */
   readonly recipient: string;
@@ -54,14 +64,27 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
     charter: charterHash(charter),
     nowMs,
   });
-  const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null);
+  const ownParty = lookUp(charter.analysts, envelope.analyst)?.party ?? null;
+  if (lacksOwnParty(checked, ownParty)) {
+    throw new PolicyError('REFUSED', {
+      field: 'privacy.collusion',
+      detail: 'the analyst’s own party takes part, and counts among the colluding',
+      remedy: 'ask for `collusion: 1` or more',
+    });
+  }
+  const query = compile(checked, ownParty);
+  const standing = standingOf(acceptances, checked.privacy !== null);
+  const protection = standing && protect(checked, query, checked.parties.length, standing.units.values());
   const job = jobIdBytes(envelope);
   const asked = acceptances.map(({ acceptance }) => acceptance.min_group);
   const minGroup = Math.max(checked.job.min_group ?? 1, charter.policy_floor.min_group, ...asked);
   return {
     checked,
     query,
-    layout: layout(query, checked.dataset, checked.parties.length),
+    layout: protection?.layout ?? layout(query, checked.dataset, checked.parties.length),
+    protection,
+    periods: standing?.periods ?? {},
+    questionKey: standing && questionKey({ analyst: envelope.analyst, checked, periods: standing.periods }),
     analyst: envelope.analyst,
     recipient: envelope.recipient,
     // A group of one is nobody's crowd: a minimum of 1 is no threshold, and an empty cell is then shown as empty.

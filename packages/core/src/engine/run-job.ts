@@ -14,13 +14,15 @@
 
 import { assert } from '../algebra/assert.ts';
 import type { Vector } from '../algebra/ring.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, PartyId } from '../channel/channel.ts';
 import { type Opening, open, type Signatures } from '../protocols/open.ts';
 import type { Dataset } from '../query/dictionary.ts';
 import { encode } from '../query/encode.ts';
+import { combine } from '../query/protection.ts';
 import type { LocalQuery, LocalResult } from '../query/statistic.ts';
 import { jointSum } from '../sharing/additive.ts';
 import { type Agreement, agree, checkBound, type Terms } from './agree.ts';
+import { addNoise } from './noise.ts';
 import { packShares } from './report.ts';
 
 /** Where a run is; in this order. */
@@ -35,6 +37,8 @@ export interface Effects {
   /** Resolves when the sealed bytes will survive anything; only then a commitment to them leaves. */
   durable(sealed: Uint8Array): Promise<void>;
   readonly signatures: Signatures;
+  /** 32 bytes that this party's noise is derived from, and nobody else has. Exact jobs do not use it. */
+  readonly noiseKey?: Uint8Array;
   /** Hands the sealed bytes out, with all parties' signatures. */
   release(opening: Opening): Promise<void>;
   report?(phase: Phase): void;
@@ -50,21 +54,23 @@ export async function runJob(ch: Channel, terms: Terms, effects: Effects): Promi
   at('agree');
   const agreement = agree(terms);
   checkBound(agreement, ch.context, ch.self);
-  const { query, layout, checked } = agreement;
+  const { query, layout, checked, protection } = agreement;
+  // Before anything is read: a protected job is never answered without its noise.
+  assert(protection === null || effects.noiseKey !== undefined, 'a party of a protected job has a noise key');
 
   at('query');
   const local = await effects.localQuery(query, checked.dataset, query.ownParty === ch.self);
 
   // Each section's label is used once in this channel, so that no key masks two vectors.
   at('share');
-  const inputs = encode(layout, local);
+  const inputs = encode(layout, protection === null ? local : combine(protection, local));
   const shares = inputs.map((input, index) => jointSum(ch, `input/${layout.sections[index]!.label}`, input));
 
   at('evaluate');
   const results = evaluate(agreement, shares);
 
   at('noise');
-  const noised = addNoise(agreement, results);
+  const noised = protectedBy(agreement, effects.noiseKey, ch.self, results);
 
   at('commit');
   const sealed = await effects.seal(packShares(noised), agreement);
@@ -88,8 +94,13 @@ function evaluate(_agreement: Agreement, shares: readonly Vector[]): readonly Ve
   return shares;
 }
 
-/** Exact jobs have no noise, and `checkJob` lets no other job come this far. */
-function addNoise({ checked }: Agreement, shares: readonly Vector[]): readonly Vector[] {
-  assert(checked.job.privacy === undefined, 'a protected job is never answered without its noise');
-  return shares;
+/** Exact jobs have no noise. */
+function protectedBy(
+  { checked, protection, periods }: Agreement,
+  noiseKey: Uint8Array | undefined,
+  self: PartyId,
+  shares: readonly Vector[],
+): readonly Vector[] {
+  assert((checked.privacy === null) === (protection === null), 'a job is protected exactly where it says so');
+  return protection === null ? shares : addNoise({ checked, protection, periods }, noiseKey!, self, shares);
 }

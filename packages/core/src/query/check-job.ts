@@ -14,6 +14,7 @@ import type { Job, Measure } from './job.ts';
 import { checkMeasure } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 import { type PrivacyTerms, privacyTerms } from './privacy-terms.ts';
+import { protectedDataset } from './protection.ts';
 
 /** A job with its defaults filled in. */
 export interface CanonicalJob extends Job {
@@ -26,6 +27,7 @@ export interface CanonicalJob extends Job {
 export interface CheckedJob {
   readonly job: CanonicalJob;
   readonly charter: Charter;
+  /** As the job reads it: a protected one refuses nothing because of a record. */
   readonly dataset: Dataset;
   /** All that take part, in ascending order. */
   readonly parties: readonly string[];
@@ -63,10 +65,11 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
       detail: known(job.purpose, Object.keys(charter.purposes)),
     });
   }
-  const dataset = lookUp(charter.datasets, from);
-  if (dataset === undefined) {
+  const declared = lookUp(charter.datasets, from);
+  if (declared === undefined) {
     throw new InputError('UNKNOWN_DATASET', { field: 'from', detail: known(from, Object.keys(charter.datasets)) });
   }
+  const dataset = job.privacy === undefined ? declared : protectedDataset(declared);
   const parties = checkParties(job.parties ?? dataset.held_by, charter, dataset);
   const where = compileWhere(job.where, dataset);
   const groups = compileGroups(job.group_by ?? [], dataset);

@@ -68,9 +68,12 @@ export class Computation {
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', (status) => {
         if (!hasSpoken) fail(new StateError('INTERNAL', { detail: `the computation ended with status ${status}` }));
-        this.#frames.close();
-        options.onEnd();
-        resolve();
+        // The thread's last frames may still be in the port, and the other parties cannot end without them. The port
+        // closes by itself after the last one, since its other end went with the thread.
+        this.#frames.onClose(() => {
+          options.onEnd();
+          resolve();
+        });
       });
     });
   }

@@ -9,7 +9,14 @@ import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
-import { type ErrorReport, ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
+import {
+  type ErrorReport,
+  PolicyError,
+  ProtocolError,
+  reportOf,
+  StateError,
+  TransportError,
+} from '@folkmoot/core/errors.js';
 import { hkdf } from '@folkmoot/core/hash.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
@@ -19,8 +26,9 @@ import { Computation } from './computation.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
-import { checkAccepted, decide, fingerprinter } from './judgement.ts';
+import { checkAccepted, claimOnStart, decide, fingerprinter, type Judge } from './judgement.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
+import { Snapshots } from './snapshot.ts';
 import type { Store } from './store.ts';
 
 /** Jobs that have not ended, at one time: a coordinator runs 16, and more wait there. */
@@ -35,6 +43,8 @@ export interface JobsOptions {
   readonly build: string;
   readonly sign: Sign;
   readonly store: Store;
+  /** The period that each dataset is in, for as long as this process runs. */
+  readonly periods: ReadonlyMap<string, string>;
   readonly clock: Clock;
   /** What sources find their addresses in. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -47,6 +57,7 @@ type Start = Extract<CoordinatorMessage, { type: 'start' }>;
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #fingerprintKey: Uint8Array;
+  readonly #snapshots: Snapshots;
   /** The jobs that have not ended, as they are in the store. */
   readonly #open = new Map<string, JobState>();
   readonly #computations = new Map<string, Computation>();
@@ -60,6 +71,7 @@ export class Jobs {
     this.#options = options;
     const { secret } = options.membership.keys;
     this.#fingerprintKey = hkdf(secret.node, new Uint8Array(0), utf8('folkmoot fingerprint v1'), 32);
+    this.#snapshots = new Snapshots({ store: options.store, state: options.config.state, secret: secret.node });
   }
 
   /** Takes up what the store holds. */
@@ -142,14 +154,15 @@ export class Jobs {
 
   /** Everything that all parties said is checked before a share leaves. */
   #startOf({ job, attempt, acceptances: given }: Start): JobEvent {
-    const { membership, config, clock } = this.#options;
+    const { membership, config, clock, periods } = this.#options;
     const { party } = config;
     try {
       const state = this.#find(job);
       if (state?.status !== 'ACCEPTED') return { event: 'started', attempt, acceptances: [] };
       const by = { membership, nowMs: clock.now() };
       const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
-      return { event: 'started', attempt, acceptances };
+      const claim = claimOnStart(state.signed, state.acceptance, acceptances, { config, membership, periods });
+      return { event: 'started', attempt, acceptances, ...(claim === undefined ? {} : { claim }) };
     } catch (error) {
       return { event: 'started', attempt, acceptances: [], fault: failureOf(error, party).report };
     }
@@ -183,6 +196,11 @@ export class Jobs {
   #broken(job: string, event: JobEvent, error: unknown): void {
     const { log, config } = this.#options;
     const { report, own, detail } = failureOf(error, config.party);
+    // What the ledger refuses at the acceptance is a denial like any other.
+    if (event.event === 'allowed' && error instanceof PolicyError) {
+      this.#dispatch(job, { event: 'denied', report, detail });
+      return;
+    }
     log.error({ event: 'job-failed', job, ...inWords(own), message: detail }, 'a step of the job failed');
     const attempt = this.#open.get(job)?.attempt ?? ('attempt' in event ? event.attempt : 1);
     if (event.event !== 'failed' && this.#open.has(job)) {
@@ -235,10 +253,12 @@ export class Jobs {
   }
 
   #judge(job: string, signed: SignedJob): void {
-    const { config, membership, build, sign, clock, env } = this.#options;
-    const fingerprint = fingerprinter(config, env, this.#fingerprintKey);
-    decide(signed, { config, membership, build, sign, nowMs: clock.now(), fingerprint }).then(
-      (acceptance) => this.#dispatch(job, { event: 'allowed', acceptance }),
+    const { config, membership, build, sign, clock, env, store, periods } = this.#options;
+    const fingerprint = fingerprinter(config, env, this.#fingerprintKey, this.#snapshots);
+    const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
+    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, fingerprint, afford };
+    decide(signed, by).then(
+      (decision) => this.#dispatch(job, { event: 'allowed', ...decision }),
       (error: unknown) => {
         const { report, detail } = failureOf(error, config.party);
         this.#dispatch(job, { event: 'denied', report, detail });
@@ -259,7 +279,10 @@ export class Jobs {
       fingerprintKey: this.#fingerprintKey,
     };
     const nowMs = clock.now();
-    const own = { party, attempt, binding, folder, env: { ...env }, nowMs, ...secrets };
+    const { period } = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
+    const snapshot = period === null ? undefined : this.#snapshots.file(dataset.name, period);
+    const reading = { binding, folder, env: { ...env }, ...(snapshot === undefined ? {} : { snapshot }) };
+    const own = { party, attempt, nowMs, ...reading, ...secrets };
     const computation = new Computation({
       assignment: { ...own, charter, charterHash, signed, acceptances },
       job: fromHex(job),

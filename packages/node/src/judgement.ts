@@ -7,17 +7,20 @@
  */
 import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
-import { checkJob } from '@folkmoot/core/check-job.js';
+import { type CheckedJob, checkJob } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { conform } from '@folkmoot/core/document.js';
 import { layout } from '@folkmoot/core/encode.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
-import { InputError, ProtocolError } from '@folkmoot/core/errors.js';
+import { InputError, ProtocolError, StateError } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { judge, policyHash, usesOf } from '@folkmoot/core/policy.js';
+import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
+import type { Claim } from './ledger.ts';
+import { type Snapshots, snapshotSource } from './snapshot.ts';
 import { type Binding, openSource } from './sources/source-binding.ts';
 
 export interface Judge {
@@ -27,8 +30,18 @@ export interface Judge {
   readonly build: string;
   readonly sign: Sign;
   readonly nowMs: number;
-  /** The keyed hash of a dataset's records, as hex. */
-  fingerprint(dataset: Dataset, binding: Binding): Promise<string>;
+  /** The period that each of the party's datasets is in. */
+  readonly periods: ReadonlyMap<string, string>;
+  /** The keyed hash of a dataset's records, as hex: of those that stand there now, or of the snapshot of a period. */
+  fingerprint(dataset: Dataset, binding: Binding, period: string | null): Promise<string>;
+  /** Refuses what the ledger would refuse, before the records are looked at. */
+  afford(claim: Claim): void;
+}
+
+export interface Decision {
+  readonly acceptance: SignedAcceptance;
+  /** What a protected job costs this party. */
+  readonly claim?: Claim;
 }
 
 /** A party's own fingerprints, under a key that only it has. */
@@ -36,9 +49,11 @@ export function fingerprinter(
   { folder }: Pick<NodeConfig, 'folder'>,
   env: Readonly<Record<string, string | undefined>>,
   key: Uint8Array,
+  snapshots: Pick<Snapshots, 'of'>,
 ): Judge['fingerprint'] {
-  return async (dataset, binding) => {
-    const source = openSource(binding, { folder, env, dataset });
+  return async (dataset, binding, period) => {
+    const open = () => openSource(binding, { folder, env, dataset });
+    const source = period === null ? open() : snapshotSource(await snapshots.of(dataset, period, open), dataset.name);
     try {
       return await source.fingerprint(key);
     } finally {
@@ -50,7 +65,7 @@ export function fingerprinter(
 /**
  * @throws PolicyError, CharterError, InputError, SourceError: the reason for a denial
  */
-export async function decide(signed: SignedJob, by: Judge): Promise<SignedAcceptance> {
+export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const { config, membership, nowMs } = by;
   const { party } = config;
   const { charter } = membership;
@@ -75,22 +90,56 @@ export async function decide(signed: SignedJob, by: Judge): Promise<SignedAccept
       remedy: 'have the data owner set the rule to `approval: automatic`; `folkmoot run` has --approve',
     });
   }
-  return signAcceptance(
+  const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
+  if (claim !== undefined) by.afford(claim);
+  const period = claim?.period ?? null;
+  const acceptance = signAcceptance(
     {
       job: jobId(envelope),
       party,
       charter: membership.charterHash,
       policy: policyHash(config.policy),
-      fingerprint: await by.fingerprint(dataset, binding),
+      fingerprint: await by.fingerprint(dataset, binding, period),
       build: by.build,
       expires: envelope.expires,
       min_group: verdict.minGroup,
       rule: verdict.rule,
-      period: null,
-      budget: null,
+      period,
+      budget: claim?.unit ?? null,
     },
     by.sign,
   );
+  return claim === undefined ? { acceptance } : { acceptance, claim };
+}
+
+/** Who claims what, for a job on a dataset of this party. */
+function claiming(
+  analyst: string,
+  checked: CheckedJob,
+  { config, periods }: Pick<Judge, 'config' | 'periods'>,
+): Claiming {
+  const { name } = checked.dataset;
+  return { party: config.party, analyst, checked, binding: config.datasets[name]!, period: periods.get(name)! };
+}
+
+/**
+ * The claim of a protected job with everyone's word in hand; undefined for an exact job.
+ * @throws PolicyError NO_BUDGET, BUDGET_UNIT; ProtocolError BAD_ACCEPTANCE
+ */
+export function claimOnStart(
+  signed: SignedJob,
+  own: SignedAcceptance,
+  acceptances: readonly SignedAcceptance[],
+  by: Pick<Judge, 'config' | 'membership' | 'periods'>,
+): Claim | undefined {
+  const { job, analyst } = signed.envelope;
+  const checked = checkJob(job, by.membership.charter);
+  if (checked.privacy === null) return undefined;
+  const { period } = own.acceptance;
+  const claimed = claiming(analyst, checked, by);
+  // A node that was started again in a new period answers from that one, and not from one that it accepted before.
+  if (period !== claimed.period) throw new StateError('PERIOD_ENDED', { party: claimed.party, detail: claimed.period });
+  return claimAtStart(claimed, acceptances);
 }
 
 /**

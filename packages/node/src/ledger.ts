@@ -131,6 +131,11 @@ export class Ledger {
     if (!this.wasCharged(claim)) this.#hold(job, claim, nowMs);
   }
 
+  /** Refuses what `reserve` would refuse now, and writes nothing. @throws PolicyError BUDGET_EXCEEDED, BUDGET_UNIT */
+  afford(claim: Claim): void {
+    if (!this.wasCharged(claim)) this.#check(claim, claim.cost);
+  }
+
   /**
    * At the start, when the periods of all are known: what is charged already is free, anything else is held back now.
    * @throws PolicyError BUDGET_EXCEEDED, BUDGET_UNIT
@@ -195,17 +200,8 @@ export class Ledger {
 
   /** Holds back what this job does not hold yet. */
   #hold(job: string, claim: Claim, nowMs: number): void {
-    const { cost, unit, dataset, period, party } = claim;
+    const { cost } = claim;
     assert(cost.micro < amountMax && cost.pico < amountMax, 'a cost is an amount that the ledger can count');
-    const other = this.#prepare('SELECT unit FROM ledger WHERE dataset = ? AND period = ? AND unit <> ? LIMIT 1');
-    if (other.get(dataset, period, unit) !== undefined) {
-      throw new PolicyError('BUDGET_UNIT', {
-        party,
-        field: `datasets.${dataset}.budget`,
-        detail: `in ${period} it was charged in another unit`,
-        remedy: 'the data owner keeps the unit for the period, or declares the next period',
-      });
-    }
     const held = this.#held(job);
     const more = { micro: above(cost.micro, held.micro), pico: above(cost.pico, held.pico) };
     if (more.micro === 0n && more.pico === 0n) return;
@@ -215,7 +211,16 @@ export class Ledger {
 
   /** Exactly what is left may be taken, and nothing above. */
   #check(claim: Claim, more: Amount): void {
-    const { analyst, dataset, period, caps } = claim;
+    const { analyst, dataset, period, caps, unit, party } = claim;
+    const other = this.#prepare('SELECT unit FROM ledger WHERE dataset = ? AND period = ? AND unit <> ? LIMIT 1');
+    if (other.get(dataset, period, unit) !== undefined) {
+      throw new PolicyError('BUDGET_UNIT', {
+        party,
+        field: `datasets.${dataset}.budget`,
+        detail: `in ${period} it was charged in another unit`,
+        remedy: 'the data owner keeps the unit for the period, or declares the next period',
+      });
+    }
     const accounts = [
       { cap: caps.perAnalyst, of: analyst, standing: this.standing(dataset, period, analyst) },
       { cap: caps.total, of: undefined, standing: this.standing(dataset, period) },

@@ -13,10 +13,10 @@ import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type { Logger } from 'pino';
-import { type Overrides, readMembership, readNodeConfig } from './config.ts';
+import { type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
-import { openStore } from './store.ts';
+import { openStore, type Store } from './store.ts';
 
 export interface StartOptions {
   readonly configFile: string;
@@ -49,7 +49,8 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const build = version();
   const sign = signer(membership.keys.secret.identity);
   const store = openStore(config.state, () => clock.now());
-  const jobs = new Jobs({ config, membership, build, sign, store, clock, env, log });
+  const periods = takePeriods(config, store);
+  const jobs = new Jobs({ config, membership, build, sign, store, periods, clock, env, log });
 
   const onLink = (link: FrameLink) => {
     const connection: Connection = new Connection(link, {
@@ -102,6 +103,16 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       return stopping;
     },
   };
+}
+
+/** The period that each dataset is in, after node.yaml. A node that cannot tell does not start. */
+function takePeriods({ datasets }: NodeConfig, store: Store): ReadonlyMap<string, string> {
+  try {
+    return new Map(Object.entries(datasets).map(([name, { period }]) => [name, store.periodFromFile(name, period)]));
+  } catch (error) {
+    store.close();
+    throw error;
+  }
 }
 
 /** The coordinator's path for nodes. */

@@ -63,17 +63,28 @@ export class Snapshots {
    * @throws SourceError SNAPSHOT_LOST, SNAPSHOT_OTHER, and what reading the source throws; StateError STATE_FAILED
    */
   of(dataset: Dataset, period: string, openOriginal: () => Original): Promise<SnapshotFile> {
-    const name = toHex(hashJson([dataset.name, period])).slice(0, 32);
-    const underWay = this.#reading.get(name);
+    const path = this.#path(dataset.name, period);
+    const underWay = this.#reading.get(path);
     if (underWay !== undefined) return underWay;
-    const reading = this.#find(dataset, period, name, openOriginal).finally(() => this.#reading.delete(name));
-    this.#reading.set(name, reading);
+    const reading = this.#find(dataset, period, path, openOriginal).finally(() => this.#reading.delete(path));
+    this.#reading.set(path, reading);
     return reading;
   }
 
-  async #find(dataset: Dataset, period: string, name: string, openOriginal: () => Original): Promise<SnapshotFile> {
-    const { store, state } = this.#options;
-    const path = join(state, 'snapshots', `${name}.parquet`);
+  /** Where the snapshot of a period is that a job was accepted on; undefined where the period was never read. */
+  file(dataset: string, period: string): SnapshotFile | undefined {
+    const known = this.#options.store.snapshot(dataset, period);
+    return known === undefined ? undefined : { path: this.#path(dataset, period), sha256: known.sha256 };
+  }
+
+  /** Names of periods are no names of files. */
+  #path(dataset: string, period: string): string {
+    const name = toHex(hashJson([dataset, period])).slice(0, 32);
+    return join(this.#options.state, 'snapshots', `${name}.parquet`);
+  }
+
+  async #find(dataset: Dataset, period: string, path: string, openOriginal: () => Original): Promise<SnapshotFile> {
+    const { store } = this.#options;
     const dictionary = readingHash(dataset);
     const known = store.snapshot(dataset.name, period);
     if (known === undefined) {

@@ -21,6 +21,7 @@ import { seal } from '@folkmoot/transport/envelope.js';
 import { openChannel } from '@folkmoot/transport/peer-network.js';
 import { failureOf } from './failure.ts';
 import { PortLink } from './port-link.ts';
+import { type SnapshotFile, snapshotSource } from './snapshot.ts';
 import { type Binding, openSource } from './sources/source-binding.ts';
 
 /** What the node gives to a computation. */
@@ -36,6 +37,8 @@ export interface Assignment {
   /** The folder that the source's own path is relative to. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What a protected job reads in the place of the source. */
+  readonly snapshot?: SnapshotFile;
   readonly identity: Uint8Array;
   readonly static: Uint8Array;
   readonly fingerprintKey: Uint8Array;
@@ -84,10 +87,13 @@ async function compute(assignment: Assignment, node: MessagePort, orders: Orders
   });
   const effects: Effects = {
     localQuery: async (query, dataset, ownParty) => {
-      const { binding, folder, env, fingerprintKey } = assignment;
-      const source = openSource(binding, { folder, env, dataset });
+      const { binding, folder, env, fingerprintKey, snapshot } = assignment;
+      const accepted = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
+      // A protected job never sees the records that stand in the source now.
+      if (accepted.period !== null && snapshot === undefined) throw new SourceError('SNAPSHOT_LOST');
+      const source =
+        snapshot === undefined ? openSource(binding, { folder, env, dataset }) : snapshotSource(snapshot, dataset.name);
       try {
-        const accepted = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
         // The job is about the records that were there when it was accepted.
         if ((await source.fingerprint(fingerprintKey)) !== accepted.fingerprint)
           throw new SourceError('SOURCE_CHANGED');

@@ -46,7 +46,7 @@ async function open(): Promise<void> {
   const membership = await readMembership(config);
   const sign = signer(membership.keys.secret.identity);
   const log = pino({ level: 'silent' });
-  jobs = new Jobs({ config, membership, build: 'test', sign, store, clock, env: {}, log });
+  jobs = new Jobs({ config, membership, build: 'test', sign, store, periods: new Map(), clock, env: {}, log });
   jobs.start();
   jobs.linked(connection);
 }

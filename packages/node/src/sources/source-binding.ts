@@ -3,15 +3,14 @@
  * @module
  */
 import { extname, resolve } from 'node:path';
+import { periodSchema } from '@folkmoot/core/acceptance.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { InputError, SourceError } from '@folkmoot/core/errors.js';
 import { z } from 'zod';
+import { budgetSchema } from '../budget.ts';
 import { type FileForm, fileSource } from './duckdb.ts';
 import { postgresSource } from './postgres.ts';
 import type { Original } from './source.ts';
-
-const positive = z.number().positive();
-const budgetUnits = { epsilon: positive.optional(), rho: positive.optional(), delta: positive.lt(1).optional() };
 
 const fileBinding = z.strictObject({ file: z.string().min(1) });
 const postgresBinding = z.strictObject({
@@ -24,8 +23,8 @@ const postgresBinding = z.strictObject({
 
 /** One dataset's binding. `columns` maps the dictionary's names to the source's own; the others are the same in both. */
 export const bindingSchema = z.strictObject({
-  period: z.string().min(1).max(100),
-  budget: z.strictObject({ ...budgetUnits, per_analyst: z.strictObject(budgetUnits).optional() }).optional(),
+  period: periodSchema,
+  budget: budgetSchema.optional(),
   source: z.union([fileBinding, postgresBinding], {
     error: 'expected { file: … } or { postgres: { url_env, table } }',
   }),

@@ -13,6 +13,7 @@ import type { Dataset, Value } from './dictionary.ts';
 import type { GroupKey } from './group-key.ts';
 import { headcount, preparedMeasures } from './local.ts';
 import { keyOf, type MeasureValue } from './measure/family.ts';
+import type { PrivacyReport } from './privacy-report.ts';
 import type { LocalQuery } from './statistic.ts';
 
 /** A cell of the answer: its groups' values, and every measure under its name. */
@@ -31,7 +32,8 @@ export interface Answer {
   readonly title: string;
   readonly status: 'DONE';
   readonly rows: readonly AnswerRow[];
-  readonly privacy: null;
+  /** How the answer is protected; null for an exact one. */
+  readonly privacy: PrivacyReport | null;
   /** How many numbers were withheld. */
   readonly suppressed: number;
   readonly threshold: number;
@@ -96,12 +98,12 @@ export function finishAnswer({ job, checked, query, totals, threshold, cost, rec
 }
 
 /** At how many of the parties one person may be counted. */
-function appearances({ unit, max_parties_per_unit }: Dataset, parties: number): bigint {
+export function appearances({ unit, max_parties_per_unit }: Dataset, parties: number): bigint {
   return unit === 'row' ? 1n : BigInt(Math.min(max_parties_per_unit, parties));
 }
 
 /** The last key varies fastest. */
-function groupValues(groups: readonly GroupKey[], cell: number): [string, Value][] {
+export function groupValues(groups: readonly GroupKey[], cell: number): [string, Value][] {
   let rest = cell;
   const values = groups.toReversed().map(({ name, labels }): [string, Value] => {
     const value = labels[rest % labels.length]!;
@@ -111,7 +113,7 @@ function groupValues(groups: readonly GroupKey[], cell: number): [string, Value]
   return values.toReversed();
 }
 
-function suppressedIn(value: unknown): number {
+export function suppressedIn(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   if ('suppressed' in value) return 1;
   return Object.values(value).reduce<number>((count, part) => count + suppressedIn(part), 0);

@@ -23,6 +23,7 @@ import { type PlacedMeasure, type PlacedRelease, releasesOf } from './release/re
 import type { LocalQuery, LocalResult } from './statistic.ts';
 
 export type { Charge, Unit } from './budget.ts';
+export { finishProtected, type NoisyOpened } from './protected-answer.ts';
 
 /** A release with the noise that protects it. */
 export interface ProtectedRelease extends PlacedRelease, Allotted {

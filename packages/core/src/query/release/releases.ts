@@ -9,7 +9,8 @@
 import { assert } from '../../algebra/assert.ts';
 import { add, div, type Rational, rational } from '../../algebra/rational.ts';
 import type { CheckedJob } from '../check-job.ts';
-import { keyOf } from '../measure/family.ts';
+import type { Condition } from '../condition.ts';
+import { countOf, keyOf } from '../measure/family.ts';
 import type { LocalQuery } from '../statistic.ts';
 import type { Combination, Draft, DraftPart, Release, Shielded } from './release.ts';
 import { shieldMeasure } from './shield.ts';
@@ -31,6 +32,8 @@ export interface PlacedMeasure {
   readonly name: string;
   readonly shielded: Shielded;
   readonly parts: readonly number[];
+  /** For each set of people that a threshold looks at, the part that counts it, where one is released. */
+  readonly counted: readonly (number | undefined)[];
 }
 
 export interface JobReleases {
@@ -63,9 +66,9 @@ export function releasesOf({ job, dataset, privacy }: CheckedJob, query: LocalQu
   // In one order at every party, whatever order the job was written in.
   const names = Object.keys(job.measures).sort();
   const measures = names.map((name) => {
-    const shielded = shieldMeasure(name, job.measures[name]!, dataset);
+    const { shielded, tested } = shieldMeasure(name, job.measures[name]!, dataset);
     const found = shielded.drafts.map((draft) => find(draft, name));
-    return { name, shielded, found };
+    return { name, shielded, tested, found };
   });
   const all = [...distinct.values()];
   const weightOf = ({ measures: needing }: Found): Rational => {
@@ -75,6 +78,17 @@ export function releasesOf({ job, dataset, privacy }: CheckedJob, query: LocalQu
       return add(sum, div(privacy.split!.get(name)!, rational(BigInt(own))));
     }, rational(0n));
   };
+  const partOf = new Map<string, number>();
+  for (const { release, first } of all) {
+    release.parts.forEach((part, at) => {
+      if (!partOf.has(textOf(part))) partOf.set(textOf(part), first + at);
+    });
+  }
+  // A set of people is tested on its noisy count, which is released anyway; where none is, nothing can be tested.
+  const countedBy = (where: Condition): number | undefined => {
+    const place = places.get(keyOf(countOf(where)));
+    return place === undefined ? undefined : partOf.get(textOf([[place, 1n]]));
+  };
   return {
     releases: all.map((found, at) => ({
       ...found.release,
@@ -83,24 +97,13 @@ export function releasesOf({ job, dataset, privacy }: CheckedJob, query: LocalQu
       first: found.first,
       weight: weightOf(found),
     })),
-    measures: measures.map(({ name, shielded, found }) => ({
+    measures: measures.map(({ name, shielded, tested, found }) => ({
       name,
       shielded,
       parts: found.flatMap(({ release, first }) => release.parts.map((_, at) => first + at)),
+      counted: tested.map(countedBy),
     })),
   };
-}
-
-/** The place of the release that holds exactly this combination as a part, if there is one. */
-export function placeOf(part: DraftPart, releases: readonly PlacedRelease[], query: LocalQuery): number | undefined {
-  const places = new Map(query.statistics.map((statistic, at) => [keyOf(statistic), at]));
-  if (!part.every(([statistic]) => places.has(keyOf(statistic)))) return undefined;
-  const wanted = textOf(combinationOf(part, places));
-  for (const { parts, first } of releases) {
-    const at = parts.findIndex((own) => textOf(own) === wanted);
-    if (at >= 0) return first + at;
-  }
-  return undefined;
 }
 
 /** In one form: by place, equal places added, no zeros. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { InputError } from '../../channel/errors.ts';
+import type { Condition } from '../condition.ts';
 import type { Dataset } from '../dictionary.ts';
 import type { Measure, Operation } from '../job.ts';
 import { measureUses, prepareMeasure } from '../measures.ts';
@@ -38,8 +39,15 @@ const shields: ReadonlyMap<Operation, Shield<never>> = new Map<Operation, Shield
   ['chi_square', chiSquare],
 ]);
 
-/** @throws InputError NOT_SUPPORTED, naming the measure */
-export function shieldMeasure(name: string, measure: Measure, dataset: Dataset): Shielded {
+/**
+ * A measure's protection, and the sets of people that a threshold looks at.
+ * @throws InputError NOT_SUPPORTED, naming the measure
+ */
+export function shieldMeasure(
+  name: string,
+  measure: Measure,
+  dataset: Dataset,
+): { shielded: Shielded; tested: readonly Condition[] } {
   const { operation } = measureUses(measure);
   const shield = shields.get(operation) as Shield<unknown> | undefined;
   if (shield === undefined) {
@@ -50,5 +58,6 @@ export function shieldMeasure(name: string, measure: Measure, dataset: Dataset):
     });
   }
   const argument = measure === 'count' ? {} : Object.values(measure)[0];
-  return shield(argument, dataset, prepareMeasure(name, measure, dataset).statistics);
+  const { statistics, tested } = prepareMeasure(name, measure, dataset);
+  return { shielded: shield(argument, dataset, statistics), tested };
 }

@@ -1,0 +1,187 @@
+/**
+ * From the opened noisy figures of a protected job to its answer: every measure with the interval of its noise.
+ *
+ * All of it is post-processing: nothing here is known but what the noise protects already, so values may be kept within
+ * the bounds of the dictionary and nothing is charged for it. Where a figure is itself the number of the answer, its
+ * interval comes from the exact distribution of the noise of all parties, and from the most that their rounding can
+ * make. Elsewhere the noise is drawn some hundred times anew, from a seed that is the job's id, and taken off the noisy
+ * figures: what the measure is then, in the middle 95% of draws, is the interval. Sampling error is apart.
+ *
+ * A threshold acts only on noisy counts that are released: a measure whose own count is among them is withheld where it
+ * falls short. That protects nobody; the noise does. It keeps what says nothing out of a table.
+ * @module
+ */
+import { fromHex } from '../algebra/bytes.ts';
+import { type Rational, rational, toNumber } from '../algebra/rational.ts';
+import { type Answer, type AnswerCost, type AnswerRow, groupValues, suppressedIn } from './answer.ts';
+import type { CheckedJob } from './check-job.ts';
+import { decimalText } from './document.ts';
+import { type MeasureValue, none, type Scalar, scalar, shift, suppressed } from './measure/family.ts';
+import { error95Of, privacyReport } from './privacy-report.ts';
+import type { Protection } from './protection.ts';
+import type { PlacedMeasure } from './release/releases.ts';
+import { Simulation } from './release/simulation.ts';
+import type { LocalQuery } from './statistic.ts';
+
+export interface NoisyOpened {
+  readonly job: string;
+  readonly checked: CheckedJob;
+  readonly query: LocalQuery;
+  readonly protection: Protection;
+  /** `[part][cell]`: opened sums of all parties' multiples of the lattice, and of their noise. */
+  readonly totals: readonly (readonly bigint[])[];
+  /** The least number of people behind a number that is shown, as far as noisy counts tell; 0 for none. */
+  readonly threshold: number;
+  readonly periods: Readonly<Record<string, string>>;
+  readonly cost?: AnswerCost;
+  readonly receipts?: readonly unknown[];
+}
+
+/** How often a measure is computed anew, the most that fits; of each, the middle 95% is a whole number of draws. */
+const drawCounts = [399, 199, 119, 79, 39];
+/** Figures drawn in all: one or two seconds. Beyond it there are no intervals. */
+const figuresMax = 2e7;
+/** More draws than this without a value, and what is left of the noise says little. */
+const lostMax = 0.025;
+
+const dominated = 'the noise is as large as what is measured';
+const uncounted = 'there are too many numbers to draw an interval for each';
+
+export function finishProtected(opened: NoisyOpened): Answer {
+  const { job, checked, query, protection, threshold, periods, cost, receipts } = opened;
+  const estimates = estimatesOf(opened);
+  const simulation = new Simulation(protection.releases, fromHex(job));
+  const finishers = protection.measures.map((measure) => ({
+    name: measure.name,
+    finish: finisher(measure, { estimates, protection, simulation, threshold, draws: drawsFor(protection) }),
+  }));
+  const rows = Array.from({ length: query.cells }, (_, cell): AnswerRow => {
+    const values = new Map(finishers.map(({ name, finish }) => [name, finish(cell)]));
+    const inOrder = Object.keys(checked.job.measures).map((name) => [name, values.get(name)!] as const);
+    return Object.fromEntries([...groupValues(query.groups, cell), ...inOrder]);
+  });
+  return {
+    job,
+    title: checked.job.title ?? '',
+    status: 'DONE',
+    rows,
+    privacy: privacyReport(checked, protection, periods),
+    suppressed: rows.reduce((count, row) => count + suppressedIn(row), 0),
+    threshold,
+    parties: checked.parties,
+    cost: cost ?? null,
+    receipts: receipts ?? [],
+  };
+}
+
+/** `[part][cell]`, in the integers of the combinations: what every party lost by rounding down is put back on average. */
+function estimatesOf({ protection: { releases, parties }, totals }: NoisyOpened): Rational[][] {
+  return releases.flatMap(({ parts, first, lattice }) =>
+    parts.map((_, at) =>
+      totals[first + at]!.map((total) => rational(2n * total * lattice + BigInt(parties) * (lattice - 1n), 2n)),
+    ),
+  );
+}
+
+/** How many draws there are for each number of this answer; 0 where none fit. */
+function drawsFor({ measures, layout: { cells } }: Protection): number {
+  const drawn = measures.filter(({ shielded }) => shielded.exponent === undefined);
+  const figures = drawn.reduce((sum, { parts }) => sum + parts.length * cells, 0);
+  return drawCounts.find((draws) => draws * figures <= figuresMax) ?? 0;
+}
+
+interface Setting {
+  readonly estimates: readonly (readonly Rational[])[];
+  readonly protection: Protection;
+  readonly simulation: Simulation;
+  readonly threshold: number;
+  readonly draws: number;
+}
+
+/** The way from a cell to a measure's value. */
+function finisher(measure: PlacedMeasure, setting: Setting): (cell: number) => MeasureValue {
+  const { shielded, parts, counted } = measure;
+  const { estimates, protection, threshold } = setting;
+  const { releases, person } = protection;
+  // The least number of distinct people that a count of rows allows.
+  const needed = rational(BigInt(threshold) * person.rows * person.parties);
+  const places = parts.map((part) => releases.findLastIndex(({ first }) => first <= part));
+  const compute =
+    shielded.exponent === undefined
+      ? (figures: readonly Rational[]) => simulated(measure, places, figures, setting)
+      : (figures: readonly Rational[]) => ({
+          numbers: figures.map((figure, at) =>
+            direct(figure, error95Of(releases[places[at]!]!, protection.parties), shielded.exponent!),
+          ),
+          warning: undefined,
+        });
+  return (cell) => {
+    const isShown = counted.map((part) => part === undefined || reaches(estimates[part]![cell]!, needed));
+    if (!shielded.isSeparate && isShown.includes(false)) return suppressed;
+    const { numbers, warning } = compute(parts.map((part) => estimates[part]![cell]!));
+    const value = shielded.show(shielded.isSeparate ? numbers.map((n, at) => (isShown[at] ? n : suppressed)) : numbers);
+    return warning === undefined ? value : { ...value, warning };
+  };
+}
+
+function reaches(count: Rational, needed: Rational): boolean {
+  return count.n >= needed.n * count.d;
+}
+
+/** A figure that is a number of the answer. */
+function direct(figure: Rational, error: number, exponent: number): Scalar {
+  const number = scalar(shift(figure, exponent));
+  const middle = toNumber(figure);
+  const unit = 10 ** -exponent;
+  return { ...number, ci95: [(middle - error) / unit, (middle + error) / unit] };
+}
+
+interface Numbers {
+  readonly numbers: readonly Scalar[];
+  readonly warning: string | undefined;
+}
+
+function simulated(
+  { shielded }: PlacedMeasure,
+  places: readonly number[],
+  exact: readonly Rational[],
+  { simulation, draws }: Setting,
+): Numbers {
+  const figures = exact.map(toNumber);
+  const values = [...shielded.derive(figures)];
+  if (Number.isNaN(values[0])) return { numbers: values.map(() => none), warning: dominated };
+  const drawn: number[][] = values.map(() => []);
+  for (let draw = 0; draw < draws; draw++) {
+    const numbers = shielded.derive(figures.map((figure, at) => figure - simulation.noise(places[at]!)));
+    if (!Number.isNaN(numbers[0])) for (const [at, number] of numbers.entries()) drawn[at]!.push(number);
+  }
+  if (shielded.isLifted) settle(values, drawn);
+  const intervals = drawn.map(middle95);
+  const span = intervals[0] === undefined ? 0 : intervals[0][1] - intervals[0][0];
+  const isLost = draws - drawn[0]!.length > lostMax * draws || span > (shielded.spanMax ?? Number.POSITIVE_INFINITY);
+  return {
+    numbers: values.map((value, at) => shownAs(value, intervals[at])),
+    warning: draws === 0 ? uncounted : isLost ? dominated : undefined,
+  };
+}
+
+/** A sum of squares is lifted once in the noisy figures, and once more in what is drawn from them. */
+function settle(values: number[], [first]: readonly number[][]): void {
+  if (first!.length === 0) return;
+  const lift = first!.reduce((sum, value) => sum + value, 0) / first!.length - values[0]!;
+  values[0] = Math.max(values[0]! - lift, 0);
+  for (const [at, value] of first!.entries()) first![at] = Math.max(value - 2 * lift, 0);
+}
+
+/** With 39 draws the least and the greatest, with 399 the tenth from either end. */
+function middle95(drawn: readonly number[]): [number, number] | undefined {
+  if (drawn.length < drawCounts.at(-1)! / 2) return undefined;
+  const sorted = Float64Array.from(drawn).sort();
+  const from = Math.max(Math.round((sorted.length + 1) / 40) - 1, 0);
+  return [sorted[from]!, sorted[sorted.length - 1 - from]!];
+}
+
+function shownAs(value: number, ci95: readonly [number, number] | undefined): Scalar {
+  const number = { value, exact: decimalText(value) };
+  return ci95 === undefined ? number : { ...number, ci95 };
+}

@@ -29,7 +29,7 @@ const scaleSummedMax = 20_000;
 
 /** P(X = k), k = 0, 1, …, for X = NB(β, e^(−a)) − NB(β, e^(−a)), as far as it matters. */
 export function differencePmf(beta: number, a: number): Float64Array {
-  assert(beta > 0 && a > 0 && a * scaleSummedMax >= 1, 'β and a are positive, and the scale is one that is summed');
+  assert(beta > 0 && a > 0 && a * scaleSummedMax > 0.99, 'β and a are positive, and the scale is one that is summed');
   const q = Math.exp(-a);
   // A large β adds β/a to the deviation by its square root; its far tail decays as the others do.
   const length = Math.ceil((scalesOut + 2 * beta) / a) + 30;

@@ -2,10 +2,12 @@
  * A sealed answer as the coordinator hands it out, read strictly, and opened with the analyst's key.
  *
  * The coordinator is not believed: job, charter and analyst are checked against what the analyst signed, acceptances and
- * openings against the parties' keys in the charter, and each sealed share opens only under its party's commitment.
+ * openings against the parties' keys in the charter, and each sealed share opens only under its party's commitment. Where
+ * it hands out the answer of an earlier job, both are the analyst's own and the parties have signed that it is the same
+ * question over the same periods.
  * @module
  */
-import { type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { type SignedAcceptance, signedAcceptanceSchema, standingOf } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import { fromBase64 } from '@folkmoot/core/bytes.js';
@@ -15,6 +17,7 @@ import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.j
 import { PolicyError, ProtocolError, TransportError } from '@folkmoot/core/errors.js';
 import type { Opening } from '@folkmoot/core/open.js';
 import { plan } from '@folkmoot/core/plan.js';
+import { questionKey } from '@folkmoot/core/question.js';
 import { report } from '@folkmoot/core/report.js';
 import { open } from '@folkmoot/transport/envelope.js';
 import { fieldsOf, listOf, textOf } from './job-view.ts';
@@ -32,6 +35,8 @@ export interface AnswerEnvelope {
   readonly signed: SignedJob;
   readonly acceptances: readonly SignedAcceptance[];
   readonly openings: readonly Opening[];
+  /** The job that was asked for, where this one answered the same question before. */
+  readonly asked?: { readonly signed: SignedJob; readonly acceptances: readonly SignedAcceptance[] };
 }
 
 /** Who reads. */
@@ -53,11 +58,18 @@ export function answerEnvelopeFrom(value: unknown): AnswerEnvelope {
     job: textOf(given, 'job'),
     attempt,
     signed: parseSignedJob(given.signed),
-    acceptances: listOf(given, 'acceptances').map((one) =>
-      conform(one, signedAcceptanceSchema, { name: 'acceptance' }),
-    ),
+    acceptances: acceptancesFrom(given),
     openings: listOf(given, 'openings').map(openingFrom),
+    ...(given.asked === undefined ? {} : { asked: askedFrom(fieldsOf(given.asked)) }),
   };
+}
+
+function acceptancesFrom(given: Readonly<Record<string, unknown>>): SignedAcceptance[] {
+  return listOf(given, 'acceptances').map((one) => conform(one, signedAcceptanceSchema, { name: 'acceptance' }));
+}
+
+function askedFrom(given: Readonly<Record<string, unknown>>) {
+  return { signed: parseSignedJob(given.signed), acceptances: acceptancesFrom(given) };
 }
 
 function openingFrom(value: unknown): Opening {
@@ -87,9 +99,7 @@ export async function openAnswer(
 ): Promise<Answer> {
   const { charter, analyst, recipientSeed } = reader;
   const { signed, attempt, acceptances, openings } = envelope;
-  if (jobId(signed.envelope) !== id || signed.envelope.analyst !== analyst) {
-    throw new PolicyError('BAD_SIGNATURE', { field: 'job', detail: 'the answer is to another job' });
-  }
+  checkAsked(envelope, id, reader);
   // What counts is whether all was good when the job was signed: an answer does not go bad on the shelf.
   const terms = { signed, charter, acceptances, nowMs: Date.parse(signed.envelope.issued) };
   const agreement = agree(terms);
@@ -111,6 +121,28 @@ export async function openAnswer(
     verify: openingVerifier(charter),
     open: (sealed, sender) => open(recipientSeed, { job, attempt, sender, recipient: analyst }, sealed),
   });
+}
+
+/**
+ * The answer is to the job that was asked for: that very job, or an earlier one of this analyst that puts the same question
+ * over the same periods, as all parties of the job asked for have signed.
+ */
+function checkAsked({ signed, acceptances, asked }: AnswerEnvelope, id: string, { charter, analyst }: Reader): void {
+  const { envelope } = asked?.signed ?? signed;
+  const refuse = (detail: string) => new PolicyError('BAD_SIGNATURE', { field: 'job', detail });
+  if (jobId(envelope) !== id || envelope.analyst !== analyst) throw refuse('the answer is to another job');
+  if (asked === undefined) return;
+  const keyOf = (job: SignedJob, words: readonly SignedAcceptance[]) => {
+    const nowMs = Date.parse(job.envelope.issued);
+    const { checked } = agree({ signed: job, charter, acceptances: words, nowMs });
+    const standing = standingOf(words, checked.privacy !== null);
+    return standing === null
+      ? undefined
+      : questionKey({ analyst: job.envelope.analyst, checked, periods: standing.periods });
+  };
+  const key = keyOf(asked.signed, asked.acceptances);
+  if (key === undefined) throw refuse('an exact job is answered by itself alone');
+  if (key !== keyOf(signed, acceptances)) throw refuse('the earlier job puts another question, or over other periods');
 }
 
 /** The largest threshold of all acceptances is what holds; none of them may be below what binds every party. */

@@ -114,8 +114,9 @@ export function createClient(options: ClientOptions): Client {
       return jobViewFrom(await http.json(`${pathOf(job)}/cancel`, { method: 'POST', body: {} }));
     },
     async answer(job) {
-      const { submitted, updated } = await state(job);
       const envelope = answerEnvelopeFrom(await http.json(`${pathOf(job)}/answer`, {}, envelopeBytesMax));
+      // Of the job that was computed: a question that is asked again has the same answer to the last byte.
+      const { submitted, updated } = await state(envelope.job);
       const seconds = Math.max(0, (Date.parse(updated) - Date.parse(submitted)) / 1000) || 0;
       return openAnswer(envelope, job, seconds, { charter, analyst, recipientSeed: secret.recipient });
     },

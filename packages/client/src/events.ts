@@ -21,7 +21,13 @@ interface Common {
 
 export type JobEvent = Common &
   (
-    | { readonly type: 'state'; readonly state: JobStateName; readonly error?: ErrorReport }
+    | {
+        readonly type: 'state';
+        readonly state: JobStateName;
+        readonly error?: ErrorReport;
+        /** An earlier job put the same question, and its answer is this one's too. */
+        readonly same_as?: string;
+      }
     | {
         readonly type: 'party';
         readonly party: string;
@@ -145,7 +151,14 @@ function eventFrom(block: string): JobEvent | undefined {
   const common = { sequence: sequence as number, at: harmless(at), attempt: attempt as number };
   if (type === 'state' && jobStates.includes(state as JobStateName)) {
     const error = reportFrom(value.error);
-    return { ...common, type, state: state as JobStateName, ...(error === undefined ? {} : { error }) };
+    const { same_as } = value;
+    return {
+      ...common,
+      type,
+      state: state as JobStateName,
+      ...(error === undefined ? {} : { error }),
+      ...(typeof same_as === 'string' ? { same_as: harmless(same_as) } : {}),
+    };
   }
   if (typeof party !== 'string') return undefined;
   if (type === 'phase' && typeof phase === 'string')

@@ -24,6 +24,8 @@ export interface JobView {
   readonly expires: string;
   readonly parties: readonly PartyView[];
   readonly error?: ErrorReport;
+  /** An earlier job put the same question, and its answer is this one's too. */
+  readonly same_as?: string;
 }
 
 /** @throws TransportError BAD_CONTROL */
@@ -43,6 +45,7 @@ export function jobViewFrom(value: unknown): JobView {
     expires: textOf(given, 'expires'),
     parties: listOf(given, 'parties').map(partyFrom),
     ...(error === undefined ? {} : { error }),
+    ...(given.same_as === undefined ? {} : { same_as: textOf(given, 'same_as') }),
   };
 }
 

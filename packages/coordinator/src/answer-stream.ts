@@ -1,7 +1,7 @@
 /**
  * The envelope of an answer as JSON, written piece by piece:
  *
- *   { job, attempt, signed, acceptances, openings: [ { party, commitments, signatures, sealed: base64 } … ] }
+ *   { job, attempt, signed, acceptances, asked?, openings: [ { party, commitments, signatures, sealed: base64 } … ] }
  *
  * One sealed opening is in memory at a time, and none is read before the client has taken the one before.
  * @module

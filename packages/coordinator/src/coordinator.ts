@@ -6,7 +6,7 @@
  * at once. The nodes check the same again and decide. It holds sealed bytes only, and never a key that opens them.
  * @module
  */
-import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { type SignedAcceptance, standingOf } from '@folkmoot/core/acceptance.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
 import type { Charter } from '@folkmoot/core/charter.js';
@@ -14,12 +14,23 @@ import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.j
 import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
 import { checkJob } from '@folkmoot/core/job.js';
+import { questionKey } from '@folkmoot/core/question.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Relay } from '@folkmoot/transport/relay.js';
 import type { Logger } from 'pino';
 import { type JobView, viewOf } from './job-view.ts';
-import { allPresent, type Event, hasEnded, isActive, type JobState, type Phase, queued, step } from './lifecycle.ts';
+import {
+  allPresent,
+  type Event,
+  hasEnded,
+  isActive,
+  type JobState,
+  type Phase,
+  queued,
+  type Step,
+  step,
+} from './lifecycle.ts';
 import { limits } from './limits.ts';
 import { eventOf, messageOf, type PartyMessage } from './party-message.ts';
 import type { NumberedEntry, Store, StoredJob, StoredOpening } from './store.ts';
@@ -37,6 +48,8 @@ export interface AnswerParts {
   readonly attempt: number;
   readonly signed: SignedJob;
   readonly acceptances: readonly SignedAcceptance[];
+  /** The job that was asked for, where an earlier one answers it: the question is the same, and so are the periods. */
+  readonly asked?: { readonly signed: SignedJob; readonly acceptances: readonly SignedAcceptance[] };
   /** One at a time, in the order of the roster: they may be large. */
   readonly openings: AsyncIterable<StoredOpening>;
 }
@@ -146,11 +159,16 @@ export class Coordinator {
   /** @throws StateError UNKNOWN_JOB, NOT_READY, ALREADY_ENDED */
   async answer(analyst: string, id: string): Promise<AnswerParts> {
     const { state, signed } = await this.#own(analyst, id);
+    const { sameAs } = state;
+    if (sameAs !== undefined) {
+      const asked = { signed, acceptances: acceptancesOf(state) };
+      return { ...(await this.answer(analyst, sameAs)), asked };
+    }
     if (state.phase !== 'DONE') {
       const detail = `it is ${state.phase}`;
       throw hasEnded(state) ? new StateError('ALREADY_ENDED', { detail }) : new StateError('NOT_READY', { detail });
     }
-    const acceptances = state.roster.map((party) => state.acceptances[party]!);
+    const acceptances = acceptancesOf(state);
     return { job: id, attempt: state.attempt, signed, acceptances, openings: this.#openings(id, state) };
   }
 
@@ -263,7 +281,7 @@ export class Coordinator {
     if (job === undefined) return undefined;
     const { store, clock, log, relay } = this.#options;
     const attempt = { job: fromHex(id), attempt: job.state.attempt, roster: job.state.roster };
-    const next = step(job.state, event);
+    const { question, ...next } = await this.#recalled(job, step(job.state, event));
     const { state, entries } = next;
     if (entries.length > 0 || (event.type === 'accepted' && state !== job.state)) {
       const came = opening !== undefined && state.opened.length > job.state.opened.length;
@@ -274,6 +292,7 @@ export class Coordinator {
         atMs: clock.now(),
         ...(event.type === 'accepted' ? { acceptance: { party: event.party, acceptance: event.acceptance } } : {}),
         ...(came ? { opening } : {}),
+        ...(question === undefined ? {} : { question }),
       };
       await durably(store.save(change));
     }
@@ -292,6 +311,23 @@ export class Coordinator {
     this.#granted.delete(id);
     this.#schedule();
     return next;
+  }
+
+  /**
+   * A step that has made a protected job READY, with the key of its question: where that was answered before, the job is
+   * DONE by the same step.
+   */
+  async #recalled(
+    job: StoredJob,
+    next: Step<SignedAcceptance>,
+  ): Promise<Step<SignedAcceptance> & { question?: string }> {
+    if (next.state.phase !== 'READY' || job.state.phase === 'READY') return next;
+    const question = keyOf(job, acceptancesOf(next.state), this.#options.charter);
+    if (question === undefined) return next;
+    const by = await this.#options.store.answered(question);
+    if (by === undefined) return { ...next, question };
+    const done = step(next.state, { type: 'answered', by });
+    return { ...done, entries: [...next.entries, ...done.entries], question };
   }
 
   /** Gives free places to queued jobs whose parties are all here, the oldest first. */
@@ -346,6 +382,23 @@ export class Coordinator {
       if (opening === undefined) throw new StateError('STATE_FAILED', { detail: 'an opening is missing' });
       yield opening;
     }
+  }
+}
+
+function acceptancesOf({ roster, acceptances }: JobState<SignedAcceptance>): readonly SignedAcceptance[] {
+  return roster.map((party) => acceptances[party]!);
+}
+
+/** The key of a protected job's question; undefined for an exact one, and where the parties' words do not fit it. */
+function keyOf(job: StoredJob, acceptances: readonly SignedAcceptance[], charter: Charter): string | undefined {
+  const checked = checkJob(job.signed.envelope.job, charter);
+  if (checked.privacy === null) return undefined;
+  try {
+    const { periods } = standingOf(acceptances, true)!;
+    return questionKey({ analyst: job.analyst, checked, periods });
+  } catch {
+    // The parties refuse such acceptances by themselves, and say whose they are.
+    return undefined;
   }
 }
 

@@ -22,6 +22,8 @@ export interface JobView {
     readonly report?: ErrorReport;
   }[];
   readonly error?: ErrorReport;
+  /** The earlier job of the same question, whose answer is this one's too. */
+  readonly same_as?: string;
 }
 
 export function viewOf(
@@ -41,5 +43,6 @@ export function viewOf(
     expires: instant(state.expiresMs),
     parties: state.roster.map((party) => ({ party, connected: isConnected(party), ...byParty.get(party) })),
     ...(state.error === undefined ? {} : { error: state.error }),
+    ...(state.sameAs === undefined ? {} : { same_as: state.sameAs }),
   };
 }

@@ -4,6 +4,9 @@
  *   QUEUED → INVITING → READY → RUNNING → DONE
  *        each of the first four may also end as FAILED | CANCELLED | EXPIRED
  *
+ * A protected job whose question was answered before, over the same periods, goes from READY to DONE by itself: its
+ * answer is the earlier one, and the parties are told that nothing is to be done.
+ *
  * QUEUED waits until every party is connected and its turn has come. INVITING gathers acceptances; a party that goes
  * away may come back. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
  * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
@@ -45,6 +48,8 @@ export interface JobState<A = unknown> {
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
   readonly error?: ErrorReport;
+  /** The earlier job that put the same question, whose answer is this one's too. */
+  readonly sameAs?: string;
   /** A party has said that another one failed; that other one may still say why. Not durable: a restart fails the job. */
   readonly failing?: { readonly report: ErrorReport; readonly sinceMs?: number };
 }
@@ -56,6 +61,8 @@ export type Event<A = unknown> =
   | { readonly type: 'turn' }
   | { readonly type: 'accepted'; readonly party: PartyId; readonly attempt: number; readonly acceptance: A }
   | { readonly type: 'denied'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
+  /** An earlier job of the same analyst put the same question, over the same periods, and is DONE. */
+  | { readonly type: 'answered'; readonly by: string }
   /** All start messages have left. */
   | { readonly type: 'started' }
   | { readonly type: 'phase'; readonly party: PartyId; readonly attempt: number; readonly phase: string }
@@ -74,7 +81,13 @@ export type Effect =
 
 /** What the analyst is shown of a step; numbered and kept by the caller. */
 export type Entry =
-  | { readonly type: 'state'; readonly state: Phase; readonly attempt: number; readonly error?: ErrorReport }
+  | {
+      readonly type: 'state';
+      readonly state: Phase;
+      readonly attempt: number;
+      readonly error?: ErrorReport;
+      readonly same_as?: string;
+    }
   | {
       readonly type: 'party';
       readonly party: PartyId;
@@ -128,6 +141,15 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       const entry = { type: 'party', party: event.party, attempt: state.attempt, did: 'denied' } as const;
       return ended(state, 'FAILED', error, [{ ...entry, report: event.report }]);
     }
+    case 'answered': {
+      // Shares may leave only after the start, and none of its messages has.
+      if (state.phase !== 'READY') return same(state);
+      const next: JobState<A> = { ...state, phase: 'DONE', sameAs: event.by };
+      return moved(
+        next,
+        state.present.map((to) => ending(next, to)),
+      );
+    }
     case 'started':
       return state.phase === 'READY' ? moved({ ...state, phase: 'RUNNING' }) : same(state);
     case 'phase': {
@@ -164,8 +186,14 @@ function same<A>(state: JobState<A>): Step<A> {
 }
 
 function moved<A>(state: JobState<A>, effects: readonly Effect[] = [], before: readonly Entry[] = []): Step<A> {
-  const entry: Entry = { type: 'state', state: state.phase, attempt: state.attempt };
-  return { state, effects, entries: [...before, state.error === undefined ? entry : { ...entry, error: state.error }] };
+  const entry: Entry = {
+    type: 'state',
+    state: state.phase,
+    attempt: state.attempt,
+    ...(state.error === undefined ? {} : { error: state.error }),
+    ...(state.sameAs === undefined ? {} : { same_as: state.sameAs }),
+  };
+  return { state, effects, entries: [...before, entry] };
 }
 
 function invite<A>(state: JobState<A>): Step<A> {
@@ -253,7 +281,7 @@ function ended<A>(
   );
 }
 
-/** How a party is told that a job has ended without an answer. */
+/** How a party is told that a job has ended and nothing is wanted of it. */
 function ending(state: JobState, to: PartyId): Effect {
   if (state.phase === 'CANCELLED' || state.error === undefined) return { send: 'cancel', to };
   return { send: 'abort', to, report: state.error };
@@ -266,7 +294,8 @@ function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
   if (state.attempt === 0) return same(state);
   const asks = ['attached', 'accepted', 'phase', 'opened'].includes(event.type);
   if (!asks || !('party' in event)) return same(state);
-  if (state.phase !== 'DONE') return { ...same(state), effects: [ending(state, event.party)] };
+  const isOff = state.phase !== 'DONE' || state.sameAs !== undefined;
+  if (isOff) return { ...same(state), effects: [ending(state, event.party)] };
   return event.type === 'opened' ? { ...same(state), effects: [{ send: 'stored', to: event.party }] } : same(state);
 }
 

@@ -143,8 +143,9 @@ const schemas: Json = {
         ),
       ),
       error: ref('Report'),
+      same_as: { ...hex(32), description: 'The earlier job of the same question, whose answer is this one’s too' },
     },
-    ['error'],
+    ['error', 'same_as'],
   ),
   Event: object(
     {
@@ -157,24 +158,29 @@ const schemas: Json = {
       did: { enum: ['accepted', 'denied', 'failed', 'opened'] },
       phase: text,
       error: ref('Report'),
+      same_as: hex(32),
       report: ref('Report'),
     },
-    ['state', 'party', 'did', 'phase', 'error', 'report'],
+    ['state', 'party', 'did', 'phase', 'error', 'same_as', 'report'],
   ),
-  Answer: object({
-    job: hex(32),
-    attempt: { type: 'integer' },
-    signed: ref('SignedJob'),
-    acceptances: list({ type: 'object' }),
-    openings: list(
-      object({
-        party: text,
-        commitments: { type: 'object', additionalProperties: hex(32) },
-        signatures: { type: 'object', additionalProperties: hex(64) },
-        sealed: { type: 'string', contentEncoding: 'base64' },
-      }),
-    ),
-  }),
+  Answer: object(
+    {
+      job: hex(32),
+      attempt: { type: 'integer' },
+      signed: ref('SignedJob'),
+      acceptances: list({ type: 'object' }),
+      asked: object({ signed: ref('SignedJob'), acceptances: list({ type: 'object' }) }),
+      openings: list(
+        object({
+          party: text,
+          commitments: { type: 'object', additionalProperties: hex(32) },
+          signatures: { type: 'object', additionalProperties: hex(64) },
+          sealed: { type: 'string', contentEncoding: 'base64' },
+        }),
+      ),
+    },
+    ['asked'],
+  ),
 };
 
 export function openApi(version: string): Json {

@@ -31,6 +31,8 @@ export interface Schema {
   };
   acceptances: { job: string; attempt: number; party: string; acceptance_json: string };
   entries: { job: string; sequence: number; at_ms: number; entry_json: string };
+  /** The key of each protected job that was READY; `same_as` is the earlier job that answered it. */
+  questions: { job: string; key: string; same_as: string | null };
   openings: {
     job: string;
     attempt: number;

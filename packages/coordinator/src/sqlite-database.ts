@@ -13,7 +13,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import type { OpenDatabase, Schema } from './schema.ts';
 
 /** Rises with every change of the tables. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 const tables = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -37,6 +37,10 @@ const tables = `
     job TEXT NOT NULL REFERENCES jobs (id), sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL, entry_json TEXT NOT NULL,
     PRIMARY KEY (job, sequence)
   );
+  CREATE TABLE IF NOT EXISTS questions (
+    job TEXT PRIMARY KEY REFERENCES jobs (id), key TEXT NOT NULL, same_as TEXT REFERENCES jobs (id)
+  );
+  CREATE INDEX IF NOT EXISTS questions_by_key ON questions (key);
   CREATE TABLE IF NOT EXISTS openings (
     job TEXT NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, party TEXT NOT NULL,
     commitments_json TEXT NOT NULL, signatures_json TEXT NOT NULL, sealed BLOB NOT NULL,

@@ -51,6 +51,8 @@ export interface Change {
   readonly atMs: number;
   readonly acceptance?: { readonly party: string; readonly acceptance: SignedAcceptance };
   readonly opening?: StoredOpening;
+  /** What a protected job asks, over which periods. */
+  readonly question?: string;
 }
 
 export interface Verdict {
@@ -139,6 +141,10 @@ export class Store {
           .onConflict((conflict) => conflict.columns(['job', 'attempt', 'party']).doUpdateSet({ acceptance_json }))
           .execute();
       }
+      if (change.question !== undefined) {
+        const question = { job: id, key: change.question, same_as: state.sameAs ?? null };
+        await trx.insertInto('questions').values(question).execute();
+      }
       if (change.opening !== undefined) {
         const { party, commitments, signatures, sealed } = change.opening;
         await trx
@@ -160,6 +166,22 @@ export class Store {
   async job(id: string): Promise<StoredJob | undefined> {
     const row = await this.#db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
     return row === undefined ? undefined : this.#stored(row);
+  }
+
+  /** The first job that was answered under this key by its parties themselves. */
+  async answered(key: string): Promise<string | undefined> {
+    const row = await this.#db
+      .selectFrom('questions')
+      .innerJoin('jobs', 'jobs.id', 'questions.job')
+      .select('jobs.id')
+      .where('questions.key', '=', key)
+      .where('questions.same_as', 'is', null)
+      .where('jobs.phase', '=', 'DONE')
+      .orderBy('jobs.submitted_ms')
+      .orderBy('jobs.id')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.id;
   }
 
   /** One analyst's jobs, the latest first; those before `beforeMs`. */
@@ -264,6 +286,12 @@ export class Store {
       .where('attempt', '=', key.attempt)
       .orderBy('party')
       .execute();
+    const question = await this.#db
+      .selectFrom('questions')
+      .select('same_as')
+      .where('job', '=', key.id)
+      .executeTakeFirst();
+    const sameAs = question?.same_as ?? null;
     return {
       id: row.id,
       analyst: row.analyst,
@@ -281,6 +309,7 @@ export class Store {
           acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as SignedAcceptance]),
         ),
         opened: opened.map((one) => one.party),
+        ...(sameAs === null ? {} : { sameAs }),
         ...(row.error_json === null ? {} : { error: JSON.parse(row.error_json) as ErrorReport }),
       },
     };

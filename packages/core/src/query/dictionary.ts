@@ -108,6 +108,8 @@ export interface Dataset {
   readonly max_parties_per_unit: number;
   readonly max_rows: number;
   readonly columns: Readonly<Record<string, Column>>;
+  /** Set for protected jobs, never by a charter: nothing is refused because of a record (`protectedDataset`). */
+  readonly lenient?: true;
 }
 
 /** A value of a record or a filter, before it is an integer. Numbers that no double holds are texts of their digits. */

@@ -80,8 +80,9 @@ export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row
   let seen = 0;
   for (const row of rows) {
     seen += 1;
-    if (seen > dataset.max_rows) throw new SourceError('SOURCE_TOO_MANY_ROWS', { field: dataset.name });
+    if (seen > dataset.max_rows && !dataset.lenient) throw new SourceError('SOURCE_TOO_MANY_ROWS', { field: dataset.name });
     const record = readRow(row, query.columns, dataset, seen);
+    if (record.unit === null) continue;
     if (!isWithinUnit(record.unit, rowsOf, dataset) || meets(query.where, record) !== true) continue;
     const cell = cellOf(query.groups, record.values);
     if (cell === null) continue;
@@ -93,7 +94,7 @@ export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row
       else units.set(cell, new Set([record.unit]));
     });
   }
-  if (seen === 0) throw new SourceError('SOURCE_EMPTY', { field: dataset.name });
+  if (seen === 0 && !dataset.lenient) throw new SourceError('SOURCE_EMPTY', { field: dataset.name });
   people.forEach((units, at) => {
     if (isOwnParty) return;
     for (const [cell, ids] of units ?? []) sums[at]![cell] = BigInt(ids.size);

@@ -89,7 +89,8 @@ export function personOf({ unit, max_rows_per_unit, max_parties_per_unit }: Data
 
 /**
  * The dataset as protected jobs read it: nothing is refused because of a record. Nulls are dropped where they would be
- * refused, values outside the bounds are clamped, rows beyond a person's are left out.
+ * refused, as is what has the wrong form; values outside the bounds are clamped, rows beyond a person's are left out, and
+ * so are rows of nobody. An empty source and one of too many rows are answered like any other.
  */
 export function protectedDataset(dataset: Dataset): Dataset {
   const columns = Object.entries(dataset.columns).map(([name, column]) => {
@@ -97,7 +98,7 @@ export function protectedDataset(dataset: Dataset): Dataset {
     const nulls = column.nulls === 'refuse' ? 'drop' : column.nulls;
     return [name, 'outside' in column ? { ...column, nulls, outside: 'clamp' } : { ...column, nulls }];
   });
-  return { ...dataset, extra_rows: 'keep_first', columns: Object.fromEntries(columns) };
+  return { ...dataset, extra_rows: 'keep_first', columns: Object.fromEntries(columns), lenient: true };
 }
 
 function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, dataset: Dataset, parties: number): Layout {

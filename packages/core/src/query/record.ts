@@ -4,7 +4,7 @@
  * The null rule of a column says what an empty value is: `drop` leaves it null (it compares as unknown and is left out of
  * measures over the column), `zero` makes it 0, `refuse` stops. Then what lies outside the bounds is moved to the nearer
  * one, or refused; a zero in the place of a null is only ever moved. A value of the wrong form is always refused: it is an
- * error of the source, not a number.
+ * error of the source, not a number. Only in a lenient dataset, where nothing is refused because of a record, it is null.
  * @module
  */
 import { SourceError } from '../channel/errors.ts';
@@ -20,7 +20,7 @@ export interface Reading {
   readonly values: ReadonlyMap<string, bigint | null>;
   /** The columns whose raw value is null. */
   readonly nulls: ReadonlySet<string>;
-  /** The person; the row itself where the unit is a row. */
+  /** The person; the row itself where the unit is a row; null for a row of nobody, which only a lenient reading passes. */
   readonly unit: Raw;
 }
 
@@ -39,13 +39,14 @@ export function readRow(row: Row, columns: readonly string[], dataset: Dataset, 
   for (const name of columns) {
     const raw = rawOf(row, name);
     if (raw === null) nulls.add(name);
-    values.set(name, readValue(raw, dataset.columns[name] as ValueColumn, name));
+    values.set(name, readValue(raw, dataset.columns[name] as ValueColumn, name, dataset.lenient === true));
   }
   if (dataset.unit === 'row') return { values, nulls, unit: index };
   const unit = rawOf(row, dataset.unit);
   const person = unit === null ? '' : normalised(String(unit), dataset.columns[dataset.unit]!);
-  if (person === '') throw new SourceError('SOURCE_NULL', { field: dataset.unit });
-  return { values, nulls, unit: person };
+  if (person !== '') return { values, nulls, unit: person };
+  if (dataset.lenient) return { values, nulls, unit: null };
+  throw new SourceError('SOURCE_NULL', { field: dataset.unit });
 }
 
 /** The form in which two writings of one identifier are alike; nothing is left of what holds no identifier. */
@@ -68,7 +69,9 @@ function rawOf(row: Row, name: string): Raw {
   return raw;
 }
 
-function readValue(raw: Raw, column: ValueColumn, name: string): bigint | null {
+function readValue(given: Raw, column: ValueColumn, name: string, isLenient: boolean): bigint | null {
+  // What has the wrong form is no value, where a refusal would tell of it.
+  const raw = isLenient && given !== null && encode(given, column) === null ? null : given;
   if (raw === null && column.nulls === 'refuse') throw new SourceError('SOURCE_NULL', { field: name });
   if (raw === null && column.nulls === 'drop') return null;
   const value = raw === null ? 0n : encode(raw, column);

@@ -2,7 +2,8 @@
  * The end of the road, on the analyst's own machine: from the parties' openings to the answer.
  *
  * Nothing is believed: the documents are checked as the parties checked them, then the signatures and commitments of
- * all openings, then the length of each share. What comes out is the finished answer, small groups already withheld.
+ * all openings, then the length of each share. What comes out is the finished answer: small groups already withheld, and
+ * of a protected job every measure with the interval of its noise.
  * @module
  */
 
@@ -14,6 +15,7 @@ import { type Opening, type Verify, verifyOpenings } from '../protocols/open.ts'
 import { type Answer, type AnswerCost, finishAnswer } from '../query/answer.ts';
 import { decode, type Layout, bytesOf as layoutBytes } from '../query/encode.ts';
 import { jobId } from '../query/envelope.ts';
+import { finishProtected } from '../query/protected-answer.ts';
 import { open } from '../sharing/additive.ts';
 import { agree, type Terms } from './agree.ts';
 
@@ -60,7 +62,7 @@ export function unpackShares(layout: Layout, message: Uint8Array, party: PartyId
  * @throws ProtocolError BAD_COMMITMENT, BAD_OPENING_SIGNATURE, BAD_ENVELOPE, naming the party; what `agree` throws
  */
 export async function report(terms: Terms, delivery: Delivery, effects: AnalystEffects): Promise<Answer> {
-  const { checked, query, layout, threshold, acceptances, context } = agree(terms);
+  const { checked, query, layout, protection, periods, threshold, acceptances, context } = agree(terms);
   const { attempt, openings, cost, receipts } = delivery;
   verifyOpenings(context(attempt), acceptances, openings, effects.verify);
   const shares: Vector[][] = [];
@@ -68,7 +70,7 @@ export async function report(terms: Terms, delivery: Delivery, effects: AnalystE
     shares.push(unpackShares(layout, await effects.open(sealed, party), party));
   }
   const vectors = layout.sections.map((_, section) => open(shares.map((own) => own[section]!)));
-  return finishAnswer({
+  const opened = {
     job: jobId(terms.signed.envelope),
     checked,
     query,
@@ -76,5 +78,6 @@ export async function report(terms: Terms, delivery: Delivery, effects: AnalystE
     threshold,
     ...(cost === undefined ? {} : { cost }),
     ...(receipts === undefined ? {} : { receipts }),
-  });
+  };
+  return protection === null ? finishAnswer(opened) : finishProtected({ ...opened, protection, periods });
 }

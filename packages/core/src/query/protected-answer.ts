@@ -116,7 +116,10 @@ function finisher(measure: PlacedMeasure, setting: Setting): (cell: number) => M
           warning: undefined,
         });
   return (cell) => {
-    const isShown = counted.map((part) => part === undefined || reaches(estimates[part]![cell]!, needed));
+    // Without a threshold a noisy count below zero is shown as well: to leave it out would lift the others.
+    const isShown = counted.map(
+      (part) => threshold === 0 || part === undefined || reaches(estimates[part]![cell]!, needed),
+    );
     if (!shielded.isSeparate && isShown.includes(false)) return suppressed;
     const { numbers, warning } = compute(parts.map((part) => estimates[part]![cell]!));
     const value = shielded.show(shielded.isSeparate ? numbers.map((n, at) => (isShown[at] ? n : suppressed)) : numbers);

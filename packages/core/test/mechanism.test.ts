@@ -2,10 +2,12 @@
  * What nodes add, alone and together: against exact distributions, by convolution and by draws.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRng } from '../src/algebra/prg.ts';
 import { parseRational, type Rational, rational, toNumber } from '../src/algebra/rational.ts';
+import { rhoFor } from '../src/privacy/accountant.ts';
 import { gaussianRho, leastVariance, tau, tauFigure } from '../src/privacy/distributed-gaussian.ts';
 import { exactly, middle } from '../src/privacy/interval.ts';
 import { gaussianLattice, laplaceLattice, latticeScaleMax, sensitivityOn } from '../src/privacy/lattice.ts';
@@ -24,6 +26,7 @@ import {
   differencePmf,
   gaussianPmf,
   negativeBinomialPmf,
+  weakenedEpsilon,
 } from '../src/privacy/noise-distribution.ts';
 import { fit } from './goodness.ts';
 
@@ -314,4 +317,64 @@ it('refuses a crowd that nobody honest is in', () => {
   expect(nodeSampler(laplaceNoise({ parties: 3, collusion: 1 }, one, 1n))(new Coins(seededRng(1)))).toBeTypeOf(
     'number',
   );
+});
+
+describe('docs/PRIVACY.md', () => {
+  const page = readFileSync(new URL('../../../docs/PRIVACY.md', import.meta.url), 'utf8');
+  const rho = rhoFor(one, rational(1n, 1_000_000n))!;
+  const row = (...columns: readonly (string | number)[]) => expect(page).toContain(`| ${columns.join(' | ')} |`);
+
+  it('has the noise of a trusted server right', () => {
+    for (const [text, odds, mean] of [
+      ['1', '2.72', '0.85'],
+      ['0.5', '1.65', '1.92'],
+      ['0.1', '1.11', '9.98'],
+    ] as const) {
+      const figures = noiseFigures(laplaceNoise({ parties: 1, collusion: 0 }, parseRational(text), 1n));
+      expect(figures.meanAbsolute.toFixed(2)).toBe(mean);
+      expect(Math.exp(Number(text)).toFixed(2)).toBe(odds);
+      row(text, odds, mean, figures.interval95);
+    }
+  });
+
+  it('has the sizes of both kinds of noise right', () => {
+    const crowd = { parties: 3, collusion: 1 };
+    for (const [cells, places] of [
+      [1, [1, 1]],
+      [10, [1, 1]],
+      [20, [1, 1]],
+      [100, [0, 0]],
+      [1000, [0, 0]],
+    ] as const) {
+      const laplace = noiseFigures(laplaceNoise(crowd, one, BigInt(cells))).meanAbsolute.toFixed(places[0]);
+      const gaussian = noiseFigures(gaussianNoise(crowd, rho, BigInt(cells), cells)).meanAbsolute.toFixed(places[1]);
+      row(
+        cells.toLocaleString('en'),
+        Number(laplace) < 1000 ? laplace : Number(laplace).toLocaleString('en'),
+        gaussian,
+      );
+    }
+  });
+
+  it('has what is left to a larger coalition right', () => {
+    for (const [made, honest] of [
+      [3, 2],
+      [2, 1],
+      [3, 1],
+    ] as const) {
+      row(`${made} honest`, honest, weakenedEpsilon(honest / made, 1, 1).toFixed(2));
+    }
+    expect(weakenedEpsilon(1, 1, 1)).toBe(1);
+  });
+
+  it('has its single figures right', () => {
+    expect(toNumber(rho).toFixed(4)).toBe('0.0244');
+    const count = gaussianNoise({ parties: 3, collusion: 1 }, rho, 1n, 1);
+    expect(page).toContain(`σ² = ${toNumber(count.variance)} each`);
+    expect(page).toContain(`against ${(1 / (2 * toNumber(rho))).toFixed(2)} for a trusted server`);
+    const { g, l1 } = laplaceLattice({ deltas: [2_000_000n], parties: 1 }, one);
+    expect(page).toContain(`⌈2,000,000/${Number(g).toLocaleString('en')}⌉ = ${l1}`);
+    expect(page).toContain(`one part is 0 in ${Math.round(100 * differencePmf(1 / 2, 1)[0]!)} cases of 100`);
+    expect(page).toContain(`together in ${Math.round(100 * differencePmf(1, 1)[0]!)}.`);
+  });
 });

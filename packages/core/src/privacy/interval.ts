@@ -159,7 +159,7 @@ function taylorToward(f: bigint, toward: Direction): bigint {
   return toward === 'up' ? sum + 1n : sum;
 }
 
-export function bitLength(n: bigint): number {
+function bitLength(n: bigint): number {
   const hex = n.toString(16);
   return 4 * (hex.length - 1) + (32 - Math.clz32(Number.parseInt(hex[0]!, 16)));
 }

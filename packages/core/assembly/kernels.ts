@@ -1,0 +1,240 @@
+/**
+ * The kernels in AssemblyScript: loops over packed memory, with 128-bit SIMD where it pays.
+ *
+ * Pointers and lengths come from `src/kernels/wasm.ts`, which answers for their bounds; what each function computes is
+ * said in `src/kernels/kernels.ts`, and `src/kernels/plain.ts` is its twin. `npm run kernels` compiles this file.
+ * @module
+ */
+
+function low(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+function high(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/** Bit r of the 16 bytes becomes 16 bits of row r; rows are 16 bytes apart. */
+function spread(bytes: v128, out: usize): void {
+  let v = bytes;
+  store<u16>(out, <u16>i8x16.bitmask(v), 112);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 96);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 80);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 64);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 48);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 32);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 16);
+  v = i8x16.shl(v, 1);
+  store<u16>(out, <u16>i8x16.bitmask(v), 0);
+}
+
+/** 16 columns by 128 rows at a time: four perfect shuffles transpose the bytes, then masks of top bits the bits. */
+export function transpose(columns: usize, stride: usize, rows: usize): void {
+  for (let at: usize = 0; at < stride; at += 16) {
+    for (let group: usize = 0; group < 8; group++) {
+      const column = columns + group * 16 * stride + at;
+      const out = rows + at * 128 + group * 2;
+      const a0 = v128.load(column + 0 * stride);
+      const a1 = v128.load(column + 1 * stride);
+      const a2 = v128.load(column + 2 * stride);
+      const a3 = v128.load(column + 3 * stride);
+      const a4 = v128.load(column + 4 * stride);
+      const a5 = v128.load(column + 5 * stride);
+      const a6 = v128.load(column + 6 * stride);
+      const a7 = v128.load(column + 7 * stride);
+      const a8 = v128.load(column + 8 * stride);
+      const a9 = v128.load(column + 9 * stride);
+      const a10 = v128.load(column + 10 * stride);
+      const a11 = v128.load(column + 11 * stride);
+      const a12 = v128.load(column + 12 * stride);
+      const a13 = v128.load(column + 13 * stride);
+      const a14 = v128.load(column + 14 * stride);
+      const a15 = v128.load(column + 15 * stride);
+      const b0 = low(a0, a8);
+      const b1 = high(a0, a8);
+      const b2 = low(a1, a9);
+      const b3 = high(a1, a9);
+      const b4 = low(a2, a10);
+      const b5 = high(a2, a10);
+      const b6 = low(a3, a11);
+      const b7 = high(a3, a11);
+      const b8 = low(a4, a12);
+      const b9 = high(a4, a12);
+      const b10 = low(a5, a13);
+      const b11 = high(a5, a13);
+      const b12 = low(a6, a14);
+      const b13 = high(a6, a14);
+      const b14 = low(a7, a15);
+      const b15 = high(a7, a15);
+      const c0 = low(b0, b8);
+      const c1 = high(b0, b8);
+      const c2 = low(b1, b9);
+      const c3 = high(b1, b9);
+      const c4 = low(b2, b10);
+      const c5 = high(b2, b10);
+      const c6 = low(b3, b11);
+      const c7 = high(b3, b11);
+      const c8 = low(b4, b12);
+      const c9 = high(b4, b12);
+      const c10 = low(b5, b13);
+      const c11 = high(b5, b13);
+      const c12 = low(b6, b14);
+      const c13 = high(b6, b14);
+      const c14 = low(b7, b15);
+      const c15 = high(b7, b15);
+      const d0 = low(c0, c8);
+      const d1 = high(c0, c8);
+      const d2 = low(c1, c9);
+      const d3 = high(c1, c9);
+      const d4 = low(c2, c10);
+      const d5 = high(c2, c10);
+      const d6 = low(c3, c11);
+      const d7 = high(c3, c11);
+      const d8 = low(c4, c12);
+      const d9 = high(c4, c12);
+      const d10 = low(c5, c13);
+      const d11 = high(c5, c13);
+      const d12 = low(c6, c14);
+      const d13 = high(c6, c14);
+      const d14 = low(c7, c15);
+      const d15 = high(c7, c15);
+      const e0 = low(d0, d8);
+      const e1 = high(d0, d8);
+      const e2 = low(d1, d9);
+      const e3 = high(d1, d9);
+      const e4 = low(d2, d10);
+      const e5 = high(d2, d10);
+      const e6 = low(d3, d11);
+      const e7 = high(d3, d11);
+      const e8 = low(d4, d12);
+      const e9 = high(d4, d12);
+      const e10 = low(d5, d13);
+      const e11 = high(d5, d13);
+      const e12 = low(d6, d14);
+      const e13 = high(d6, d14);
+      const e14 = low(d7, d15);
+      const e15 = high(d7, d15);
+      spread(e0, out + 0);
+      spread(e1, out + 128);
+      spread(e2, out + 256);
+      spread(e3, out + 384);
+      spread(e4, out + 512);
+      spread(e5, out + 640);
+      spread(e6, out + 768);
+      spread(e7, out + 896);
+      spread(e8, out + 1024);
+      spread(e9, out + 1152);
+      spread(e10, out + 1280);
+      spread(e11, out + 1408);
+      spread(e12, out + 1536);
+      spread(e13, out + 1664);
+      spread(e14, out + 1792);
+      spread(e15, out + 1920);
+    }
+  }
+}
+
+export function xorInto(target: usize, other: usize, bytes: usize): void {
+  const whole = bytes & ~15;
+  let i: usize = 0;
+  for (; i < whole; i += 16) v128.store(target + i, v128.xor(v128.load(target + i), v128.load(other + i)));
+  for (; i < bytes; i++) store<u8>(target + i, load<u8>(target + i) ^ load<u8>(other + i));
+}
+
+export function andInto(target: usize, other: usize, bytes: usize): void {
+  const whole = bytes & ~15;
+  let i: usize = 0;
+  for (; i < whole; i += 16) v128.store(target + i, v128.and(v128.load(target + i), v128.load(other + i)));
+  for (; i < bytes; i++) store<u8>(target + i, load<u8>(target + i) & load<u8>(other + i));
+}
+
+/** Halves from the largest down: the upper half is added to the lower, and summed up in its own first leaf. */
+export function fold(leaves: usize, stride: usize, count: usize): void {
+  for (let half = count >> 1; half > 0; half >>= 1) {
+    const sum = leaves + half * stride;
+    for (let x: usize = 0; x < half; x++) {
+      const upper = leaves + (half + x) * stride;
+      xorInto(leaves + x * stride, upper, stride);
+      if (x > 0) xorInto(sum, upper, stride);
+    }
+  }
+}
+
+export function addInto(target: usize, other: usize, words: usize): void {
+  for (let i: usize = 0; i < words * 8; i += 8) store<u64>(target + i, load<u64>(target + i) + load<u64>(other + i));
+}
+
+export function subInto(target: usize, other: usize, words: usize): void {
+  for (let i: usize = 0; i < words * 8; i += 8) store<u64>(target + i, load<u64>(target + i) - load<u64>(other + i));
+}
+
+export function mulInto(target: usize, other: usize, words: usize): void {
+  for (let i: usize = 0; i < words * 8; i += 8) store<u64>(target + i, load<u64>(target + i) * load<u64>(other + i));
+}
+
+export function addShiftedInto(target: usize, other: usize, words: usize, shift: u64): void {
+  for (let i: usize = 0; i < words * 8; i += 8) {
+    store<u64>(target + i, load<u64>(target + i) + (load<u64>(other + i) << shift));
+  }
+}
+
+export function sigma(rows: usize, out: usize, count: usize, offset: usize, tweak: u64): void {
+  const offset0 = load<u64>(offset);
+  const offset1 = load<u64>(offset, 8);
+  for (let i: usize = 0; i < count * 16; i += 16) {
+    const left = load<u64>(rows + i) ^ offset0;
+    const right = load<u64>(rows + i, 8) ^ offset1;
+    store<u64>(out + i, left ^ right ^ tweak);
+    store<u64>(out + i, left, 8);
+  }
+}
+
+export function lowBits(rows: usize, out: usize, octets: usize): void {
+  for (let i: usize = 0; i < octets; i++) {
+    const at = rows + i * 128;
+    let bits: u32 = 0;
+    for (let j: usize = 0; j < 8; j++) bits |= (<u32>load<u8>(at + j * 16) & 1) << (<u32>j);
+    store<u8>(out + i, <u8>bits);
+  }
+}
+
+export function lowWords(rows: usize, out: usize, count: usize): void {
+  for (let i: usize = 0; i < count; i++) store<u64>(out + i * 8, load<u64>(rows + i * 16));
+}
+
+export function selectInto(target: usize, other: usize, bits: usize, octets: usize): void {
+  for (let i: usize = 0; i < octets; i++) {
+    const chosen = <u64>load<u8>(bits + i);
+    for (let j: usize = 0; j < 8; j++) {
+      const at = i * 64 + j * 8;
+      const mask: u64 = 0 - ((chosen >> <u64>j) & 1);
+      store<u64>(target + at, load<u64>(target + at) + (load<u64>(other + at) & mask));
+    }
+  }
+}
+
+export function narrow(words: usize, out: usize, count: usize, width: usize): void {
+  // Stores of eight bytes overlap the next element, which is written after; the wrapper leaves room behind the last.
+  for (let i: usize = 0; i < count; i++) store<u64>(out + i * width, load<u64>(words + i * 8));
+}
+
+export function widen(bytes: usize, out: usize, count: usize, width: usize): void {
+  const mask: u64 = width === 8 ? ~(<u64>0) : ((<u64>1) << (<u64>(width * 8))) - 1;
+  for (let i: usize = 0; i < count; i++) store<u64>(out + i * 8, load<u64>(bytes + i * width) & mask);
+}
+
+export function multiply128(elements: usize, table: usize, count: usize): void {
+  for (let i: usize = 0; i < count * 16; i += 16) {
+    let product = v128.load(table + ((<usize>load<u8>(elements + i)) << 4));
+    for (let j: usize = 1; j < 16; j++) {
+      product = v128.xor(product, v128.load(table + (j << 12) + ((<usize>load<u8>(elements + i + j)) << 4)));
+    }
+    v128.store(elements + i, product);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The loops that oblivious transfer lives in, over packed memory: a WebAssembly form, and a plain one of the same bytes.
+ *
+ * `kernels()` makes the WebAssembly form at the first call and keeps it; where there is no WebAssembly, or none with
+ * SIMD, it is the plain one. Nothing here is secret-dependent in time but the tables of `multiply128`, which are
+ * indexed by bytes of public or masked elements only.
+ *
+ * Bits are packed: bit i is bit i mod 8 of byte ⌊i / 8⌋. A row has 128 bits; a column has one bit of each row.
+ * @module
+ */
+import { plainKernels } from './plain.ts';
+import { wasmKernels } from './wasm.ts';
+
+export interface Kernels {
+  readonly name: 'wasm' | 'plain';
+  /**
+   * Zeroed or not, memory of these sizes in which the kernels work without copies. The next call takes it back, so it is
+   * for one synchronous stretch of work; `transpose` and `fold` work there alone.
+   */
+  reserve(...sizes: readonly number[]): Uint8Array[];
+  /** 128 columns, one after the other, into rows of 16 bytes. A column has a multiple of 16 bytes. */
+  transpose(columns: Uint8Array, rows: Uint8Array): void;
+  /**
+   * Of `count` leaves (a power of 2, one after the other), leaf 0 becomes the xor of all, and leaf 2^b the xor of those
+   * whose number has bit b. The others are spent.
+   */
+  fold(leaves: Uint8Array, count: number): void;
+  xorInto(target: Uint8Array, other: Uint8Array): void;
+  andInto(target: Uint8Array, other: Uint8Array): void;
+  /** target += other, in Z_2^64. */
+  addInto(target: BigUint64Array, other: BigUint64Array): void;
+  subInto(target: BigUint64Array, other: BigUint64Array): void;
+  mulInto(target: BigUint64Array, other: BigUint64Array): void;
+  /** target += 2^shift · other. */
+  addShiftedInto(target: BigUint64Array, other: BigUint64Array, shift: number): void;
+  /** target[i] += other[i] where bit i is set. A multiple of 8 words. */
+  selectInto(target: BigUint64Array, other: BigUint64Array, bits: Uint8Array): void;
+  /** out = σ(row ⊕ offset) ⊕ tweak for each row, with σ(l ‖ r) = (l ⊕ r) ‖ l and the tweak in the first word. */
+  sigma(rows: Uint8Array, out: Uint8Array, offset: Uint8Array, tweak: number): void;
+  /** The first bit of each row. A multiple of 8 rows. */
+  lowBits(rows: Uint8Array, out: Uint8Array): void;
+  /** The first 64 bits of each row. */
+  lowWords(rows: Uint8Array, out: BigUint64Array): void;
+  /** The low `width` bytes of each word. */
+  narrow(words: BigUint64Array, out: Uint8Array, width: number): void;
+  /** Words of `width` bytes each. */
+  widen(bytes: Uint8Array, out: BigUint64Array, width: number): void;
+  /** Each 16-byte element times the one that the table is of. */
+  multiply128(elements: Uint8Array, table: Uint8Array): void;
+}
+
+let chosen: Kernels | undefined;
+
+/** The fastest form that this runtime has. */
+export function kernels(): Kernels {
+  chosen ??= wasmKernels() ?? plainKernels;
+  return chosen;
+}
+
+/**
+ * The products of one element of GF(2^128) with every byte at every place: 16 tables of 256 elements, 64 KiB.
+ * Bit j of byte i is the coefficient of x^(8i+j), and x^128 = x^7 + x^2 + x + 1.
+ */
+export function table128(factor: Uint8Array): Uint8Array<ArrayBuffer> {
+  const table = new Uint8Array(16 * 256 * 16);
+  const power = new Uint8Array(factor);
+  for (let place = 0; place < 16; place++) {
+    for (let bit = 0; bit < 8; bit++) {
+      // What is known of the lower bits, each once more with this bit.
+      const span = 1 << bit;
+      for (let low = 0; low < span; low++) {
+        const [from, to] = [(place * 256 + low) * 16, (place * 256 + span + low) * 16];
+        for (let i = 0; i < 16; i++) table[to + i] = table[from + i]! ^ power[i]!;
+      }
+      double128(power);
+    }
+  }
+  return table;
+}
+
+/** Times x. */
+function double128(element: Uint8Array): void {
+  let carry = 0;
+  for (let i = 0; i < 16; i++) {
+    const byte = element[i]!;
+    element[i] = (byte << 1) | carry;
+    carry = byte >> 7;
+  }
+  // Without a branch: the factor is secret.
+  element[0]! ^= 0x87 & -carry;
+}

@@ -1,0 +1,138 @@
+/**
+ * The kernels in plain TypeScript: the twin of the WebAssembly ones, and what runs where those cannot.
+ * @module
+ */
+import { assert } from '../algebra/assert.ts';
+import type { Kernels } from './kernels.ts';
+
+export const plainKernels: Kernels = {
+  name: 'plain',
+
+  reserve: (...sizes) => sizes.map((size) => new Uint8Array(size)),
+
+  transpose(columns, rows) {
+    const stride = columns.length / 128;
+    for (let at = 0; at < stride; at++) {
+      for (let octet = 0; octet < 16; octet++) {
+        // Eight columns and eight rows, as a square of 8 × 8 bits in two words (Warren, Hacker's Delight, 7-3).
+        const from = octet * 8 * stride + at;
+        let x = 0;
+        let y = 0;
+        for (let j = 0; j < 4; j++) {
+          x |= columns[from + j * stride]! << (8 * j);
+          y |= columns[from + (j + 4) * stride]! << (8 * j);
+        }
+        let t = (x ^ (x >>> 7)) & 0x00aa_00aa;
+        x ^= t ^ (t << 7);
+        t = (y ^ (y >>> 7)) & 0x00aa_00aa;
+        y ^= t ^ (t << 7);
+        t = (x ^ (x >>> 14)) & 0x0000_cccc;
+        x ^= t ^ (t << 14);
+        t = (y ^ (y >>> 14)) & 0x0000_cccc;
+        y ^= t ^ (t << 14);
+        const low = (x & 0x0f0f_0f0f) | ((y << 4) & 0xf0f0_f0f0);
+        const high = ((x >>> 4) & 0x0f0f_0f0f) | (y & 0xf0f0_f0f0);
+        const to = at * 128 + octet;
+        for (let j = 0; j < 4; j++) {
+          rows[to + j * 16] = low >>> (8 * j);
+          rows[to + (j + 4) * 16] = high >>> (8 * j);
+        }
+      }
+    }
+  },
+
+  fold(leaves, count) {
+    const stride = leaves.length / count;
+    const leaf = (x: number) => leaves.subarray(x * stride, (x + 1) * stride);
+    for (let half = count / 2; half >= 1; half /= 2) {
+      for (let x = 0; x < half; x++) {
+        plainKernels.xorInto(leaf(x), leaf(half + x));
+        if (x > 0) plainKernels.xorInto(leaf(half), leaf(half + x));
+      }
+    }
+  },
+
+  xorInto(target, other) {
+    assert(target.length === other.length, 'both have one length');
+    for (let i = 0; i < target.length; i++) target[i]! ^= other[i]!;
+  },
+
+  andInto(target, other) {
+    assert(target.length === other.length, 'both have one length');
+    for (let i = 0; i < target.length; i++) target[i]! &= other[i]!;
+  },
+
+  addInto(target, other) {
+    for (let i = 0; i < target.length; i++) target[i] = BigInt.asUintN(64, target[i]! + other[i]!);
+  },
+
+  subInto(target, other) {
+    for (let i = 0; i < target.length; i++) target[i] = BigInt.asUintN(64, target[i]! - other[i]!);
+  },
+
+  mulInto(target, other) {
+    for (let i = 0; i < target.length; i++) target[i] = BigInt.asUintN(64, target[i]! * other[i]!);
+  },
+
+  addShiftedInto(target, other, shift) {
+    const k = 1n << BigInt(shift);
+    for (let i = 0; i < target.length; i++) target[i] = BigInt.asUintN(64, target[i]! + other[i]! * k);
+  },
+
+  selectInto(target, other, bits) {
+    for (let i = 0; i < target.length; i++) {
+      const bit = BigInt((bits[i >> 3]! >> (i & 7)) & 1);
+      target[i] = BigInt.asUintN(64, target[i]! + other[i]! * bit);
+    }
+  },
+
+  sigma(rows, out, offset, tweak) {
+    for (let at = 0; at < rows.length; at += 16) {
+      for (let i = 0; i < 8; i++) {
+        const left = rows[at + i]! ^ offset[i]!;
+        const right = rows[at + 8 + i]! ^ offset[8 + i]!;
+        out[at + i] = left ^ right ^ (i < 4 ? tweak >>> (8 * i) : 0);
+        out[at + 8 + i] = left;
+      }
+    }
+  },
+
+  lowBits(rows, out) {
+    for (let i = 0; i < out.length; i++) {
+      let bits = 0;
+      for (let j = 0; j < 8; j++) bits |= (rows[(8 * i + j) * 16]! & 1) << j;
+      out[i] = bits;
+    }
+  },
+
+  lowWords(rows, out) {
+    const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = rows[(i >> 3) * 16 + (i & 7)]!;
+  },
+
+  narrow(words, out, width) {
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    for (let i = 0; i < words.length; i++) {
+      for (let j = 0; j < width; j++) out[i * width + j] = bytes[i * 8 + j]!;
+    }
+  },
+
+  widen(bytes, out, width) {
+    const wide = new Uint8Array(out.buffer, out.byteOffset, out.byteLength).fill(0);
+    for (let i = 0; i < out.length; i++) {
+      for (let j = 0; j < width; j++) wide[i * 8 + j] = bytes[i * width + j]!;
+    }
+  },
+
+  multiply128(elements, table) {
+    const product = new Uint8Array(16);
+    for (let at = 0; at < elements.length; at += 16) {
+      product.fill(0);
+      for (let place = 0; place < 16; place++) {
+        const entry = (place * 256 + elements[at + place]!) * 16;
+        for (let i = 0; i < 16; i++) product[i]! ^= table[entry + i]!;
+      }
+      elements.set(product, at);
+    }
+  },
+};

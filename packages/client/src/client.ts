@@ -12,6 +12,7 @@
  * @module
  */
 import type { Answer } from '@folkmoot/core/answer.js';
+import { signBudgetRequest } from '@folkmoot/core/budget-statement.js';
 import { toHex } from '@folkmoot/core/bytes.js';
 import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
@@ -23,6 +24,7 @@ import { lookUp } from '@folkmoot/core/name.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { Keys } from '@folkmoot/transport/keyring.js';
 import { answerEnvelopeFrom, envelopeBytesMax, openAnswer } from './answer-envelope.ts';
+import { type BudgetReport, budgetReportFrom } from './budget.ts';
 import { follow, type JobEvent } from './events.ts';
 import { Http } from './http.ts';
 import { fieldsOf, type JobView, jobViewFrom, listOf } from './job-view.ts';
@@ -52,6 +54,8 @@ export interface Client {
   /** What happens to a job from its beginning to its end, over broken connections too. */
   events(job: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<JobEvent>;
   cancel(job: string): Promise<JobView>;
+  /** What is left of every party's budgets for this analyst, and what this analyst was charged. */
+  budget(): Promise<BudgetReport>;
   /** The answer: fetched, checked, opened, with small groups withheld. */
   answer(job: string): Promise<Answer>;
 }
@@ -112,6 +116,16 @@ export function createClient(options: ClientOptions): Client {
     },
     async cancel(job) {
       return jobViewFrom(await http.json(`${pathOf(job)}/cancel`, { method: 'POST', body: {} }));
+    },
+    async budget() {
+      const request = {
+        analyst,
+        charter: charterHash(charter),
+        issued: new Date(clock.now()).toISOString(),
+        nonce: toHex(randomBytes(16)),
+      };
+      const body = signBudgetRequest(request, sign);
+      return budgetReportFrom(await http.json('/v1/budget', { method: 'POST', body }), charter, request);
     },
     async answer(job) {
       const envelope = answerEnvelopeFrom(await http.json(`${pathOf(job)}/answer`, {}, envelopeBytesMax));

@@ -1,7 +1,7 @@
 /**
  * The coordinator's HTTP API for analysts; `openapi.ts` describes it to others.
  *
- * Everything under /v1/jobs needs the token of a login, and shows an analyst their own jobs only: another's job and no
+ * Everything under /v1/jobs and /v1/budget needs the token of a login, and shows an analyst their own jobs only: another's job and no
  * job look alike. Errors are `{ error: { code, message, remedy, field?, party? } }`. Bodies are bounded, and no body is
  * ever logged.
  * @module
@@ -129,6 +129,14 @@ export function createApi(options: ApiOptions): Hono<Env> {
   app.post('/v1/jobs/:job/cancel', limited(limits.loginBytesMax), async (context) =>
     context.json(await coordinator.cancel(context.get('analyst'), idOf(context.req.param('job')))),
   );
+  app.use('/v1/budget', async (context, next) => {
+    context.set('analyst', login.analystOf(context.req.header('authorization')));
+    await next();
+  });
+  app.post('/v1/budget', limited(limits.loginBytesMax), async (context) => {
+    const request = parseJson(await context.req.text(), context.req.header('content-type'));
+    return context.json(await coordinator.budgets(context.get('analyst'), request));
+  });
   app.get('/v1/jobs/:job/answer', async (context) => {
     const parts = await coordinator.answer(context.get('analyst'), idOf(context.req.param('job')));
     return context.body(answerStream(parts), 200, { 'Content-Type': 'application/json' });

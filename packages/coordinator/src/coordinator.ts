@@ -7,9 +7,10 @@
  * @module
  */
 import { type SignedAcceptance, standingOf } from '@folkmoot/core/acceptance.js';
+import { checkBudgetRequest } from '@folkmoot/core/budget-statement.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
-import type { Charter } from '@folkmoot/core/charter.js';
+import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
 import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
@@ -19,6 +20,7 @@ import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Relay } from '@folkmoot/transport/relay.js';
 import type { Logger } from 'pino';
+import { BudgetRelay, type Stated } from './budget-relay.ts';
 import { type JobView, viewOf } from './job-view.ts';
 import {
   allPresent,
@@ -71,9 +73,11 @@ export class Coordinator {
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #granted = new Set<string>();
   readonly #followers = new Map<string, Set<() => void>>();
+  readonly #budgets: BudgetRelay;
 
   private constructor(options: CoordinatorOptions) {
     this.#options = options;
+    this.#budgets = new BudgetRelay(options.clock);
   }
 
   /** Takes up what the store holds: what was running has failed, what waited goes on waiting. */
@@ -172,7 +176,23 @@ export class Coordinator {
     return { job: id, attempt: state.attempt, signed, acceptances, openings: this.#openings(id, state) };
   }
 
+  /**
+   * What each connected party states of its budgets, to the analyst who signed the request.
+   * @throws InputError, PolicyError as `checkBudgetRequest` does; StateError NOT_YOURS, BUSY
+   */
+  budgets(analyst: string, given: unknown): Promise<Stated> {
+    const { charter, clock } = this.#options;
+    const signed = checkBudgetRequest(given, charter, clock.now());
+    if (signed.request.analyst !== analyst) throw new StateError('NOT_YOURS', { field: 'request.analyst' });
+    return this.#budgets.ask(signed, [...this.#links.values()], partiesOf(charter));
+  }
+
   // What parties do.
+
+  /** A party's statement; one that nobody waits for is of no use. */
+  stated(party: PartyId, request: string, statement: object): void {
+    this.#budgets.stated(party, request, statement);
+  }
 
   /** A party has logged in. The latest link counts: an older one of the same party is a connection that hangs. */
   async attach(link: PartyLink): Promise<void> {

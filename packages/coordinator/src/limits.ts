@@ -36,6 +36,11 @@ export const limits = {
   /** Rows of one list; older ones are asked for with `before`. */
   listMax: 200,
 
+  /** A node answers a request for budgets from its own database; one that does not by then is as good as away. */
+  budgetMs: 10_000,
+  /** Requests for budgets at once, over all analysts: each holds a list of small statements for seconds. */
+  budgetRequestsMax: 200,
+
   /** Entries of one job's history: nine per party and attempt are usual; phases beyond are not kept. */
   entriesPerJob: 2_000,
   /** Followers of events at once, over all and for one analyst: each holds a connection and a timer. */

@@ -139,6 +139,8 @@ class NodeLink {
         collector.announce(message, wanted);
         return wanted ? undefined : coordinator.passOver(link.party, message.job, message.attempt);
       }
+      case 'budget':
+        return coordinator.stated(link.party, message.request, message.statement);
       default:
         return coordinator.heard(link.party, message);
     }

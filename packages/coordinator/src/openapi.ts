@@ -104,6 +104,26 @@ const paths: Json = {
       },
     },
   },
+  '/v1/budget': {
+    post: {
+      summary: 'What is left of the budgets of every party, each by its own signed statement',
+      requestBody: json(
+        object({
+          request: object({
+            analyst: text,
+            charter: hex(32),
+            issued: instant,
+            nonce: hex(16),
+          }),
+          signature: hex(64),
+        }),
+      ),
+      responses: {
+        200: answer('Statements', object({ statements: list({ type: 'object' }), missing: list(text) })),
+        ...faults(400, 401, 403, 413, 422, 429),
+      },
+    },
+  },
   '/v1/jobs/{job}/answer': {
     get: {
       summary: 'The sealed answer: only the analyst’s own key opens it',

@@ -11,8 +11,8 @@ import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/contro
 import type { Effect, Event } from './lifecycle.ts';
 import type { StoredJob } from './store.ts';
 
-/** Login and openings are dealt with before. */
-export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' }>;
+/** Login, openings and statements of budgets are dealt with before. */
+export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' | 'budget' }>;
 
 /** An acceptance that is not the party's own good word is a failure of that party. */
 export function eventOf(

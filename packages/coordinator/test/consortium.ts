@@ -119,7 +119,13 @@ export function signedJob(
   return signJob(envelope, signer(analysts[analyst].secret.identity));
 }
 
-export function acceptanceOf({ charter, keys }: Consortium, party: Party, job: string, minGroup = 2): SignedAcceptance {
+export function acceptanceOf(
+  { charter, keys }: Consortium,
+  party: Party,
+  job: string,
+  minGroup = 2,
+  period: string | null = null,
+): SignedAcceptance {
   const acceptance = {
     job,
     party,
@@ -130,8 +136,8 @@ export function acceptanceOf({ charter, keys }: Consortium, party: Party, job: s
     expires: new Date(Date.now() + 3_600_000).toISOString(),
     min_group: minGroup,
     rule: 'all',
-    period: null,
-    budget: null,
+    period,
+    budget: period === null ? null : ('epsilon' as const),
   };
   return signAcceptance(acceptance, signer(keys[party].secret.identity));
 }

@@ -50,6 +50,19 @@ describe('the life of a job at the coordinator', () => {
     expect(after([...attach, { type: 'detached', party: 'bee' }, { type: 'turn' }]).state.phase).toBe('QUEUED');
   });
 
+  it('is done at once where the same question was answered before, and only before anything has started', () => {
+    const last = after([...ready, { type: 'answered', by: 'earlier' }]);
+    expect(last.state).toMatchObject({ phase: 'DONE', sameAs: 'earlier' });
+    expect(sends(last.effects)).toEqual(['cancel ant', 'cancel bee', 'cancel cat']);
+    expect(last.entries).toEqual([{ type: 'state', state: 'DONE', attempt: 1, same_as: 'earlier' }]);
+    expect(sends(step(last.state, { type: 'attached', party: 'bee' }).effects)).toEqual(['cancel bee']);
+    expect(sends(step(last.state, open[0]!).effects)).toEqual(['cancel ant']);
+    for (const events of [ready.slice(0, -1), running]) {
+      const before = after(events).state;
+      expect(step(before, { type: 'answered', by: 'earlier' }).state).toEqual(before);
+    }
+  });
+
   it('starts when the last party has accepted, and says so to all', () => {
     expect(after(ready.slice(0, -1)).state.phase).toBe('INVITING');
     const last = after(ready);

@@ -29,6 +29,7 @@ import { failureOf } from './failure.ts';
 import { checkAccepted, claimOnStart, decide, fingerprinter, type Judge } from './judgement.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
 import { Snapshots } from './snapshot.ts';
+import { stateBudgets } from './statement.ts';
 import type { Store } from './store.ts';
 
 /** Jobs that have not ended, at one time: a coordinator runs 16, and more wait there. */
@@ -125,6 +126,9 @@ export class Jobs {
       case 'stored':
         this.#dispatch(message.job, { event: 'stored', attempt: message.attempt });
         break;
+      case 'budget':
+        this.#state(message.request);
+        break;
       default:
     }
   }
@@ -149,6 +153,19 @@ export class Jobs {
       const { report } = failureOf(error, config.party);
       log.warn({ event: 'job-failed', job, ...inWords(report) }, 'job denied');
       this.#connection?.send({ type: 'denied', job, attempt, report });
+    }
+  }
+
+  /** Tells an analyst what is left. What is no good request is not answered, and leaves a line in the log. */
+  #state(given: unknown): void {
+    const { config, membership, store, periods, sign, clock, log } = this.#options;
+    const { charter } = membership;
+    try {
+      const by = { config, charter, ledger: store.ledger, periods, sign, nowMs: clock.now() };
+      const signed = stateBudgets(given, by);
+      this.#connection?.send({ type: 'budget', request: signed.statement.request, statement: signed });
+    } catch (error) {
+      log.warn({ event: 'budget-request-refused', ...inWords(failureOf(error, config.party).own) }, 'request refused');
     }
   }
 

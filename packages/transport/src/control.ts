@@ -4,7 +4,8 @@
  * Here the outer form is checked. The documents inside (a signed job, an acceptance) keep the form in which they were
  * signed; whoever uses them checks them as such.
  *
- * Rounds    login: hello, challenge, login, welcome; a job: invite, accepted, start, then the sessions of the parties
+ * Rounds    login: hello, challenge, login, welcome; a job: invite, accepted, start, then the sessions of the parties;
+ *           budgets: budget, budget
  * Security  none of its own. TLS hides it on the way; jobs and acceptances carry signatures; nothing here is secret.
  * @module
  */
@@ -68,6 +69,8 @@ const fromNode = z.discriminatedUnion('type', [
     signatures: z.record(name, signature),
   }),
   z.strictObject({ type: z.literal('failed'), job: hash, attempt, report }),
+  /** What is left of the party's budgets: a signed statement, for the analyst who asked. */
+  z.strictObject({ type: z.literal('budget'), request: hash, statement: document }),
 ]);
 
 const fromCoordinator = z.discriminatedUnion('type', [
@@ -79,6 +82,8 @@ const fromCoordinator = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel'), job: hash }),
   /** The opening is durable at the coordinator. */
   z.strictObject({ type: z.literal('stored'), job: hash, attempt }),
+  /** An analyst's signed question what is left of the party's budgets. */
+  z.strictObject({ type: z.literal('budget'), request: document }),
 ]);
 
 export type NodeMessage = z.infer<typeof fromNode>;

@@ -30,6 +30,7 @@ const nodeMessages: readonly NodeMessage[] = [
   { type: 'phase', job, attempt: 2, phase: 'local query' },
   { type: 'opening', job, attempt: 1, sealedBytes: 80_001_136, commitments: { a: job }, signatures: { a: job + job } },
   { type: 'failed', job, attempt: 1, report },
+  { type: 'budget', request: job, statement: { statement: { party: 'camden' }, signature: 'ab' } },
 ];
 const coordinatorMessages: readonly CoordinatorMessage[] = [
   { type: 'challenge', nonce: job },
@@ -39,6 +40,7 @@ const coordinatorMessages: readonly CoordinatorMessage[] = [
   { type: 'abort', job, attempt: 1, report },
   { type: 'cancel', job },
   { type: 'stored', job, attempt: 1 },
+  { type: 'budget', request: { request: { analyst: 'ana' }, signature: 'ab' } },
 ];
 
 function refusal(step: () => unknown): string {

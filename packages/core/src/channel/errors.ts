@@ -99,6 +99,14 @@ export const errorTable = {
     },
     BAD_MESSAGE: { text: 'a party sent a message of the wrong form', remedy: 'let both parties run the same build' },
     TOO_LARGE: { text: 'a party sent more than was agreed', remedy: 'let both parties run the same build' },
+    LENGTHS_DIFFER: {
+      text: 'two vectors of a computation differ in length',
+      remedy: 'report it: this is a fault of the program',
+    },
+    OVER_LIMIT: {
+      text: 'a computation on shares has more values than its limit',
+      remedy: 'ask for fewer cells, or compute in batches',
+    },
     LABEL_REUSED: { text: 'a key or stream label was used twice', remedy: 'report it: this is a fault of the program' },
     SAME_KEY_BOTH_WAYS: {
       text: 'the two directions of a pair have the same key',
@@ -107,6 +115,10 @@ export const errorTable = {
     BAD_ACCEPTANCE: {
       text: 'an acceptance does not fit the job',
       remedy: 'let every party run the same charter and accept again',
+    },
+    BAD_STATEMENT: {
+      text: 'a statement of a budget is not what it claims to be',
+      remedy: 'ask the party named; ask again',
     },
     BAD_COMMITMENT: {
       text: 'a party opened other bytes than it committed to',

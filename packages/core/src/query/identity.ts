@@ -12,6 +12,8 @@ export type Label =
   | 'folkmoot job v1'
   | 'folkmoot acceptance v1'
   | 'folkmoot opening v1'
+  | 'folkmoot budget request v1'
+  | 'folkmoot budget statement v1'
   | 'folkmoot login v1';
 
 /** Signs under a label with a key that the caller keeps. */

@@ -147,6 +147,9 @@ describe('charges', () => {
       spent(1_000_000n, 1_000_000n),
     );
     expect(figure(cksEpsilon(rho, delta))).toBeLessThan(1);
+    expect(() => chargeFor({ kind: 'zcdp', rho, delta, epsilon: parseRational('0.9') }, 'epsilon')).toThrow(
+      'come from',
+    );
   });
 
   it('never fall below what the answer gives away', () => {

@@ -46,7 +46,10 @@ export function chargeFor(guarantee: Guarantee, unit: Charge['unit']): Charge | 
   const { rho, delta, epsilon } = guarantee;
   if (unit === 'rho') return { unit, rho: microsUp(rho) };
   if (delta === undefined) return undefined;
-  const micros = epsilon === undefined ? roundedUp(cksEpsilon(rho, delta), microsInOne) : microsUp(epsilon);
+  const derived = roundedUp(cksEpsilon(rho, delta), microsInOne);
+  const micros = epsilon === undefined ? derived : microsUp(epsilon);
+  // Both bounds are proven, each by a search of its own: they may differ in the last micro.
+  assert(derived <= micros + 1n, 'ρ gives the ε that it is said to come from');
   return { unit, epsilon: micros, delta: deltaUnitsUp(delta) };
 }
 

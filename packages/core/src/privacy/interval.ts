@@ -138,11 +138,11 @@ function artanhToward(z: bigint, toward: Direction): bigint {
 function expToward(x: bigint, toward: Direction): bigint {
   // One less than the quotient, so that f is positive however ln 2 is rounded.
   const k = quotient(x, ln2.hi, 'down') - 1n;
+  // Far below one unit the bounds are 0 and 1, without the work.
+  if (k < -2n * fractionBits) return toward === 'up' ? 1n : 0n;
   const f = x - k * (k >= 0n === (toward === 'up') ? ln2.lo : ln2.hi);
   const power = taylorToward(f, toward);
   if (k >= 0n) return power << k;
-  // Far below one unit the bounds are 0 and 1, without the shift.
-  if (k < -8n * fractionBits) return toward === 'up' ? 1n : 0n;
   return quotient(power, 1n << -k, toward);
 }
 

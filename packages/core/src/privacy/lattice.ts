@@ -31,8 +31,8 @@ export interface Lattice extends Sensitivity {
 }
 
 /**
- * A negative binomial draw of scale b costs about b coins (5 ns each), so at this scale the noise of 10,000 cells is
- * drawn in under half a second; and one lattice step is a thousandth of the noise, which no answer shows.
+ * A negative binomial draw of scale b takes up to b trials (25 ns each, for many parties), so at this scale the noise of
+ * 10,000 cells is drawn in half a second at worst; and a lattice step is a thousandth of the noise, which no answer shows.
  */
 export const latticeScaleMax = 1024n;
 

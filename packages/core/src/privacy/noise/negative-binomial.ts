@@ -2,8 +2,8 @@
  * The negative binomial distribution with a rational r, exactly: P(k) = C(k+r−1, k)·(1−q)^r·q^k, q = e^(−a).
  *
  * For r < 1: a geometric draw k is kept when every coin Bernoulli((r+i−1)/i), i = 1…k, succeeds; their product is
- * C(k+r−1, k), so what is kept has the shape wanted. One in (1−q)^(r−1) is kept, and one draw costs about 1/a coins in
- * all; lattices (`lattice.ts`) keep 1/a small. For r > 1: a sum of geometric draws, and one of the fraction that is left.
+ * C(k+r−1, k), so what is kept has the shape wanted. One draw costs (1−q)^(r−1) trials, most of which are rejected by
+ * their first coins. For r > 1: a sum of geometric draws, and one of the fraction that is left.
  * @module
  */
 import { assert } from '../../algebra/assert.ts';
@@ -55,8 +55,17 @@ function zeroCoin(a: Rational): (coins: Coins) => boolean {
   return (coins) => !coins.bernoulliExp(s, t);
 }
 
-/** The coins i = 2…k. Each fails with probability (1−r)/i: one coin of 1/i and, rarely, one of 1−r = n/d. */
+/**
+ * Whether the coins i = 2…k all succeed, each with probability 1 − (1−r)/i, where 1−r = n/d: it fails when a coin of 1/i
+ * and one of 1−r both show heads. Of the coins 1/i, i = 1…k, the last to show heads is uniform on 1…k, since none of
+ * j+1…k does with probability j/(j+1)·…·(k−1)/k = j/k; and those before it are as they were. So the walk steps from one
+ * to the one before (the Feller coupling), about ln k of them, and ends at 1, whose coin is thrown already.
+ */
 function survives(coins: Coins, k: number, n: number, d: number): boolean {
-  for (let i = 2; i <= k; i++) if (coins.bernoulli(1, i) && coins.bernoulli(n, d)) return false;
+  let before = k;
+  while (before > 0) {
+    before = coins.below(before);
+    if (before > 0 && coins.bernoulli(n, d)) return false;
+  }
   return true;
 }

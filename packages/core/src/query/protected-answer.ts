@@ -118,7 +118,7 @@ function finisher(measure: PlacedMeasure, setting: Setting): (cell: number) => M
   return (cell) => {
     // Without a threshold a noisy count below zero is shown as well: to leave it out would lift the others.
     const isShown = counted.map(
-      (part) => threshold === 0 || part === undefined || reaches(estimates[part]![cell]!, needed),
+      (part) => threshold === 0 || threshold === 0 || part === undefined || reaches(estimates[part]![cell]!, needed),
     );
     if (!shielded.isSeparate && isShown.includes(false)) return suppressed;
     const { numbers, warning } = compute(parts.map((part) => estimates[part]![cell]!));
@@ -152,14 +152,17 @@ function simulated(
 ): Numbers {
   const figures = exact.map(toNumber);
   const values = [...shielded.derive(figures)];
-  if (Number.isNaN(values[0])) return { numbers: values.map(() => none), warning: dominated };
+  if (Number.isNaN(values[0])) return { numbers: values.map((value) => shownAs(value)), warning: dominated };
   const drawn: number[][] = values.map(() => []);
+  // The noise is symmetric, so what it was added to is as likely above as below.
+  const sign = shielded.isLifted ? -1 : 1;
   for (let draw = 0; draw < draws; draw++) {
-    const numbers = shielded.derive(figures.map((figure, at) => figure - simulation.noise(places[at]!)));
+    const numbers = shielded.derive(figures.map((figure, at) => figure - sign * simulation.noise(places[at]!)));
     if (!Number.isNaN(numbers[0])) for (const [at, number] of numbers.entries()) drawn[at]!.push(number);
   }
-  if (shielded.isLifted) settle(values, drawn);
   const intervals = drawn.map(middle95);
+  if (shielded.isLifted && intervals[0] !== undefined)
+    [values[0], intervals[0]] = lowered(values[0]!, drawn[0]!, intervals[0]);
   const span = intervals[0] === undefined ? 0 : intervals[0][1] - intervals[0][0];
   const isLost = draws - drawn[0]!.length > lostMax * draws || span > (shielded.spanMax ?? Number.POSITIVE_INFINITY);
   return {
@@ -168,12 +171,20 @@ function simulated(
   };
 }
 
-/** A sum of squares is lifted once in the noisy figures, and once more in what is drawn from them. */
-function settle(values: number[], [first]: readonly number[][]): void {
-  if (first!.length === 0) return;
-  const lift = first!.reduce((sum, value) => sum + value, 0) / first!.length - values[0]!;
-  values[0] = Math.max(values[0]! - lift, 0);
-  for (const [at, value] of first!.entries()) first![at] = Math.max(value - 2 * lift, 0);
+/**
+ * With noise e on top, the draws show by how much f(x + e) exceeds f(x), and the mean of this is taken off the value. The
+ * truth may lie where the value less what was drawn lies (the basic bootstrap), or where the draws lie that have been
+ * lifted twice; neither is exact for a sum of squares, and the wider ends are shown.
+ */
+function lowered(
+  noisy: number,
+  drawn: readonly number[],
+  [low, high]: readonly [number, number],
+): [number, [number, number]] {
+  const lift = drawn.reduce((sum, value) => sum + value, 0) / drawn.length - noisy;
+  const from = Math.min(2 * noisy - high, low - 2 * lift);
+  const to = Math.max(2 * noisy - low, high - 2 * lift);
+  return [Math.max(noisy - lift, 0), [Math.max(from, 0), Math.max(to, 0)]];
 }
 
 /** With 39 draws the least and the greatest, with 399 the tenth from either end. */
@@ -184,7 +195,8 @@ function middle95(drawn: readonly number[]): [number, number] | undefined {
   return [sorted[from]!, sorted[sorted.length - 1 - from]!];
 }
 
-function shownAs(value: number, ci95: readonly [number, number] | undefined): Scalar {
+function shownAs(value: number, ci95?: readonly [number, number]): Scalar {
+  if (Number.isNaN(value)) return none;
   const number = { value, exact: decimalText(value) };
   return ci95 === undefined ? number : { ...number, ci95 };
 }

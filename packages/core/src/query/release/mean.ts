@@ -7,17 +7,14 @@
  * No mean where the noisy count is below 1; no ratio where the noisy divisor is 0 or of a sign that it cannot have.
  * @module
  */
-import { centredOf, centredPart, columnValue, countPart, rangeOf } from './moments.ts';
-import { single, undefinedNumbers } from './release.ts';
+import { centredOf, centredPart, columnValue, rangeOf } from './moments.ts';
+import { counted, single, undefinedNumbers } from './release.ts';
 import type { Shield } from './shield.ts';
 
 export const mean: Shield<string> = (column, dataset, [n, x]) => {
   const range = rangeOf(dataset, column);
   return {
-    drafts: [
-      single('count', countPart(n!), 1n),
-      single(`${column} about its midpoint`, centredPart(n!, x!, range), range.width),
-    ],
+    drafts: [counted(n!), single(`${column} about its midpoint`, centredPart(n!, x!, range), range.width)],
     derive: ([n, sum]) => (n! < 1 ? undefinedNumbers(1) : [columnValue(centredOf(sum!, range) / n!, range)]),
     show: ([number]) => number!,
   };

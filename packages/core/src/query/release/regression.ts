@@ -14,7 +14,6 @@ import {
   centredPart,
   clamp,
   columnValue,
-  countPart,
   productOf,
   productPart,
   type Range,
@@ -23,7 +22,7 @@ import {
   squarePart,
   unitOf,
 } from './moments.ts';
-import { type Draft, single, undefinedNumbers } from './release.ts';
+import { counted, type Draft, single, undefinedNumbers } from './release.ts';
 import type { Shield } from './shield.ts';
 
 interface Argument {
@@ -62,9 +61,10 @@ export const regression: Shield<Argument> = ({ y, x }, dataset, statistics) => {
         );
   });
   return {
-    drafts: [single('count', countPart(n), 1n), ...centred, ...products],
+    drafts: [counted(n), ...centred, ...products],
     spanMax: 0.5,
-    derive: (figures) => fit(momentsOf(figures, ranges, pairs), ranges) ?? undefinedNumbers(2 * k + 4),
+    derive: (figures) =>
+      fit(momentsOf(figures, ranges, pairs), ranges) ?? [...undefinedNumbers(2 * k + 3), figures[0]!],
     show: (numbers) => shown(numbers, x),
   };
 };
@@ -167,7 +167,7 @@ function shown(numbers: readonly Scalar[], x: readonly string[]): RegressionValu
     Object.fromEntries(['intercept', ...x].map((name, at) => [name, of(rest[from + at]!)]));
   const n = rest.at(-1)!.value;
   if (r2!.value === null) {
-    return { value: null, exact: null, coefficients: null, standard_errors: null, r2: null, n: n ?? 0 };
+    return { value: null, exact: null, coefficients: null, standard_errors: null, r2: null, n: n! };
   }
   const intervals = named(({ ci95 }) => ci95 ?? null, 0);
   return {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { RowBounds } from '../../privacy/sensitivity.ts';
+import { columnsOf } from '../condition.ts';
 import type { MeasureValue, Scalar } from '../measure/family.ts';
 import type { Statistic } from '../statistic.ts';
 
@@ -38,7 +39,7 @@ export interface Shielded {
    */
   readonly exponent?: number;
   /**
-   * Numbers from estimates of all parts, in the drafts' order; all NaN where the measure is not defined. Clamped to what
+   * Numbers from estimates of all parts, in the drafts' order; the first is NaN where the measure is not defined. Clamped to what
    * the dictionary allows. It is applied to simulated figures too.
    */
   derive(figures: readonly number[]): readonly number[];
@@ -55,6 +56,12 @@ export interface Shielded {
 /** One release of one part. */
 export function single(what: string, part: DraftPart, rowMax: bigint): Draft {
   return disjoint(what, [part], rowMax);
+}
+
+/** How many rows a measure is over: one release for all measures over the same rows. */
+export function counted(n: Statistic): Draft {
+  const names = columnsOf(n.where);
+  return single(names.length === 0 ? 'count' : `count of those with ${names.join(' and ')}`, [[n, 1n]], 1n);
 }
 
 /** Parts of which a row is in one at most. */

@@ -13,7 +13,6 @@ import {
   centredOf,
   centredPart,
   clamp,
-  countPart,
   productOf,
   productPart,
   rangeOf,
@@ -21,7 +20,7 @@ import {
   squarePart,
   unitOf,
 } from './moments.ts';
-import { type Draft, single, undefinedNumbers } from './release.ts';
+import { counted, type Draft, single, undefinedNumbers } from './release.ts';
 import type { Shield } from './shield.ts';
 
 export const variance = spread((value) => value);
@@ -32,7 +31,7 @@ function spread(transform: (variance: number) => number): Shield<string> {
     const range = rangeOf(dataset, column);
     return {
       drafts: [
-        single('count', countPart(n!), 1n),
+        counted(n!),
         single(`${column} about its midpoint`, centredPart(n!, x!, range), range.width),
         single(`squares of ${column}`, squarePart(n!, x!, xx!, range), range.width ** 2n),
       ],
@@ -57,7 +56,7 @@ export const covariance: Shield<Pair> = (pair, dataset, [n, x, y, xy]) => {
   const [a, b] = ranges;
   return {
     drafts: [
-      single('count', countPart(n!), 1n),
+      counted(n!),
       single(`${a.name} about its midpoint`, centredPart(n!, x!, a), a.width),
       single(`${b.name} about its midpoint`, centredPart(n!, y!, b), b.width),
       single(`products of ${a.name} and ${b.name}`, productPart(n!, [x!, y!], xy!, ranges), a.width * b.width),
@@ -75,7 +74,7 @@ export const correlation: Shield<Pair> = (pair, dataset, [n, x, y, xx, yy, xy]) 
   const ranges = productOfColumns(dataset, pair);
   const [a, b] = ranges;
   const drafts: Draft[] = [
-    single('count', countPart(n!), 1n),
+    counted(n!),
     single(`${a.name} about its midpoint`, centredPart(n!, x!, a), a.width),
     single(`${b.name} about its midpoint`, centredPart(n!, y!, b), b.width),
     single(`squares of ${a.name}`, squarePart(n!, x!, xx!, a), a.width ** 2n),

@@ -8,13 +8,13 @@ import type { Where } from '../condition.ts';
 import type { Bins } from '../job.ts';
 import { edgesOf, shownEdges } from '../measure/bins.ts';
 import { countPart, rangeOf } from './moments.ts';
-import { disjoint, single } from './release.ts';
+import { counted, disjoint, single } from './release.ts';
 import type { Shield } from './shield.ts';
 
 const asTheyAre = (figures: readonly number[]) => figures;
 
 export const count: Shield<{ readonly where?: Where }> = ({ where }, _dataset, [n]) => ({
-  drafts: [single(where === undefined ? 'count' : 'count of those who meet the condition', countPart(n!), 1n)],
+  drafts: [where === undefined ? counted(n!) : single('count under a condition', countPart(n!), 1n)],
   exponent: 0,
   derive: asTheyAre,
   show: ([number]) => number!,

@@ -1,0 +1,261 @@
+/**
+ * Protected answers from rows to intervals: right where the noise is tiny, as noisy as promised where it is not.
+ * @module
+ */
+import { describe, expect, it } from 'vitest';
+import { noiseFigures } from '../src/privacy/mechanism.ts';
+import type { Row } from '../src/query/record.ts';
+import { ask, exactAnswer, noisyAnswer, protectedJob, residents } from './noisy-road.ts';
+
+const bins = '{ from: 0, to: 160000, width: 2500 }';
+/** Every measure, each under its operation. */
+const measures: Readonly<Record<string, string>> = {
+  count: 'count',
+  count_where: '{ count: { where: { employed: { eq: true } } } }',
+  sum: '{ sum: arrears }',
+  mean: '{ mean: arrears }',
+  share: '{ mean: employed }',
+  variance: '{ variance: arrears }',
+  stddev: '{ stddev: arrears }',
+  covariance: '{ covariance: [income, arrears] }',
+  correlation: '{ correlation: [income, arrears] }',
+  regression: '{ regression: { y: arrears, x: [income, employed] } }',
+  ratio: '{ ratio: [arrears, income] }',
+  histogram: `{ histogram: { of: income, bins: [20000, 50000, 100000, 120000] } }`,
+  median: `{ median: { of: income, bins: ${bins} } }`,
+  quantile: `{ quantile: { of: income, q: 0.9, bins: ${bins} } }`,
+  t_test: '{ t_test: { of: arrears, by: employed } }',
+  chi_square: '{ chi_square: [tenure, employed] }',
+};
+const lines = (names: readonly string[], more = '') =>
+  `${more}measures:\n${names.map((name) => `  ${name}: ${measures[name]}`).join('\n')}`;
+const everything = lines(Object.keys(measures), 'group_by: [tenure]\n');
+
+/** All numbers of an answer by their path; intervals and texts apart. */
+function numbersOf(value: unknown, path = ''): Map<string, number | null> {
+  if (typeof value === 'number' || value === null) return new Map([[path, value]]);
+  if (typeof value !== 'object') return new Map();
+  const parts = Object.entries(value as object).filter(([key]) => !['ci95', 'exact', 'warning'].includes(key));
+  return new Map(parts.flatMap(([key, part]) => [...numbersOf(part, `${path}/${key}`)]));
+}
+
+describe('a protected answer with next to no noise', () => {
+  const parties = [1, 2, 3].map((seed) => residents(150, seed));
+
+  it.each(Object.keys(measures))('has the exact %s', (name) => {
+    const checked = protectedJob(lines([name], name === 'chi_square' ? '' : 'group_by: [tenure]\n'), '1000000000000');
+    const noisy = numbersOf(noisyAnswer(ask(checked, parties), 1).rows);
+    const exact = numbersOf(exactAnswer(checked, parties).rows);
+    expect([...noisy.keys()].sort()).toEqual([...exact.keys()].sort());
+    for (const [path, value] of exact) {
+      const shown = noisy.get(path);
+      if (value === null) expect(shown, path).toBeNull();
+      else expect(Math.abs(shown! - value), path).toBeLessThan(1e-7 * Math.max(1, Math.abs(value)));
+    }
+  });
+
+  it('holds every measure at once, each figure opened once', () => {
+    const { protection } = ask(protectedJob(everything, '1000000000000'), parties);
+    const words = protection.releases.map(({ what }) => what);
+    expect(words.filter((what) => what === 'count')).toHaveLength(1);
+    // A sum over those who have an income, or who are known to work, is another sum than one over all.
+    expect(words.filter((what) => what === 'count of those with income')).toHaveLength(1);
+    expect(words.filter((what) => what === 'arrears about its midpoint')).toHaveLength(3);
+    expect(new Set(protection.releases.map(({ label }) => label)).size).toBe(protection.releases.length);
+  });
+
+  it('is exact to the lattice where values are rounded', () => {
+    const checked = protectedJob('measures: { sum: { sum: income } }', '20');
+    const asked = ask(checked, parties);
+    const [{ lattice, noise }] = asked.protection.releases as [(typeof asked.protection.releases)[0]];
+    expect(lattice).toBeGreaterThan(1n);
+    const error =
+      (numbersOf(noisyAnswer(asked, 5).rows).get('/0/sum/value')! -
+        numbersOf(exactAnswer(checked, parties).rows).get('/0/sum/value')!) *
+      100;
+    expect(Math.abs(error)).toBeLessThan(Number(lattice) * (3 + 12 * Math.sqrt(noiseFigures(noise).variance)));
+  });
+});
+
+describe('the error of a protected count', () => {
+  // 8,547 cells in which nobody is: every value is noise.
+  const asked = ask(protectedJob('group_by: [age, year(moved_in)]\nmeasures: { n: count }'), [[], [], []]);
+
+  it('is that of all three parties’ noise, 1.134, where one may collude', () => {
+    const values = noisyAnswer(asked, 11).rows.map((row) => (row.n as { value: number }).value);
+    const mean = values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length;
+    expect(mean).toBeGreaterThan(1.1);
+    expect(mean).toBeLessThan(1.17);
+    expect(noiseFigures(asked.protection.releases[0]!.noise).meanAbsolute).toBeLessThanOrEqual(1.34 * 0.851);
+  });
+
+  it('has noise in every cell, empty ones too', () => {
+    const values = noisyAnswer(asked, 12).rows.map((row) => (row.n as { value: number }).value);
+    expect(new Set(values).size).toBeGreaterThan(8);
+    expect(values.filter((value) => value === 0).length).toBeLessThan(values.length / 2);
+  });
+});
+
+describe('an interval of 95%', () => {
+  // 111 groups of one composition, so that every seed gives 111 answers to one question.
+  const template = residents(300, 7);
+  const rows: Row[] = Array.from({ length: 111 }, (_, age) =>
+    template.map((row, at) => ({ ...row, age, person: `${age}/${at}` })),
+  ).flat();
+  const parties = [
+    rows.filter((_, at) => at % 3 === 0),
+    rows.filter((_, at) => at % 3 === 1),
+    rows.filter((_, at) => at % 3 === 2),
+  ];
+  const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
+
+  /** The numbers that an interval is stated for, by path. */
+  function intervals(value: unknown, path = ''): [string, readonly [number, number], number][] {
+    if (typeof value !== 'object' || value === null) return [];
+    const own = value as Record<string, unknown>;
+    const found: [string, readonly [number, number], number][] = [];
+    if (Array.isArray(own.ci95)) found.push([path, own.ci95 as [number, number], own.value as number]);
+    else if (own.coefficients) {
+      const ends = own.ci95 as Record<string, [number, number]>;
+      for (const [name, at] of Object.entries({ ...(own.coefficients as object), r2: own.r2 }))
+        found.push([`${path}/${name}`, ends[name]!, at as number]);
+    } else if (own.ci95) {
+      for (const [name, ends] of Object.entries(own.ci95))
+        found.push([`${path}/${name}`, ends as [number, number], own[name] as number]);
+    }
+    return [
+      ...found,
+      ...Object.entries(own)
+        .filter(([key]) => key !== 'ci95')
+        .flatMap(([key, part]) => intervals(part, `${path}/${key}`)),
+    ];
+  }
+
+  it.each(Object.keys(measures))('covers the exact %s in 93 to 99 of a hundred', (name) => {
+    const isCount = ['count', 'count_where', 'histogram'].includes(name);
+    const checked = protectedJob(
+      lines([name], 'group_by: [age]\n'),
+      isCount ? '0.5' : name === 'chi_square' ? '3' : '8',
+    );
+    const exactRow = exactAnswer(checked, parties).rows[0]![name];
+    const exact = numbersOf(exactRow);
+    const asked = ask(checked, parties);
+    const hits = new Map<string, number>();
+    let total = 0;
+    for (const seed of seeds) {
+      for (const row of noisyAnswer(asked, seed).rows) {
+        total += 1;
+        for (const [path, [low, high]] of intervals(row[name])) {
+          const truth = exact.get(path) ?? exact.get(`${path}/value`) ?? exact.get(path.replace(/^/, '/coefficients'));
+          if (truth === undefined) throw new Error(`no exact number at ${path}`);
+          const slack = 1e-9 * Math.abs(truth!);
+          if (low - slack <= truth! && truth! <= high + slack) hits.set(path, (hits.get(path) ?? 0) + 1);
+          else hits.set(path, hits.get(path) ?? 0);
+        }
+      }
+    }
+    for (const [path, count] of hits) {
+      expect(count / total, path).toBeGreaterThanOrEqual(0.93);
+      expect(count / total, path).toBeLessThanOrEqual(0.99);
+    }
+  });
+});
+
+describe('what noise cannot be believed', () => {
+  const parties = [1, 2, 3].map((seed) => residents(15, seed));
+
+  it('warns of a correlation and a regression that the noise dominates', () => {
+    const checked = protectedJob(lines(['correlation', 'regression'], 'group_by: [tenure]\n'), '0.5');
+    const rows = [1, 2, 3].flatMap((seed) => noisyAnswer(ask(checked, parties), seed).rows);
+    for (const row of rows) {
+      expect(row.correlation).toMatchObject({ warning: 'the noise is as large as what is measured' });
+      expect(row.regression).toMatchObject({ warning: 'the noise is as large as what is measured' });
+    }
+  });
+
+  it('keeps every value within what the dictionary allows', () => {
+    const names = [
+      'mean',
+      'share',
+      'variance',
+      'stddev',
+      'correlation',
+      'regression',
+      'median',
+      't_test',
+      'chi_square',
+    ];
+    const within: Record<string, [number, number]> = {
+      mean: [0, 20_000],
+      share: [0, 1],
+      variance: [0, Number.POSITIVE_INFINITY],
+      stddev: [0, Number.POSITIVE_INFINITY],
+      correlation: [-1, 1],
+      r2: [0, 1],
+      median: [0, 160_000],
+      p: [0, 1],
+    };
+    const asked = ask(protectedJob(lines(names, 'group_by: [age]\n'), '0.1'), parties);
+    let seen = 0;
+    for (const row of noisyAnswer(asked, 3).rows) {
+      for (const [path, value] of numbersOf(row)) {
+        const key = path.split('/').findLast((part) => part in within);
+        if (key === undefined || value === null || !/^\/[a-z_]+\/(value|r2|p)$/.test(path)) continue;
+        seen += 1;
+        expect(value, path).toBeGreaterThanOrEqual(within[key]![0]);
+        expect(value, path).toBeLessThanOrEqual(within[key]![1]);
+      }
+    }
+    expect(seen).toBeGreaterThan(200);
+  });
+
+  it('withholds only by noisy counts that are released', () => {
+    const few = protectedJob(lines(['count', 'mean', 'sum', 'histogram', 'median'], 'group_by: [age]\n'), '50');
+    const asked = ask(few, [residents(1, 4, () => ({ age: 30, income: '30000.00' })), [], []]);
+    const row = noisyAnswer(asked, 1, 5).rows[30]!;
+    expect(row.count).toEqual({ value: null, exact: null, suppressed: true });
+    // The mean and the sum of arrears are over the same people as the count.
+    expect(row.mean).toEqual({ value: null, exact: null, suppressed: true });
+    expect(row.histogram).toMatchObject({ bins: [{ suppressed: true }, { suppressed: true }, { suppressed: true }] });
+    // How many have an income is not opened by itself.
+    expect(row.median).not.toHaveProperty('suppressed');
+  });
+});
+
+describe('the privacy of an answer', () => {
+  it('says what was spent, on what, and what it means', () => {
+    const checked = protectedJob(
+      'group_by: [tenure]\nmeasures: { households: count, mean_arrears: { mean: arrears } }',
+    );
+    const { privacy, rows } = noisyAnswer(
+      ask(
+        checked,
+        [1, 2, 3].map((seed) => residents(200, seed)),
+      ),
+      1,
+    );
+    expect(privacy).toMatchObject({
+      epsilon: 1,
+      rho: null,
+      delta: null,
+      mechanism: 'laplace',
+      collusion: 1,
+      honest: 2,
+      charged: { epsilon: 1, rho: 0.5, delta: 0 },
+      unit: 'person',
+      periods: { camden: '2026-Q4', hackney: '2026-Q4', islington: '2026-Q4' },
+    });
+    expect(privacy!.releases).toEqual([
+      expect.objectContaining({ label: '1 count', measures: ['households', 'mean_arrears'], epsilon: 0.5, scale: 2 }),
+      expect.objectContaining({ label: '2 arrears about its midpoint', epsilon: 0.5, lattice: 4096 }),
+    ]);
+    expect(privacy!.statement).toContain('ε = 1');
+    const { value, ci95 } = rows[0]!.households as unknown as { value: number; ci95: [number, number] };
+    expect(ci95[1] - value).toBe(privacy!.releases[0]!.error95);
+  });
+
+  it('is the same for the same figures, intervals too', () => {
+    const asked = ask(protectedJob(lines(['mean', 'correlation'])), [residents(50, 1), [], []]);
+    expect(noisyAnswer(asked, 9)).toEqual(noisyAnswer(asked, 9));
+  });
+});

@@ -294,6 +294,7 @@ export class Jobs {
       identity: keys.secret.identity,
       static: keys.secret.static,
       fingerprintKey: this.#fingerprintKey,
+      noiseKey: hkdf(keys.secret.node, new Uint8Array(0), utf8('folkmoot noise key v1'), 32),
     };
     const nowMs = clock.now();
     const { period } = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;

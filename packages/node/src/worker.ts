@@ -42,6 +42,8 @@ export interface Assignment {
   readonly identity: Uint8Array;
   readonly static: Uint8Array;
   readonly fingerprintKey: Uint8Array;
+  /** What this party's noise is derived from. */
+  readonly noiseKey: Uint8Array;
   /** Frames to and from the other parties. */
   readonly frames: MessagePort;
 }
@@ -117,6 +119,7 @@ async function compute(assignment: Assignment, node: MessagePort, orders: Orders
       verify: (by, statement, signature) =>
         verify(fromHex(charter.parties[by]!.identity!), 'folkmoot opening v1', statement, signature),
     },
+    noiseKey: assignment.noiseKey,
     release: async ({ commitments, signatures }) => tell({ word: 'opened', commitments, signatures }),
     report: (phase) => tell({ word: 'phase', phase }),
   };

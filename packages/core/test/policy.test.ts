@@ -32,7 +32,13 @@ function refused(verdict: Verdict): Extract<Verdict, { verdict: 'refuse' }> {
 
 describe('a policy', () => {
   it('allows what one rule covers, with that rule’s threshold', () => {
-    const allowed = { verdict: 'allow', rule: 'prevention statistics', minGroup: 5, approval: 'automatic' };
+    const allowed = {
+      verdict: 'allow',
+      rule: 'prevention statistics',
+      minGroup: 5,
+      approval: 'automatic',
+      exactToo: true,
+    };
     expect(verdictOn(arrearsYaml)).toEqual(allowed);
     expect(verdictOn(incomeYaml)).toEqual(allowed);
   });
@@ -309,6 +315,14 @@ describe('a rule on protection', () => {
     expect(change('{ required: true, epsilon_at_most: 2 }')).toContain('`privacy: { epsilon: 2 }`');
     expect(change('{ required: true, rho_at_most: 0.1 }')).toContain('`privacy: { rho: 0.1 }`');
     expect(change('{ required: true }')).toContain('`privacy: { epsilon: … }`');
+  });
+
+  it('says whether exact answers are allowed beside protected ones', () => {
+    const rule = whole('{ required: true }');
+    const only: Policy = { rules: [rule.rules[0]!] };
+    expect(verdictOn(asked('{ epsilon: 1 }'), only)).toMatchObject({ exactToo: false });
+    // The second rule, on joins, does not require protection.
+    expect(verdictOn(asked('{ epsilon: 1 }'), rule)).toMatchObject({ exactToo: true });
   });
 
   it('needs the rule’s parties for a protected job, and not the three of an exact one', () => {

@@ -5,6 +5,8 @@
  */
 import { listed } from './name.ts';
 import type { Plan, PlannedMeasure, PlannedParty } from './plan.ts';
+import type { PlannedPrivacy } from './plan-privacy.ts';
+import { expectedTexts, noiseTexts, releaseTexts, spentTexts } from './plan-privacy-text.ts';
 
 const columns = 100;
 
@@ -54,10 +56,28 @@ export function renderPlan(plan: Plan): string {
       plan.measures.flatMap(measureText),
       thresholdText(plan),
     ),
+    ...(plan.privacy === null ? [] : [protectionText(plan.privacy, plan), budgetText(plan.privacy)]),
     section('Who learns what', whoLearns(plan, names).map(item)),
     section('What it costs', costText(plan).map(item)),
     section('What is not defended', plan.warnings.map(item)),
   ].join('\n\n')}\n`;
+}
+
+function protectionText(privacy: PlannedPrivacy, plan: Plan): string {
+  return section(
+    'How it is protected',
+    noiseTexts(privacy, plan).map(item),
+    wrapped('Each figure that is opened has its part of the budget (in the integers that are computed with):'),
+    releaseTexts(privacy).map(item),
+    wrapped(
+      'The error to expect of the noise, in 95 of 100 answers, for values spread evenly between their bounds (what comes of looking at these people and not others is apart):',
+    ),
+    expectedTexts(privacy).map(item),
+  );
+}
+
+function budgetText(privacy: PlannedPrivacy): string {
+  return section('What it spends', spentTexts(privacy).map(item));
 }
 
 function question(plan: Plan): string {
@@ -100,9 +120,13 @@ function measureText({ name, operation, opens }: PlannedMeasure): string[] {
   return [item(`${name} (${operation}): ${opens.join('; ')}`)];
 }
 
-function thresholdText({ threshold, thresholdIsFinal, measures }: Plan): string[] {
+function thresholdText({ threshold, thresholdIsFinal, measures, privacy }: Plan): string[] {
   const more = thresholdIsFinal ? '' : ' A party’s rule may ask for more.';
   if (threshold < 2) return [wrapped(`No threshold is in force.${more}`)];
+  if (privacy !== null) {
+    const shown = `A measure whose own count is opened is shown only if that noisy count lets at least ${threshold} people stand behind it; the analyst’s own software sees to it.`;
+    return [wrapped(`${shown}${more}`)];
+  }
   const tests = [...new Set(measures.flatMap((measure) => measure.tests.join('; ')))];
   return [
     wrapped(`A number is shown only if at least ${threshold} people stand behind it. What is counted for that:`),

@@ -9,9 +9,13 @@
 import type { CheckedJob } from './check-job.ts';
 import { conditionText, groupsText, statisticTexts } from './condition-text.ts';
 import { bytesOf, type Layout } from './encode.ts';
+import type { Measure } from './job.ts';
 import { headcount, preparedMeasures } from './local.ts';
 import { lookUp } from './name.ts';
+import { type PartyBudget, type PlannedPrivacy, planPrivacy } from './plan-privacy.ts';
+import { privacyWarnings } from './plan-privacy-text.ts';
 import type { Verdict } from './policy.ts';
+import { type Protection, protect } from './protection.ts';
 import type { LocalQuery } from './statistic.ts';
 
 /** A commitment and a signature, from each party to each other. */
@@ -71,6 +75,8 @@ export interface Plan {
   readonly threshold: number;
   /** Whether every party's rule was known when the threshold was made. */
   readonly thresholdIsFinal: boolean;
+  /** What a protected job spends, and the noise it is answered with; null for an exact one. */
+  readonly privacy: PlannedPrivacy | null;
   readonly warnings: readonly string[];
 }
 
@@ -82,15 +88,22 @@ export interface PlanOf {
   readonly analyst?: string | undefined;
   /** Each party's verdict, as far as it is known. */
   readonly verdicts?: ReadonlyMap<string, Verdict> | undefined;
+  /** Each party's budget for the dataset, as far as it is known. */
+  readonly budgets?: ReadonlyMap<string, PartyBudget> | undefined;
 }
 
-/** The plan of a checked job. */
-export function plan({ checked, query, layout, analyst, verdicts = new Map() }: PlanOf): Plan {
+/**
+ * The plan of a checked job.
+ * @throws what `protect` throws for a protected job
+ */
+export function plan({ checked, query, layout, analyst, verdicts = new Map(), budgets = new Map() }: PlanOf): Plan {
   const { job, charter, dataset, parties } = checked;
+  const units = [...budgets.values()].map(({ unit }) => unit);
+  const protection = checked.privacy === null ? null : protect(checked, query, parties.length, units);
   const party = analyst === undefined ? undefined : lookUp(charter.analysts, analyst)?.party;
   const allowed = [...verdicts.values()].flatMap((verdict) => (verdict.verdict === 'allow' ? [verdict.minGroup] : []));
   const threshold = Math.max(job.min_group ?? 1, charter.policy_floor.min_group, ...allowed);
-  const sealedBytes = bytesOf(layout) + sealingBytes;
+  const sealedBytes = bytesOf(protection?.layout ?? layout) + sealingBytes;
   const bytesPerParty = (parties.length - 1) * (openingBytes + handshakeBytes) + sealedBytes;
   const rounds = 2;
   const plain = {
@@ -110,12 +123,19 @@ export function plan({ checked, query, layout, analyst, verdicts = new Map() }: 
     threshold,
     thresholdIsFinal: allowed.length === parties.length,
   };
+  const exactToo = [...verdicts].flatMap(([id, verdict]) =>
+    verdict.verdict === 'allow' && verdict.exactToo ? [id] : [],
+  );
+  const rulesKnown = allowed.length === parties.length;
+  const privacy = protection && planPrivacy({ checked, query, protection, budgets, exactToo, rulesKnown });
   return {
     ...plain,
     parties: parties.map((id) => planParty(id, charter.parties[id]!, verdicts.get(id))),
-    measures: planMeasures(checked, query),
+    measures: protection === null ? planMeasures(checked, query) : planProtected(checked, protection),
     transfers: planTransfers(parties, sealedBytes),
-    warnings: warningsFor(checked, party, threshold),
+    privacy,
+    warnings:
+      privacy === null ? warningsFor(checked, party, threshold) : privacyWarnings(privacy, dataset.name, threshold),
   };
 }
 
@@ -140,12 +160,24 @@ function planMeasures(checked: CheckedJob, query: LocalQuery): PlannedMeasure[] 
     const heads = tested.map((condition) => headcount(condition, dataset, query.ownParty));
     return {
       name,
-      operation: measure === 'count' ? 'count' : Object.keys(measure)[0]!,
+      operation: operationOf(measure),
       opens: statisticTexts(statistics, dataset),
       tests: statisticTexts(heads, dataset),
     };
   });
 }
+
+/** What is opened of a protected job are its releases, with their noise. */
+function planProtected({ job }: CheckedJob, { releases }: Protection): PlannedMeasure[] {
+  return Object.entries(job.measures).map(([name, measure]) => ({
+    name,
+    operation: operationOf(measure),
+    opens: releases.filter(({ measures }) => measures.includes(name)).map(({ what }) => `${what}, with noise`),
+    tests: [],
+  }));
+}
+
+const operationOf = (measure: Measure): string => (measure === 'count' ? 'count' : Object.keys(measure)[0]!);
 
 function planTransfers(parties: readonly string[], sealedBytes: number): Transfer[] {
   const among = parties.flatMap((from) =>

@@ -46,6 +46,8 @@ export type Verdict =
       /** The threshold: the largest of job, rule and floor. */
       readonly minGroup: number;
       readonly approval: 'automatic' | 'manual';
+      /** Whether some rule also allows exact answers about the dataset, which no budget bounds. */
+      readonly exactToo: boolean;
     }
   | {
       readonly verdict: 'refuse';
@@ -104,7 +106,14 @@ export function judge(
   // Rules are alternatives: where several cover the job, one that needs no person is taken.
   const rule = covering.find(({ approval }) => approval === 'automatic') ?? covering[0];
   if (rule !== undefined) {
-    return { verdict: 'allow', rule: rule.name, minGroup: thresholdOf(rule, checked), approval: rule.approval };
+    const exactToo = rules.some(({ privacy }) => privacy?.required !== true);
+    return {
+      verdict: 'allow',
+      rule: rule.name,
+      minGroup: thresholdOf(rule, checked),
+      approval: rule.approval,
+      exactToo,
+    };
   }
   const nearest = judged.reduce<(typeof judged)[number] | undefined>(
     (best, next) => (best === undefined || next.gaps.length < best.gaps.length ? next : best),

@@ -20,6 +20,24 @@ import { charterWith, checkedJob, jobText } from './consortium.ts';
 
 export type Changes = readonly (readonly [string, string])[];
 
+/** Measures of every kind. */
+export const everything = `group_by: [tenure]
+measures:
+  a: count
+  b: { count: { where: { age: { gte: 40 } } } }
+  c: { sum: arrears }
+  d: { mean: age }
+  e: { variance: income }
+  f: { covariance: [income, arrears] }
+  g: { correlation: [age, employed] }
+  h: { regression: { y: arrears, x: [income, age, employed] } }
+  i: { ratio: [arrears, income] }
+  j: { histogram: { of: age, bins: [0, 20, 40, 60] } }
+  k: { median: { of: age, bins: { from: 0, to: 110, width: 2 } } }
+  l: { t_test: { of: income, by: employed } }
+  m: { chi_square: [tenure, employed] }
+  n: { stddev: employed }`;
+
 /** A job of these lines; `epsilon` may be more than a job can ask for. */
 export function protectedJob(lines: string, epsilon = '1', changes: Changes = []): CheckedJob {
   const checked = checkedJob(

@@ -9,7 +9,6 @@
  * @module
  */
 import { assert } from '../algebra/assert.ts';
-import type { Rational } from '../algebra/rational.ts';
 import { rings } from '../algebra/ring.ts';
 import { InputError } from '../channel/errors.ts';
 import { noiseBound } from '../privacy/mechanism.ts';
@@ -23,13 +22,9 @@ import { type PlacedMeasure, type PlacedRelease, releasesOf } from './release/re
 import type { LocalQuery, LocalResult } from './statistic.ts';
 
 export type { Charge, Unit } from './budget.ts';
-export { finishProtected, type NoisyOpened } from './protected-answer.ts';
 
 /** A release with the noise that protects it. */
-export interface ProtectedRelease extends PlacedRelease, Allotted {
-  /** Laplace: a of e^(−a), ε / Δ₁. Gaussian: σ² of one party's noise. As in `noise`. */
-  readonly scale: Rational;
-}
+export type ProtectedRelease = PlacedRelease & Allotted;
 
 export interface Protection {
   readonly mechanism: Mechanism;
@@ -60,10 +55,7 @@ export function protect(checked: CheckedJob, query: LocalQuery, parties: number,
   const { mechanism, noises, charge } = chosen(
     budgetsOf(privacy, { releases, person, crowd, cells: query.cells }, units),
   );
-  const placed = releases.map((release, at): ProtectedRelease => {
-    const { noise } = noises[at]!;
-    return { ...release, ...noises[at]!, scale: noise.mechanism === 'laplace' ? noise.a : noise.variance };
-  });
+  const placed = releases.map((release, at): ProtectedRelease => ({ ...release, ...noises[at]! }));
   return {
     mechanism,
     parties,

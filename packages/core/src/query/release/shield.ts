@@ -8,7 +8,7 @@ import { InputError } from '../../channel/errors.ts';
 import type { Condition } from '../condition.ts';
 import type { Dataset } from '../dictionary.ts';
 import type { Measure, Operation } from '../job.ts';
-import { measureUses, prepareMeasure } from '../measures.ts';
+import { prepareMeasure } from '../measures.ts';
 import type { Statistic } from '../statistic.ts';
 import { mean, ratio } from './mean.ts';
 import { median, quantile } from './quantile.ts';
@@ -48,8 +48,8 @@ export function shieldMeasure(
   measure: Measure,
   dataset: Dataset,
 ): { shielded: Shielded; tested: readonly Condition[] } {
-  const { operation } = measureUses(measure);
-  const shield = shields.get(operation) as Shield<unknown> | undefined;
+  const [operation, argument] = measure === 'count' ? ['count', {}] : Object.entries(measure)[0]!;
+  const shield = shields.get(operation as Operation) as Shield<unknown> | undefined;
   if (shield === undefined) {
     throw new InputError('NOT_SUPPORTED', {
       field: `measures.${name}`,
@@ -57,7 +57,6 @@ export function shieldMeasure(
       remedy: 'leave the measure out, or ask for it without `privacy`',
     });
   }
-  const argument = measure === 'count' ? {} : Object.values(measure)[0];
   const { statistics, tested } = prepareMeasure(name, measure, dataset);
   return { shielded: shield(argument, dataset, statistics), tested };
 }

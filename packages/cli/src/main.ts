@@ -24,15 +24,18 @@ const commands: Readonly<Record<string, () => Promise<CommandSpec<object>>>> = {
   'charter verify': async () => (await import('./commands/charter-verify.ts')).charterVerify,
   coordinator: async () => (await import('./commands/coordinator.ts')).coordinator,
   node: async () => (await import('./commands/node.ts')).node,
+  'node period': async () => (await import('./commands/node-period.ts')).nodePeriod,
+  ledger: async () => (await import('./commands/ledger.ts')).ledger,
   submit: async () => (await import('./commands/submit.ts')).submit,
   watch: async () => (await import('./commands/watch.ts')).watch,
   result: async () => (await import('./commands/result.ts')).result,
   cancel: async () => (await import('./commands/cancel.ts')).cancel,
+  budget: async () => (await import('./commands/budget.ts')).budget,
 };
 
 function commandsFor(argv: readonly string[]): string[] {
-  const [first = '', second = ''] = argv.filter((word) => !word.startsWith('-'));
-  const asked = [first, `${first} ${second}`].filter((name) => name in commands);
+  const [first] = argv.filter((word) => !word.startsWith('-'));
+  const asked = Object.keys(commands).filter((name) => name.split(' ')[0] === first);
   return asked.length > 0 ? asked : Object.keys(commands);
 }
 
@@ -100,7 +103,10 @@ async function createProgram(argv: readonly string[], streams: Streams, perform:
     const spec = await commands[name]!();
     const [first = '', second] = name.split(' ');
     if (second === undefined) {
-      program.addCommand(createCommand(spec, first, streams, perform));
+      const command = createCommand(spec, first, streams, perform);
+      // A command of its own may have others below it; then its options stand before their names.
+      groups.set(first, command.enablePositionalOptions());
+      program.addCommand(command);
       continue;
     }
     let group = groups.get(first);

@@ -27,6 +27,7 @@ import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
 import { checkAccepted, claimOnStart, decide, fingerprinter, type Judge } from './judgement.ts';
+import { keepReport, reportLedger } from './ledger-report.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
 import { Snapshots } from './snapshot.ts';
 import { stateBudgets } from './statement.ts';
@@ -78,6 +79,7 @@ export class Jobs {
   /** Takes up what the store holds. */
   start(): void {
     const { store, config } = this.#options;
+    this.#keepReport();
     for (const state of store.open()) this.#open.set(state.job, state);
     const detail = 'the node was restarted';
     const report = reportOf(new StateError('INTERRUPTED', { party: config.party, detail }));
@@ -263,9 +265,21 @@ export class Jobs {
     if (isTerminal(status)) this.#open.delete(job);
     else this.#open.set(job, state);
     log.info({ event: 'job-moved', job, attempt, state: status }, 'job moved');
+    if (state.claim !== undefined) this.#keepReport();
     // Why a job failed here stands in full in this party's own log; why it failed elsewhere is for that party's.
     if ('report' in state && detail !== undefined) {
       log.warn({ event: 'job-failed', job, attempt, ...inWords(state.report), message: detail }, 'job failed here');
+    }
+  }
+
+  /** For its owner to read while the node runs. The database is what counts, so a failure here stops nothing. */
+  #keepReport(): void {
+    const { config, store, periods, log } = this.#options;
+    try {
+      keepReport(config.state, reportLedger(config, store, periods));
+    } catch (error) {
+      const message = failureOf(error, config.party).detail;
+      log.warn({ event: 'report-not-kept', message }, 'the report of the ledger could not be written');
     }
   }
 

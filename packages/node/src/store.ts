@@ -112,6 +112,13 @@ export class Store {
     return row === undefined ? undefined : this.#read(row);
   }
 
+  /** What a job calls itself, in the words of its analyst. */
+  asked(job: string): { readonly title: string; readonly purpose: string } {
+    const row = this.#prepare('SELECT signed FROM jobs WHERE job = ?').get(job) as { signed: string } | undefined;
+    const asked = row === undefined ? undefined : (JSON.parse(row.signed) as SignedJob).envelope.job;
+    return { title: asked?.title ?? '', purpose: asked?.purpose ?? '' };
+  }
+
   /** The jobs that have not ended, oldest first. */
   open(): JobState[] {
     const rows = this.#prepare('SELECT * FROM jobs WHERE ended = 0 ORDER BY received_ms, job').all() as JobRow[];

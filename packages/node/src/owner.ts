@@ -1,0 +1,91 @@
+/**
+ * What a data owner asks of a node's state from outside: to read its ledger, and to declare a period.
+ * @module
+ */
+import { periodSchema } from '@folkmoot/core/acceptance.js';
+import { InputError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
+import { lookUp } from '@folkmoot/core/name.js';
+import { type NodeConfig, type Overrides, readNodeConfig } from './config.ts';
+import { keptReport, type LedgerReport, reportLedger } from './ledger-report.ts';
+import { openStore, type Store } from './store.ts';
+
+export type { LedgerReport } from './ledger-report.ts';
+
+export interface OwnerOptions {
+  readonly configFile: string;
+  readonly overrides?: Pick<Overrides, 'state'>;
+  readonly nowMs: () => number;
+}
+
+/**
+ * The ledger, from the database or, while the node runs, as the node wrote it after the last entry. Nothing is changed.
+ * @throws InputError for node.yaml; StateError STATE_NEWER, STATE_FAILED
+ */
+export async function readLedger({ configFile, overrides, nowMs }: OwnerOptions): Promise<LedgerReport> {
+  const config = await readNodeConfig(configFile, overrides);
+  let store: Store;
+  try {
+    store = openStore(config.state, nowMs);
+  } catch (error) {
+    if (isFolkmootError(error) && error.code === 'STATE_IN_USE') return keptReport(config.state);
+    throw error;
+  }
+  try {
+    // A period that node.yaml names and no node has taken up yet has not begun.
+    const periods = new Map(
+      Object.entries(config.datasets).map(([name, { period }]) => [name, store.period(name) ?? period]),
+    );
+    return reportLedger(config, store, periods);
+  } finally {
+    store.close();
+  }
+}
+
+export interface NextPeriod {
+  readonly party: string;
+  readonly dataset: string;
+  /** The one that ends; null where none had begun. */
+  readonly ended: string | null;
+  readonly period: string;
+}
+
+/**
+ * Ends the period of a dataset and begins the next one: a new reading of the data, and a new budget. The node must not
+ * run: a job is of one period from its acceptance to its end.
+ * @throws InputError NOT_HELD, BAD_VALUE; StateError PERIOD_ENDED, STATE_IN_USE, STATE_NEWER, STATE_FAILED
+ */
+export async function declarePeriod(
+  { configFile, overrides, nowMs }: OwnerOptions,
+  dataset: string,
+  period: string,
+): Promise<NextPeriod> {
+  const config = await readNodeConfig(configFile, overrides);
+  const { party } = config;
+  const binding = lookUp(config.datasets, dataset);
+  if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${dataset}` });
+  const form = periodSchema.safeParse(period);
+  if (!form.success) throw new InputError('BAD_VALUE', { field: 'period', detail: form.error.issues[0]!.message });
+  const store = openState(config, nowMs);
+  try {
+    // What the file says now is taken up first, so that it cannot come back as a new one later.
+    const ended = store.period(dataset) ?? null;
+    if (ended === null && binding.period !== period) store.periodFromFile(dataset, binding.period);
+    store.declarePeriod(dataset, period);
+    return { party, dataset, ended, period };
+  } finally {
+    store.close();
+  }
+}
+
+function openState({ state, party }: NodeConfig, nowMs: () => number): Store {
+  try {
+    return openStore(state, nowMs);
+  } catch (error) {
+    if (!isFolkmootError(error) || error.code !== 'STATE_IN_USE') throw error;
+    throw new StateError('STATE_IN_USE', {
+      party,
+      detail: 'its node runs',
+      remedy: 'stop the node, declare the period, and start it again',
+    });
+  }
+}

@@ -96,8 +96,8 @@ export function sealedCharter(text = charterYaml): Charter {
   return charter;
 }
 
-export const charter = sealedCharter();
-export const nowMs = Date.parse('2026-11-21T09:00:00.000Z');
+const charter = sealedCharter();
+const nowMs = Date.parse('2026-11-21T09:00:00.000Z');
 
 export interface TermsOptions {
   readonly analyst?: string;

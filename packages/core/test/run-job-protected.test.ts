@@ -31,8 +31,8 @@ const asked = (options: TermsOptions = {}) => terms({ job: yaml(), ...options })
 
 /** What one party adds to each part and cell. */
 function noiseOf(given: Terms, party: string): bigint[][] {
-  const { checked, protection, periods } = agree(given);
-  return partyNoise({ checked, protection: protection!, periods }, noiseKeyOf(party), party);
+  const { checked, query, protection, periods } = agree(given);
+  return partyNoise({ checked, query, protection: protection!, periods }, noiseKeyOf(party), party);
 }
 
 /** The plain second way: every party's combined sums and noise, added in the clear. */
@@ -113,10 +113,22 @@ describe('a protected job', () => {
     const all = parties.map((party) => JSON.stringify(noiseOf(given, party).map(String)));
     expect(new Set(all).size).toBe(3);
     // A node key that was copied to another party gives that party other noise all the same.
-    const { checked, protection, periods } = agree(given);
+    const { checked, query, protection, periods } = agree(given);
     const key = noiseKeyOf('camden');
-    const own = { checked, protection: protection!, periods };
+    const own = { checked, query, protection: protection!, periods };
     expect(partyNoise(own, key, 'camden')).not.toEqual(partyNoise(own, key, 'hackney'));
+  });
+
+  it('has other noise on other figures, though the question and their words are the same', () => {
+    const { checked, query, protection, periods } = agree(asked());
+    const own = { checked, query, protection: protection!, periods };
+    const releases = protection!.releases.map((release) => ({
+      ...release,
+      parts: release.parts.map((part) => part.map(([place, times]) => [place, 2n * times] as const)),
+    }));
+    const other = { ...own, protection: { ...protection!, releases } };
+    const key = noiseKeyOf('camden');
+    expect(partyNoise(other, key, 'camden')).not.toEqual(partyNoise(own, key, 'camden'));
   });
 
   it('ends with the right noisy totals or a typed error under every fault, for 126 seeds', async () => {

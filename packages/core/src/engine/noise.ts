@@ -9,7 +9,8 @@
  * Rounds    0        Sends    nothing
  * @module
  */
-import { fromHex } from '../algebra/bytes.ts';
+import { fromHex, toHex } from '../algebra/bytes.ts';
+import { hashJson } from '../algebra/hash.ts';
 import { addInto, type Vector } from '../algebra/ring.ts';
 import type { PartyId } from '../channel/channel.ts';
 import { fillNoise } from '../privacy/mechanism.ts';
@@ -17,12 +18,15 @@ import { type NoiseBinding, noiseCoins, samplerVersion } from '../privacy/noise-
 import { charterHashBytes } from '../query/charter.ts';
 import type { CheckedJob } from '../query/check-job.ts';
 import { encode } from '../query/encode.ts';
-import type { Protection } from '../query/protection.ts';
+import { keyOf } from '../query/measure/family.ts';
+import type { ProtectedRelease, Protection } from '../query/protection.ts';
 import { questionHash } from '../query/question.ts';
+import type { LocalQuery } from '../query/statistic.ts';
 
 /** What the noise of a job is drawn from, but for a party's key. */
 export interface NoiseTerms {
   readonly checked: CheckedJob;
+  readonly query: LocalQuery;
   readonly protection: Protection;
   /** The period of each party's data. */
   readonly periods: Readonly<Record<string, string>>;
@@ -59,11 +63,18 @@ export function partyNoise(terms: NoiseTerms, noiseKey: Uint8Array, self: PartyI
       sampler: samplerVersion,
       noise,
       lattice,
-      // A node's state that was copied to another party must not make the two add the same noise.
-      label: `${self}: ${label}`,
+      // A node's state that was copied to another party must not make the two add the same noise; and the same question
+      // must not have it on other figures, which a later version of the program might make of it.
+      label: `${self}: ${label}: ${contentOf(release, terms.query)}`,
       cells: drawn.length,
     };
     fillNoise(noise, noiseCoins(noiseKey, binding), drawn);
     return release.parts.map((_, part) => [...drawn.subarray(part * cells, (part + 1) * cells)]);
   });
+}
+
+/** What is opened under this noise, whatever its place in the query. */
+function contentOf({ parts }: ProtectedRelease, { statistics }: LocalQuery): string {
+  const keys = statistics.map(keyOf);
+  return toHex(hashJson(parts.map((part) => part.map(([place, coefficient]) => [keys[place]!, String(coefficient)]))));
 }

@@ -39,7 +39,7 @@ const exactToo =
   'A rule also allows exact answers there. They spend nothing: the budget bounds the protected answers only.';
 
 /** `ε 1.5`, `ε 1, δ 0.000001`, `ρ 0.1`. */
-export function figureText(unit: Unit, { amount, delta }: BudgetFigure): string {
+function figureText(unit: Unit, { amount, delta }: BudgetFigure): string {
   return `${unit === 'epsilon' ? 'ε' : 'ρ'} ${amount}${delta === '0' ? '' : `, δ ${delta}`}`;
 }
 

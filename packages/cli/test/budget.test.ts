@@ -142,6 +142,10 @@ describe('budgets among real nodes', () => {
     expect((await ask(write('rest.yaml', job(rest, 'where: { age: { gte: 20 } }')))).code).toBe(0);
     const least = await ask(write('least.yaml', job('0.000001', 'where: { age: { gte: 21 } }')));
     expect(json(least).error.message).toContain('costs more than is left');
+    const { privacy } = json(await run('explain', 'more.yaml', '--config', 'ann.yaml'));
+    expect(privacy.charges).toHaveLength(3);
+    expect(privacy.charges[0]).toMatchObject({ party: 'ash', unit: 'epsilon', epsilon: more, isRefused: true });
+    expect((await run('explain', 'more.yaml', '--config', 'ann.yaml', '--as', 'bob')).code).toBe(2);
     // What was paid for stays free.
     expect((await ask('one.yaml')).code).toBe(0);
   }, 60_000);

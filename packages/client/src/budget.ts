@@ -5,6 +5,8 @@
 import { type BudgetRequest, type BudgetStatement, checkBudgetStatement } from '@folkmoot/core/budget-statement.js';
 import type { Charter } from '@folkmoot/core/charter.js';
 import { ProtocolError } from '@folkmoot/core/errors.js';
+import { encodeDecimal } from '@folkmoot/core/fixed-point.js';
+import type { PartyBudget } from '@folkmoot/core/plan.js';
 import { fieldsOf, listOf } from './job-view.ts';
 
 export interface BudgetReport {
@@ -28,4 +30,19 @@ export function budgetReportFrom(reply: unknown, charter: Charter, request: Budg
     statements: statements.toSorted((a, b) => (a.party < b.party ? -1 : 1)),
     missing: [...new Set(holders)].filter((party) => !stated.includes(party)).sort(),
   };
+}
+
+/** What the analyst may still spend on a dataset at each party that stated it: the lesser of their own and the whole. */
+export function budgetsLeft({ statements }: BudgetReport, dataset: string): ReadonlyMap<string, PartyBudget> {
+  return new Map(
+    statements.flatMap(({ party, datasets }) => {
+      const stated = datasets.find((one) => one.dataset === dataset);
+      if (stated === undefined) return [];
+      const accounts = stated.own === null ? [stated.total] : [stated.own, stated.total];
+      const least = (key: 'amount' | 'delta', places: number) =>
+        accounts.map(({ remaining }) => encodeDecimal(remaining[key], places)).reduce((a, b) => (a < b ? a : b));
+      const remaining = { micro: least('amount', 6), deltaPico: least('delta', 12) };
+      return [[party, { unit: stated.unit, remaining }] as const];
+    }),
+  );
 }

@@ -9,7 +9,7 @@ import { layout } from '@folkmoot/core/encode.js';
 import type { Job } from '@folkmoot/core/job.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
-import { type Plan, plan } from '@folkmoot/core/plan.js';
+import { type PartyBudget, type Plan, plan } from '@folkmoot/core/plan.js';
 import { judge, type Policy, usesOf } from '@folkmoot/core/policy.js';
 
 export interface Explained {
@@ -18,12 +18,14 @@ export interface Explained {
   readonly analyst: string;
   /** By party. A party whose policy is not known stays undecided in the plan. */
   readonly policies?: Readonly<Record<string, Policy>>;
+  /** By party: what is left there, as `budgetsLeft` gives it. */
+  readonly budgets?: ReadonlyMap<string, PartyBudget>;
   /** Rules may have expired by then. */
   readonly nowMs: number;
 }
 
 /** @throws InputError, PolicyError as the checks of a job do */
-export function explain({ job, charter, analyst, policies = {}, nowMs }: Explained): Plan {
+export function explain({ job, charter, analyst, policies = {}, budgets, nowMs }: Explained): Plan {
   const checked = checkJob(job, charter);
   const uses = usesOf(checked);
   const query = compile(checked, lookUp(charter.analysts, analyst)?.party ?? null);
@@ -33,5 +35,12 @@ export function explain({ job, charter, analyst, policies = {}, nowMs }: Explain
       return policy === undefined ? [] : [[party, judge(checked, uses, party, policy, analyst, nowMs)] as const];
     }),
   );
-  return plan({ checked, query, layout: layout(query, checked.dataset, checked.parties.length), analyst, verdicts });
+  return plan({
+    checked,
+    query,
+    layout: layout(query, checked.dataset, checked.parties.length),
+    analyst,
+    verdicts,
+    budgets,
+  });
 }

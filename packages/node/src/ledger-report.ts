@@ -22,7 +22,7 @@ export interface LedgerReport {
   readonly entries: readonly EntryReport[];
 }
 
-export interface DatasetReport {
+interface DatasetReport {
   readonly dataset: string;
   readonly period: string;
   readonly unit: BudgetUnit;
@@ -34,7 +34,7 @@ export interface DatasetReport {
   readonly exact_too: boolean;
 }
 
-export interface EntryReport {
+interface EntryReport {
   readonly kind: LedgerEntry['kind'];
   readonly job: string;
   readonly title: string;

@@ -289,7 +289,7 @@ function exceeded(claim: Claim, analyst: string | undefined, cap: Amount, left: 
 }
 
 /** `ε 1.5`, `ε 1 and δ 0.000001`, `ρ 0.1`. */
-export function amountText(unit: BudgetUnit, { micro, pico }: Amount): string {
+function amountText(unit: BudgetUnit, { micro, pico }: Amount): string {
   const letter = unit === 'epsilon' ? 'ε' : 'ρ';
   const main = `${letter} ${decimalOf(micro, 6)}`;
   return pico === 0n ? main : `${main} and δ ${decimalOf(pico, 12)}`;

@@ -18,6 +18,8 @@ import type { Verdict } from './policy.ts';
 import { type Protection, protect } from './protection.ts';
 import type { LocalQuery } from './statistic.ts';
 
+export type { PartyBudget } from './plan-privacy.ts';
+
 /** A commitment and a signature, from each party to each other. */
 const openingBytes = 32 + 64;
 /** X-Wing's encapsulation (1,088 + 32) and the tag of AES-GCM: what sealing adds to a share. */

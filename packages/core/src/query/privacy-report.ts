@@ -106,5 +106,5 @@ function reportOf(release: ProtectedRelease, parties: number): ReleaseReport {
 
 /** The noise that one in twenty exceeds, and what every party's rounding can add to it. */
 export function error95Of({ noise, lattice }: ProtectedRelease, parties: number): number {
-  return noiseFigures(noise).interval95 * Number(lattice) + (parties * (Number(lattice) - 1)) / 2;
+  return noiseFigures(noise).interval95 * Number(lattice) + Math.ceil((parties * (Number(lattice) - 1)) / 2);
 }

@@ -12,11 +12,12 @@
  * @module
  */
 import { fromHex } from '../algebra/bytes.ts';
-import { type Rational, rational, toNumber } from '../algebra/rational.ts';
+import { decodeDecimal } from '../algebra/fixed-point.ts';
+import { rational, toNumber } from '../algebra/rational.ts';
 import { type Answer, type AnswerCost, type AnswerRow, groupValues, suppressedIn } from './answer.ts';
 import type { CheckedJob } from './check-job.ts';
 import { decimalText } from './document.ts';
-import { type MeasureValue, none, type Scalar, scalar, shift, suppressed } from './measure/family.ts';
+import { type MeasureValue, none, type Scalar, shift, suppressed } from './measure/family.ts';
 import { error95Of, privacyReport } from './privacy-report.ts';
 import type { Protection } from './protection.ts';
 import type { PlacedMeasure } from './release/releases.ts';
@@ -75,12 +76,11 @@ export function finishProtected(opened: NoisyOpened): Answer {
 }
 
 /** `[part][cell]`, in the integers of the combinations: what every party lost by rounding down is put back on average. */
-function estimatesOf({ protection: { releases, parties }, totals }: NoisyOpened): Rational[][] {
-  return releases.flatMap(({ parts, first, lattice }) =>
-    parts.map((_, at) =>
-      totals[first + at]!.map((total) => rational(2n * total * lattice + BigInt(parties) * (lattice - 1n), 2n)),
-    ),
-  );
+function estimatesOf({ protection: { releases, parties }, totals }: NoisyOpened): bigint[][] {
+  return releases.flatMap(({ parts, first, lattice }) => {
+    const lost = (BigInt(parties) * (lattice - 1n)) / 2n;
+    return parts.map((_, at) => totals[first + at]!.map((total) => total * lattice + lost));
+  });
 }
 
 /** How many draws there are for each number of this answer; 0 where none fit. */
@@ -91,7 +91,7 @@ function drawsFor({ measures, layout: { cells } }: Protection): number {
 }
 
 interface Setting {
-  readonly estimates: readonly (readonly Rational[])[];
+  readonly estimates: readonly (readonly bigint[])[];
   readonly protection: Protection;
   readonly simulation: Simulation;
   readonly threshold: number;
@@ -104,22 +104,13 @@ function finisher(measure: PlacedMeasure, setting: Setting): (cell: number) => M
   const { estimates, protection, threshold } = setting;
   const { releases, person } = protection;
   // The least number of distinct people that a count of rows allows.
-  const needed = rational(BigInt(threshold) * person.rows * person.parties);
+  const needed = BigInt(threshold) * person.rows * person.parties;
   const places = parts.map((part) => releases.findLastIndex(({ first }) => first <= part));
   const compute =
-    shielded.exponent === undefined
-      ? (figures: readonly Rational[]) => simulated(measure, places, figures, setting)
-      : (figures: readonly Rational[]) => ({
-          numbers: figures.map((figure, at) =>
-            direct(figure, error95Of(releases[places[at]!]!, protection.parties), shielded.exponent!),
-          ),
-          warning: undefined,
-        });
+    shielded.exponent === undefined ? simulating(measure, places, setting) : stating(measure, places, setting);
   return (cell) => {
     // Without a threshold a noisy count below zero is shown as well: to leave it out would lift the others.
-    const isShown = counted.map(
-      (part) => threshold === 0 || threshold === 0 || part === undefined || reaches(estimates[part]![cell]!, needed),
-    );
+    const isShown = counted.map((part) => threshold === 0 || part === undefined || estimates[part]![cell]! >= needed);
     if (!shielded.isSeparate && isShown.includes(false)) return suppressed;
     const { numbers, warning } = compute(parts.map((part) => estimates[part]![cell]!));
     const value = shielded.show(shielded.isSeparate ? numbers.map((n, at) => (isShown[at] ? n : suppressed)) : numbers);
@@ -127,30 +118,43 @@ function finisher(measure: PlacedMeasure, setting: Setting): (cell: number) => M
   };
 }
 
-function reaches(count: Rational, needed: Rational): boolean {
-  return count.n >= needed.n * count.d;
-}
-
-/** A figure that is a number of the answer. */
-function direct(figure: Rational, error: number, exponent: number): Scalar {
-  const number = scalar(shift(figure, exponent));
-  const middle = toNumber(figure);
-  const unit = 10 ** -exponent;
-  return { ...number, ci95: [(middle - error) / unit, (middle + error) / unit] };
-}
+type Compute = (figures: readonly bigint[]) => Numbers;
 
 interface Numbers {
   readonly numbers: readonly Scalar[];
   readonly warning: string | undefined;
 }
 
+/** Every figure is a number of the answer. */
+function stating({ shielded }: PlacedMeasure, places: readonly number[], { protection }: Setting): Compute {
+  const errors = protection.releases.map((release) => error95Of(release, protection.parties));
+  return (figures) => ({
+    numbers: figures.map((figure, at) => direct(figure, errors[places[at]!]!, shielded.exponent!)),
+    warning: undefined,
+  });
+}
+
+function direct(figure: bigint, error: number, exponent: number): Scalar {
+  const unit = 10 ** -exponent;
+  const middle = Number(figure);
+  return {
+    value: toNumber(shift(rational(figure), exponent)),
+    exact: decodeDecimal(figure, -exponent),
+    ci95: [(middle - error) / unit, (middle + error) / unit],
+  };
+}
+
+function simulating(measure: PlacedMeasure, places: readonly number[], setting: Setting): Compute {
+  return (exact) => simulated(measure, places, exact, setting);
+}
+
 function simulated(
   { shielded }: PlacedMeasure,
   places: readonly number[],
-  exact: readonly Rational[],
+  exact: readonly bigint[],
   { simulation, draws }: Setting,
 ): Numbers {
-  const figures = exact.map(toNumber);
+  const figures = exact.map(Number);
   const values = [...shielded.derive(figures)];
   if (Number.isNaN(values[0])) return { numbers: values.map((value) => shownAs(value)), warning: dominated };
   const drawn: number[][] = values.map(() => []);

@@ -82,7 +82,7 @@ export function unmaskBits(e: Uint32Array, r: Vector, isFirst: boolean): Vector 
   return b;
 }
 
-export function clearPast(count: number, words: Uint32Array): void {
+function clearPast(count: number, words: Uint32Array): void {
   if (count % 32 !== 0) words[words.length - 1]! &= 2 ** (count % 32) - 1;
 }
 

@@ -5,18 +5,24 @@
  * Z_2^64, whose d = r − α and ε = x − β are opened in the same round.
  *
  * Rounds    1 (none for no elements)        Sends    1 bit a bit and 16 bytes a value, to each peer
- * Takes     1 shared bit a bit, 1 triple a value
+ * Takes     1 shared bit a bit (whole words of 32 for each vector of bits), 1 triple a value
  * Security  semi-honest, N−1 colluding: all that is opened is uniform. An active party can shift the results.
  * @module
  */
-import { addInto, length, slice, sub, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import { addInto, length, slice, sub, subInto, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
-import { type Bits, xor } from '../sharing/bit-share.ts';
-import { clearPast, toRingCost, unmaskBits } from './convert.ts';
+import { type Bits, wordsFor, xorInto } from '../sharing/bit-share.ts';
+import { unmaskBits } from './convert.ts';
 import type { Correlations } from './correlations.ts';
 import { type Cost, checkLengths, noCost, productsMax } from './cost.ts';
-import { multiplyCost, product } from './multiply.ts';
+import { product } from './multiply.ts';
 import { openMasked, openMaskedBits } from './open-masked.ts';
+
+/** Bits, and vectors of as many elements each. */
+export interface Selection {
+  readonly bits: Bits;
+  readonly vectors: readonly Vector[];
+}
 
 export interface Selected {
   /** The bits as 0 and 1 over Z_2^64. */
@@ -26,42 +32,71 @@ export interface Selected {
 }
 
 /**
- * The bits over the ring, and each of the vectors times them, element by element.
+ * Of each selection, the bits over the ring, and each of its vectors times them, element by element; in one round for
+ * all.
  * @throws ProtocolError LENGTHS_DIFFER, OVER_LIMIT
  */
+export async function selectAll(
+  ch: Channel,
+  source: Correlations,
+  selections: readonly Selection[],
+): Promise<Selected[]> {
+  for (const { bits, vectors } of selections) checkLengths('select', productsMax, bits.count, ...vectors.map(length));
+  const parts = selections.flatMap(({ bits, vectors }, at) => vectors.map((x) => ({ at, bits, x })));
+  const n = parts.reduce((sum, { bits }) => sum + bits.count, 0);
+  const strides = selections.map(({ bits }) => wordsFor(bits.count));
+  const words = strides.reduce((sum, each) => sum + each, 0);
+  checkLengths('select', productsMax, n);
+  checkLengths('select', productsMax, 32 * words);
+  const isFirst = ch.self === ch.context.roster[0];
+  const r = words === 0 ? { xor: new Uint32Array(0), ring: vector(Z2_64, 0) } : await source.sharedBits(32 * words);
+  const t = n === 0 ? undefined : await source.triples(n);
+
+  // Round 1. Open e = b ⊕ r, d = r − α and ε = x − β, which r, α and β make uniform.
+  const rOf: Vector[] = [];
+  const [maskedBits, masked] = [r.xor.slice(), vector(Z2_64, 2 * n)];
+  let word = 0;
+  for (const [i, { bits }] of selections.entries()) {
+    xorInto(maskedBits.subarray(word, word + strides[i]!), bits.words);
+    rOf.push(slice(r.ring, 32 * word, 32 * word + bits.count));
+    word += strides[i]!;
+  }
+  let start = 0;
+  for (const { at, x } of parts) {
+    masked.words.set(rOf[at]!.words, start);
+    masked.words.set(x.words, n + start);
+    start += length(x);
+  }
+  if (t !== undefined) {
+    subInto(slice(masked, 0, n), t.a);
+    subInto(slice(masked, n, 2 * n), t.b);
+  }
+  const [e, opened] = await Promise.all([
+    openMaskedBits(ch, 'select/masked-bits', maskedBits),
+    openMasked(ch, 'select/masked', masked),
+  ]);
+  const rx = t === undefined ? vector(Z2_64, 0) : product(t, slice(opened, 0, n), slice(opened, n, 2 * n), isFirst);
+
+  [word, start] = [0, 0];
+  return selections.map(({ bits, vectors }, i) => {
+    const ours = e.subarray(word, word + strides[i]!);
+    word += strides[i]!;
+    const products = vectors.map((x) => {
+      start += bits.count;
+      return muxed(ours, x, slice(rx, start - bits.count, start));
+    });
+    return { bit: unmaskBits(ours, rOf[i]!, isFirst), products };
+  });
+}
+
+/** The bits over the ring, and each of the vectors times them. */
 export async function selectEach(
   ch: Channel,
   source: Correlations,
   bits: Bits,
   vectors: readonly Vector[],
 ): Promise<Selected> {
-  const { count } = bits;
-  checkLengths('select', productsMax, count, ...vectors.map(length));
-  checkLengths('select', productsMax, count * vectors.length);
-  if (count === 0) return { bit: vector(Z2_64, 0), products: vectors.map(() => vector(Z2_64, 0)) };
-  const isFirst = ch.self === ch.context.roster[0];
-  const n = count * vectors.length;
-  const r = await source.sharedBits(count);
-  const t = await source.triples(n);
-
-  // Round 1. Open e = b ⊕ r, d = r − α and ε = x − β, which r, α and β make uniform.
-  const maskedBits = xor(bits.words, r.xor);
-  clearPast(count, maskedBits);
-  const [repeated, all, masked] = [vector(Z2_64, n), vector(Z2_64, n), vector(Z2_64, 2 * n)];
-  for (const [i, x] of vectors.entries()) {
-    repeated.words.set(r.ring.words, i * count);
-    all.words.set(x.words, i * count);
-  }
-  masked.words.set(sub(repeated, t.a).words);
-  masked.words.set(sub(all, t.b).words, n);
-  const [e, opened] = await Promise.all([
-    openMaskedBits(ch, 'select/masked-bits', maskedBits),
-    openMasked(ch, 'select/masked', masked),
-  ]);
-  const rx = product(t, slice(opened, 0, n), slice(opened, n, 2 * n), isFirst);
-
-  const products = vectors.map((x, i) => muxed(e, x, slice(rx, i * count, (i + 1) * count)));
-  return { bit: unmaskBits(e, r.ring, isFirst), products };
+  return (await selectAll(ch, source, [{ bits, vectors }]))[0]!;
 }
 
 /** The bits times x. */
@@ -89,8 +124,16 @@ function muxed(e: Uint32Array, x: Vector, rx: Vector): Vector {
 
 /** Of so many bits, with `vectors` values each. `choose` costs what one vector does. */
 export function selectCost(parties: number, count: number, vectors = 1): Cost {
-  if (count === 0) return noCost;
-  const bits = toRingCost(parties, count);
-  const products = multiplyCost(parties, count * vectors);
-  return { ...noCost, rounds: 1, bytes: bits.bytes + products.bytes, sharedBits: count, triples: products.triples };
+  return selectAllCost(parties, [{ count, vectors }]);
+}
+
+export function selectAllCost(
+  parties: number,
+  selections: readonly { readonly count: number; readonly vectors: number }[],
+): Cost {
+  const words = selections.reduce((sum, { count }) => sum + wordsFor(count), 0);
+  const products = selections.reduce((sum, { count, vectors }) => sum + count * vectors, 0);
+  if (words === 0) return noCost;
+  const bytes = (parties - 1) * (4 * words + 16 * products);
+  return { ...noCost, rounds: 1, bytes, sharedBits: 32 * words, triples: products };
 }

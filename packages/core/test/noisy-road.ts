@@ -64,7 +64,7 @@ export function ask(checked: CheckedJob, parties: readonly (readonly Row[])[]): 
 }
 
 /** What is opened, with every party's noise in its ring. */
-export function openNoisy({ protection, parts }: Asked, seed: number): bigint[][] {
+function openNoisy({ protection, parts }: Asked, seed: number): bigint[][] {
   const { layout, releases } = protection;
   const coins = new Coins(seededRng(seed));
   const shares = parts.flatMap((own) => {
@@ -102,7 +102,7 @@ export function exactAnswer(checked: CheckedJob, parties: readonly (readonly Row
 }
 
 /** A number in [0, 1) for each call, by a linear congruence: enough to make up rows. */
-export function chance(seed: number): () => number {
+function chance(seed: number): () => number {
   let state = (seed * 2654435761 + 1) >>> 0;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -10,7 +10,7 @@ import { noiseFigures } from '../privacy/mechanism.ts';
 import type { CheckedJob } from './check-job.ts';
 import type { ProtectedRelease, Protection } from './protection.ts';
 
-export interface ReleaseReport {
+interface ReleaseReport {
   readonly label: string;
   readonly measures: readonly string[];
   readonly epsilon: number | null;

@@ -71,7 +71,7 @@ export function productPart(
 }
 
 /** W as a number to divide by; what is divided is 0 where it is. */
-export function widthOf({ width }: Range): number {
+function widthOf({ width }: Range): number {
   return width === 0n ? 1 : Number(width);
 }
 

@@ -10,7 +10,7 @@
  */
 
 /** Fan-out: at 10,000 leaves four levels, and at most fifteen nodes of each in the number below a leaf. */
-export const branching = 16;
+const branching = 16;
 
 /** The sizes of the levels, leaves first. */
 export function levelsOf(leaves: number): number[] {

@@ -80,7 +80,8 @@ export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row
   let seen = 0;
   for (const row of rows) {
     seen += 1;
-    if (seen > dataset.max_rows && !dataset.lenient) throw new SourceError('SOURCE_TOO_MANY_ROWS', { field: dataset.name });
+    if (seen > dataset.max_rows && !dataset.lenient)
+      throw new SourceError('SOURCE_TOO_MANY_ROWS', { field: dataset.name });
     const record = readRow(row, query.columns, dataset, seen);
     if (record.unit === null) continue;
     if (!isWithinUnit(record.unit, rowsOf, dataset) || meets(query.where, record) !== true) continue;

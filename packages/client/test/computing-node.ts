@@ -23,6 +23,8 @@ export interface Part {
   readonly rows: readonly Row[];
   /** What it sends in place of the bytes it committed to. */
   readonly change?: ((sealed: Uint8Array) => Uint8Array) | undefined;
+  /** The period of its data, for protected jobs. */
+  readonly period?: string;
   /** Is shown every message of the node's link, both ways. */
   readonly tap?: (bytes: Uint8Array) => void;
 }
@@ -31,12 +33,12 @@ export interface Part {
 const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
 
 /** Logs in; `finished` resolves with the party's share in clear, when the coordinator has stored it sealed. */
-export async function takePart({ moot, url, party, rows, change = (sealed) => sealed, tap }: Part) {
+export async function takePart({ moot, url, party, rows, change = (sealed) => sealed, period, tap }: Part) {
   const node = await ScriptedNode.login(moot, url, party, tap);
   const { charter, keys } = moot;
   const finished = (async () => {
     const { job, attempt, signed } = await node.next('invite', isOver);
-    await node.send({ type: 'accepted', job, attempt, acceptance: acceptanceOf(moot, party, job) });
+    await node.send({ type: 'accepted', job, attempt, acceptance: acceptanceOf(moot, party, job, 2, period) });
     const { acceptances } = await node.next('start', isOver);
     const network = await openChannel({
       self: party,
@@ -57,6 +59,7 @@ export async function takePart({ moot, url, party, rows, change = (sealed) => se
         return seal(recipient, { job: fromHex(job), attempt, sender: party, recipient: analyst }, message);
       },
       durable: async () => undefined,
+      noiseKey: keys[party].secret.node,
       signatures: {
         sign: (statement) => sign(keys[party].secret.identity, 'folkmoot opening v1', statement),
         verify: openingVerifier(charter),

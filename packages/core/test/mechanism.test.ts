@@ -10,7 +10,6 @@ import { parseRational, type Rational, rational, toNumber } from '../src/algebra
 import { rhoFor } from '../src/privacy/accountant.ts';
 import { gaussianRho, leastVariance, tau, tauFigure } from '../src/privacy/distributed-gaussian.ts';
 import { exactly, middle } from '../src/privacy/interval.ts';
-import { gaussianLattice, laplaceLattice, latticeScaleMax, sensitivityOn } from '../src/privacy/lattice.ts';
 import {
   fillNoise,
   gaussianNoise,
@@ -28,6 +27,7 @@ import {
   negativeBinomialPmf,
   weakenedEpsilon,
 } from '../src/privacy/noise-distribution.ts';
+import { personSensitivity } from '../src/privacy/sensitivity.ts';
 import { fit } from './goodness.ts';
 
 const one = rational(1n);
@@ -244,71 +244,6 @@ describe('Gaussian noise in shares', () => {
   });
 });
 
-describe('lattices', () => {
-  const touched = fc.record({
-    deltas: fc.array(fc.bigInt(0n, 10n ** 12n), { minLength: 1, maxLength: 20 }),
-    parties: fc.integer({ min: 1, max: 5 }),
-  });
-
-  it('never make a person count for less than they do', () => {
-    fc.assert(
-      fc.property(touched, fc.integer({ min: 0, max: 45 }), (each, exponent) => {
-        const g = 1n << BigInt(exponent);
-        const { l1, l2Squared } = sensitivityOn(g, each);
-        const exact = sensitivityOn(1n, each);
-        expect(l1 * g).toBeGreaterThanOrEqual(exact.l1);
-        expect(l2Squared * g * g).toBeGreaterThanOrEqual(exact.l2Squared);
-        expect(exact.l1).toBe(BigInt(each.parties) * each.deltas.reduce((a, b) => a + b, 0n));
-      }),
-    );
-  });
-
-  it('hold what a person moves, whatever the others hold', () => {
-    fc.assert(
-      fc.property(
-        fc.bigInt(-(10n ** 9n), 10n ** 9n),
-        fc.bigInt(-5000n, 5000n),
-        fc.integer({ min: 0, max: 14 }),
-        (x, v, e) => {
-          const g = 1n << BigInt(e);
-          const floor = (n: bigint) => (n - (((n % g) + g) % g)) / g;
-          const moved = floor(x + v) - floor(x);
-          const { l1 } = sensitivityOn(g, { deltas: [v < 0n ? -v : v], parties: 1 });
-          expect(moved <= l1 && -moved <= l1).toBe(true);
-        },
-      ),
-    );
-  });
-
-  it('are the finest that keep the scale small', () => {
-    fc.assert(
-      fc.property(touched, fc.bigInt(1n, 10_000_000n), (each, micros) => {
-        const epsilon = rational(micros, 1_000_000n);
-        for (const [lattice, scaleSquared] of [
-          [laplaceLattice(each, epsilon), (s: { l1: bigint }) => Number(s.l1) ** 2 / toNumber(epsilon) ** 2],
-          [gaussianLattice(each, epsilon), (s: { l2Squared: bigint }) => Number(s.l2Squared) / (2 * toNumber(epsilon))],
-        ] as const) {
-          const largest = each.deltas.reduce((a, b) => (b > a ? b : a));
-          const squareMax = Number(latticeScaleMax) ** 2 * (1 + 1e-9);
-          expect(scaleSquared(lattice) <= squareMax || lattice.g >= largest).toBe(true);
-          if (lattice.g > 1n) {
-            expect(scaleSquared(sensitivityOn(lattice.g / 2n, each))).toBeGreaterThan(squareMax * (1 - 1e-8));
-          }
-        }
-      }),
-    );
-  });
-
-  it('leave counts alone', () => {
-    expect(laplaceLattice({ deltas: [1n], parties: 2 }, parseRational('0.0001'))).toEqual({
-      g: 1n,
-      l1: 2n,
-      l2Squared: 4n,
-    });
-    expect(laplaceLattice({ deltas: [10_000n], parties: 1 }, one)).toEqual({ g: 16n, l1: 625n, l2Squared: 390_625n });
-  });
-});
-
 it('refuses a crowd that nobody honest is in', () => {
   expect(() => laplaceNoise({ parties: 3, collusion: 3 }, one, 1n)).toThrow('honest');
   expect(() => laplaceNoise({ parties: 3, collusion: -1 }, one, 1n)).toThrow('honest');
@@ -372,7 +307,8 @@ describe('docs/PRIVACY.md', () => {
     const count = gaussianNoise({ parties: 3, collusion: 1 }, rho, 1n, 1);
     expect(page).toContain(`σ² = ${toNumber(count.variance)} each`);
     expect(page).toContain(`against ${(1 / (2 * toNumber(rho))).toFixed(2)} for a trusted server`);
-    const { g, l1 } = laplaceLattice({ deltas: [2_000_000n], parties: 1 }, one);
+    const g = 2048n;
+    const { l1 } = personSensitivity({ rowMax: 2_000_000n, rowParts: 1 }, { rows: 1n, parties: 1n }, g);
     expect(page).toContain(`⌈2,000,000/${Number(g).toLocaleString('en')}⌉ = ${l1}`);
     expect(page).toContain(`one part is 0 in ${Math.round(100 * differencePmf(1 / 2, 1)[0]!)} cases of 100`);
     expect(page).toContain(`together in ${Math.round(100 * differencePmf(1, 1)[0]!)}.`);

@@ -14,12 +14,12 @@ export const fraction = (text: string | number | bigint): Fraction => {
   const [whole = '', decimals = ''] = String(text).split('.');
   return [BigInt(whole + decimals), 10n ** BigInt(decimals.length)];
 };
-export const plus = ([a, b]: Fraction, [c, d]: Fraction): Fraction => small(a * d + c * b, b * d);
+const plus = ([a, b]: Fraction, [c, d]: Fraction): Fraction => small(a * d + c * b, b * d);
 export const times = ([a, b]: Fraction, [c, d]: Fraction): Fraction => small(a * c, b * d);
-export const over = (x: Fraction, [c, d]: Fraction): Fraction => times(x, c < 0n ? [-d, -c] : [d, c]);
+const over = (x: Fraction, [c, d]: Fraction): Fraction => times(x, c < 0n ? [-d, -c] : [d, c]);
 export const minus = (x: Fraction, [c, d]: Fraction): Fraction => plus(x, [-c, d]);
-export const less = (x: Fraction, y: Fraction): boolean => minus(x, y)[0] < 0n;
-export const zero: Fraction = [0n, 1n];
+const less = (x: Fraction, y: Fraction): boolean => minus(x, y)[0] < 0n;
+const zero: Fraction = [0n, 1n];
 const one: Fraction = [1n, 1n];
 const isZero = ([n]: Fraction): boolean => n === 0n;
 
@@ -36,7 +36,7 @@ export function approximate([n, d]: Fraction): number {
   return Number(`${(n * 10n ** BigInt(digits)) / d}e-${digits}`);
 }
 
-export interface PlainColumn {
+interface PlainColumn {
   readonly kind: 'number' | 'boolean' | 'category' | 'date';
   readonly nulls: 'drop' | 'zero' | 'refuse';
   readonly min?: string;
@@ -161,7 +161,7 @@ export type Expected =
     }
   | { readonly kind: 'line'; readonly line: Line | null; readonly n: number; readonly people: Settled[][] };
 
-export interface Line {
+interface Line {
   readonly coefficients: Fraction[];
   /** The squares of the standard errors; null without degrees of freedom. */
   readonly variances: Fraction[] | null;

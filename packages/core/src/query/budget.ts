@@ -15,11 +15,16 @@ import { add, cmp, mul, type Rational, rational } from '../algebra/rational.ts';
 import { InputError } from '../channel/errors.ts';
 import { deltaUnitsUp, microsInOne, microsUp, rhoFor, roundedUp } from '../privacy/accountant.ts';
 import { exactly, fractionBits, sqrt } from '../privacy/interval.ts';
-import { latticeScaleMax } from '../privacy/lattice.ts';
 import { type Crowd, gaussianNoise, laplaceNoise, type Noise, noiseFigures } from '../privacy/mechanism.ts';
 import { type Person, personSensitivity, type RowBounds, type Sensitivity } from '../privacy/sensitivity.ts';
 import { cksEpsilon, rhoOfPure } from '../privacy/zcdp.ts';
 import type { Mechanism, PrivacyTerms } from './privacy-terms.ts';
+
+/**
+ * A negative binomial draw of scale b takes up to b trials (25 ns each, for many parties), so at this scale the noise of
+ * 10,000 cells is drawn in half a second at worst; and a lattice step is a thousandth of the noise, which no answer shows.
+ */
+const latticeScaleMax = 1024n;
 
 /** What a budget counts. */
 export type Unit = 'epsilon' | 'rho';

@@ -24,7 +24,7 @@ export const count: Family<{ readonly where?: Where }> = {
 };
 
 /** Met exactly by the rows for which the condition is false or unknown. */
-export function notTrue(condition: Condition, dataset: Dataset): Condition {
+function notTrue(condition: Condition, dataset: Dataset): Condition {
   switch (condition.kind) {
     case 'and':
     case 'or':

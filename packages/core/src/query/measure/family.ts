@@ -28,12 +28,12 @@ export interface QuantileValue extends Scalar {
   readonly to: number | null;
 }
 
-export interface HistogramBin extends Scalar {
+interface HistogramBin extends Scalar {
   readonly from: number;
   readonly to: number;
 }
 
-export interface HistogramValue {
+interface HistogramValue {
   readonly bins: readonly HistogramBin[];
   readonly below: Scalar;
   readonly above: Scalar;

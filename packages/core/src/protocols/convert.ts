@@ -13,7 +13,7 @@
  * @module
  */
 import { assert } from '../algebra/assert.ts';
-import { addInto, length, scale, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import { addInto, length, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import { type Bits, type Planes, plane, planesOf, wordsFor, xor } from '../sharing/bit-share.ts';
 import { addPlanes, addPlanesCost, carrySave, carrySaveCost } from './add-circuit.ts';
@@ -67,7 +67,10 @@ export async function toInteger(ch: Channel, source: Correlations, x: Planes): P
   const padded = 32 * wordsFor(count);
   const bits = await toRing(ch, source, { count: padded * width, words: x.words });
   const sum = vector(Z2_64, count);
-  for (let j = 0; j < width; j++) addInto(sum, scale(slice(bits, j * padded, j * padded + count), 1n << BigInt(j)));
+  for (let j = width - 1; j >= 0; j--) {
+    addInto(sum, sum);
+    addInto(sum, slice(bits, j * padded, j * padded + count));
+  }
   return sum;
 }
 

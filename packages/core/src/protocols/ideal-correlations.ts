@@ -11,7 +11,7 @@ import { Prg } from '../algebra/prg.ts';
 import { addInto, subInto, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { BitTriples, SharedBits, Triples } from '../sharing/beaver-triple.ts';
-import { unpackBits, wordsFor, xorInto } from '../sharing/bit-share.ts';
+import { wordsFor, xorInto } from '../sharing/bit-share.ts';
 import type { Correlations, Demand } from './correlations.ts';
 
 export interface IdealCorrelations extends Correlations {
@@ -88,7 +88,7 @@ export function idealCorrelations(ch: Channel, seed: number): IdealCorrelations 
         const bits = new Uint32Array(wordsFor(count));
         for (const { xor } of shares) xorInto(bits, xor);
         const last = shares.at(-1)!.ring;
-        last.words.set(BigUint64Array.from(unpackBits({ count, words: bits }), BigInt));
+        for (let i = 0; i < count; i++) last.words[i] = (bits[i >>> 5]! >>> (i & 31)) & 1 ? 1n : 0n;
         for (const { ring } of shares.slice(0, -1)) subInto(last, ring);
       });
     },

@@ -12,7 +12,7 @@
  * @module
  */
 import { assert } from '../algebra/assert.ts';
-import { add, addInto, length, scale, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import { add, addInto, length, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import { addConstant } from '../sharing/additive.ts';
 import { constant } from './compare.ts';
@@ -33,8 +33,14 @@ export async function truncate(ch: Channel, source: Correlations, x: Vector, m: 
   const r = vector(Z2_64, n);
   const shifted = vector(Z2_64, n);
   const bit = (j: number): Vector => slice(bits, j * n, (j + 1) * n);
-  for (let j = 0; j < 64; j++) addInto(r, scale(bit(j), 1n << BigInt(j)));
-  for (let j = m; j < 63; j++) addInto(shifted, scale(bit(j), 1n << BigInt(j - m)));
+  // From the highest bit down, doubling what is there.
+  for (let j = 63; j >= 0; j--) {
+    addInto(r, r);
+    addInto(r, bit(j));
+    if (j === 63 || j < m) continue;
+    addInto(shifted, shifted);
+    addInto(shifted, bit(j));
+  }
 
   // Round 1. Open c = x + 2^62 + r, which r makes uniform; x + 2^62 is not negative.
   const lifted = addConstant(ch, x, constant(n, 1n << 62n));

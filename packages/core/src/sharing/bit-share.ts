@@ -42,7 +42,9 @@ export function packBits(values: ArrayLike<number>): Bits {
 }
 
 export function unpackBits({ count, words }: Bits): Uint8Array {
-  return Uint8Array.from({ length: count }, (_, i) => (words[i >>> 5]! >>> (i & 31)) & 1);
+  const values = new Uint8Array(count);
+  for (let i = 0; i < count; i++) values[i] = (words[i >>> 5]! >>> (i & 31)) & 1;
+  return values;
 }
 
 /** All shares but the last are uniform, and the last is what is missing to x. */

@@ -1,8 +1,19 @@
 /**
  * An answer as text: one table of the plain measures, then one block for each composite one (regression, histogram,
- * test). Several readings of the same job (an answer, and the figures to compare it with) stand side by side.
+ * test). Several readings of the same job (an answer, and the figures to compare it with) stand side by side. Beside a
+ * noisy figure stands its interval, and below a protected answer what protects it.
  * @module
  */
+import type { PartyBudget } from '@folkmoot/core/plan.js';
+import {
+  alignFigures,
+  type FigureCell,
+  type FigureColumn,
+  type Interval,
+  noisyText,
+  significantText,
+} from './figure-text.ts';
+import { type Protection, protectionText, rowsNeeded } from './protection-text.ts';
 import { alignNumbers, type Column, indent, type NumberCell, renderTable, withThousands } from './table.ts';
 
 /** As much of an answer as text needs: rows of group values and measures, in the form that `--json` prints. */
@@ -10,6 +21,8 @@ export interface AnswerLike {
   readonly title: string;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly threshold: number;
+  /** What protects it; nothing or null for exact figures. */
+  readonly privacy?: Protection | null;
 }
 
 export interface Reading {
@@ -21,8 +34,11 @@ export interface Reading {
 type Row = Readonly<Record<string, unknown>>;
 type Composite = Readonly<Record<string, unknown>>;
 
-/** The whole answer. All readings have the same rows, in the same order. */
-export function renderAnswer(readings: readonly Reading[]): string {
+/**
+ * The whole answer. All readings have the same rows, in the same order. `left` is what the analyst may still spend at each
+ * party, where that is known.
+ */
+export function renderAnswer(readings: readonly Reading[], left?: ReadonlyMap<string, PartyBudget>): string {
   const first = readings[0]!.answer;
   const sample = first.rows[0] ?? {};
   const groups = Object.keys(sample).filter((name) => !isMeasure(sample[name]));
@@ -40,60 +56,104 @@ export function renderAnswer(readings: readonly Reading[]): string {
     const place = groups.map((name) => `${name} ${label(row[name])}`).join(', ');
     for (const name of composites) blocks.push(compositeBlock(readings, name, index, place));
   });
-  if (readings.some(({ answer }) => answer.rows.some((row) => measures.some((name) => isSuppressed(row[name]))))) {
-    blocks.push(
-      `${hidden(first)}: suppressed; fewer than ${first.threshold} people stand behind the figure, or behind what it leaves out.`,
-    );
-  }
+  blocks.push(...remarks(readings, groups, measures));
+  const { privacy } = first;
+  if (privacy !== null && privacy !== undefined) blocks.push(protectionText(privacy, left));
   return blocks.join('\n\n');
+}
+
+/** What the marks in the tables mean, and where the noise is too large. */
+function remarks(readings: readonly Reading[], groups: readonly string[], measures: readonly string[]): string[] {
+  const answers = readings.map(({ answer }) => answer);
+  const shortened = answers.filter(({ rows }) => rows.some((row) => measures.some((name) => isSuppressed(row[name]))));
+  const marks = shortened.map((answer) =>
+    isNoisy(answer)
+      ? `${withheld}: the noisy count behind the figure is below ${rowsNeeded(answer.privacy, answer.threshold)}.`
+      : `${hidden(answer)}: suppressed; fewer than ${answer.threshold} people stand behind the figure, or behind what it leaves out.`,
+  );
+  const remarks = [...new Set(marks), ...warnings(answers[0]!, groups, measures)];
+  return remarks.length === 0 ? [] : [remarks.join('\n')];
+}
+
+/** A table of many groups is not listed as a whole. */
+const placesShown = 6;
+
+function warnings({ rows }: AnswerLike, groups: readonly string[], measures: readonly string[]): string[] {
+  const found = measures.flatMap((name) =>
+    rows.flatMap((row) => {
+      const value = row[name];
+      if (!isRecord(value) || typeof value.warning !== 'string') return [];
+      return [{ about: `${name}: ${value.warning}`, place: groups.map((group) => label(row[group])).join(' ') }];
+    }),
+  );
+  return [...Map.groupBy(found, ({ about }) => about)].map(([about, places]) => {
+    if (groups.length === 0 || places.length === rows.length) return `${about}.`;
+    const named = places.slice(0, placesShown).map(({ place }) => place);
+    const more = places.length > placesShown ? ` and ${places.length - placesShown} more` : '';
+    return `${about} (${named.join(', ')}${more}).`;
+  });
 }
 
 /** One row of measures reads better downward: a line a measure, a column a reading. */
 function listTable(readings: readonly Reading[], measures: readonly string[]): string {
+  const noisy = readings.map(({ answer }) => measures.some((name) => intervalOf(answer.rows[0]![name]) !== undefined));
   const rows = measures.flatMap((name) => {
-    const cells = readings.map(({ answer }) => figureCell(answer, answer.rows[0]![name]));
-    return [[name, ...alignNumbers(cells)], ...binRow(readings, name)];
+    const { values, intervals } = alignFigures(readings.map(({ answer }) => figureCell(answer, answer.rows[0]![name])));
+    const cells = values.flatMap((value, at) => (noisy[at] ? [value, intervals?.[at] ?? ''] : [value]));
+    return [[name, ...cells], ...binRow(readings, name, noisy)];
   });
-  return renderTable([text('measure'), ...readings.map(({ label }) => number(valueTitle(readings, label)))], rows);
+  const titles = readings.flatMap(({ label }, at) => [
+    number(valueTitle(readings, label)),
+    ...(noisy[at] ? [text(intervalTitle)] : []),
+  ]);
+  return renderTable([text('measure'), ...titles], rows);
 }
 
 /** The bin that a declared-bin median lies in, as a line of its own below it. */
-function binRow(readings: readonly Reading[], name: string): string[][] {
+function binRow(readings: readonly Reading[], name: string, noisy: readonly boolean[]): string[][] {
   const bins = readings.map(({ answer }) => binOf(answer.rows[0]![name]));
-  return bins.every((bin) => bin === undefined) ? [] : [['  within', ...bins.map((bin) => bin ?? '')]];
+  if (bins.every((bin) => bin === undefined)) return [];
+  return [['  within', ...bins.flatMap((bin, at) => (noisy[at] ? [bin ?? '', ''] : [bin ?? '']))]];
 }
 
 function groupTable(readings: readonly Reading[], groups: readonly string[], measures: readonly string[]): string {
-  const columns = [
-    ...groups.map(text),
-    ...(readings.length > 1 ? [text('')] : []),
-    ...measures.flatMap((name) => [
-      number(name),
-      ...(readings.some(({ answer }) => answer.rows.some((row) => binOf(row[name]) !== undefined))
-        ? [number(`${name} within`)]
-        : []),
-    ]),
-  ];
   const places = readings[0]!.answer.rows.flatMap((_, index) => readings.map((reading) => ({ index, reading })));
   const body = measures.flatMap((name) => {
     const values = places.map(({ index, reading }) => reading.answer.rows[index]?.[name]);
-    const figures = alignNumbers(values.map((value, i) => figureCell(places[i]!.reading.answer, value)));
+    const figures = alignFigures(values.map((value, i) => figureCell(places[i]!.reading.answer, value)));
     const bins = values.map(binOf);
-    return bins.some((bin) => bin !== undefined) ? [figures, bins.map((bin) => bin ?? '')] : [figures];
+    return [
+      ...figureColumns(name, figures),
+      ...(bins.some((bin) => bin !== undefined)
+        ? [{ title: `${name} within`, cells: bins.map((bin) => bin ?? '') }]
+        : []),
+    ];
   });
+  const columns = [
+    ...groups.map(text),
+    ...(readings.length > 1 ? [text('')] : []),
+    ...body.map(({ title }) => number(title)),
+  ];
   const rows = places.map(({ index, reading }, line) => [
     ...groups.map((name) => (reading === readings[0] ? label(reading.answer.rows[index]?.[name]) : '')),
     ...(readings.length > 1 ? [reading.label] : []),
-    ...body.map((column) => column[line]!),
+    ...body.map(({ cells }) => cells[line]!),
   ]);
   return renderTable(columns, rows);
+}
+
+const intervalTitle = '95%';
+
+/** The values, and where there are any their intervals. */
+function figureColumns(title: string, { values, intervals }: FigureColumn) {
+  return [{ title, cells: values }, ...(intervals === undefined ? [] : [{ title: intervalTitle, cells: intervals }])];
 }
 
 function compositeBlock(readings: readonly Reading[], name: string, index: number, place: string): string {
   const values = readings.map(({ answer }) => answer.rows[index]?.[name]);
   const heading = place === '' ? name : `${name} (${place})`;
   const shown = values.find((value) => kindOf(value) !== 'figure');
-  if (shown === undefined) return `${heading}: ${isSuppressed(values[0]) ? hidden(readings[0]!.answer) : none}`;
+  if (shown === undefined) return `${heading}: ${isSuppressed(values[0]) ? mark(readings[0]!.answer) : none}`;
   const parts = values.map((value, i) => compositeCells(kindOf(shown), value, readings[i]!.answer));
   const lines = parts[0]!.rows.map((row, line) => [
     row.label,
@@ -119,39 +179,65 @@ interface Part {
 function compositeCells(kind: Kind, value: unknown, answer: AnswerLike): Part {
   const composite = (isRecord(value) ? value : {}) as Composite;
   if (kind === 'histogram') return histogramCells(composite, answer);
-  if (kind === 'regression') return regressionCells(composite);
+  return kind === 'regression' ? regressionCells(composite) : testCells(composite);
+}
+
+function testCells(test: Composite): Part {
+  const noisy = isRecord(test.ci95);
+  const rows = ['statistic', 'df', 'p'].map((key) => {
+    const interval = noisy ? asInterval((test.ci95 as Row)[key]) : undefined;
+    if (key === 'p') return { label: key, cells: [probability(test.p), interval?.map(probability) ?? ''] };
+    const numeric = numericOf(test[key]);
+    if (numeric === undefined) return { label: key, cells: [none, ''] };
+    if (interval === undefined) return { label: key, cells: [alignNumbers([numberCell(test[key])])[0]!, ''] };
+    const { value, interval: around } = noisyText(numeric, interval);
+    return { label: key, cells: [value, around] };
+  });
+  const cellsOf = (cells: readonly (string | string[])[]) =>
+    cells.slice(0, noisy ? 2 : 1).map((cell) => (typeof cell === 'string' ? cell : `[${cell.join(', ')}]`));
   return {
     title: '',
-    columns: ['value'],
-    rows: ['statistic', 'df', 'p'].map((key) => ({
-      label: key,
-      cells: [key === 'p' ? probability(composite[key]) : alignNumbers([numberCell(composite[key])])[0]!],
-    })),
+    columns: noisy ? ['value', intervalTitle] : ['value'],
+    rows: rows.map(({ label, cells }) => ({ label, cells: cellsOf(cells) })),
   };
 }
 
 function regressionCells(fit: Composite): Part {
   const coefficients = (isRecord(fit.coefficients) ? fit.coefficients : {}) as Composite;
   const errors = (isRecord(fit.standard_errors) ? fit.standard_errors : {}) as Composite;
-  const terms = Object.keys(coefficients).map((term) => ({
-    label: term,
-    cells: [significant(coefficients[term]), significant(errors[term])],
-  }));
+  const intervals = isRecord(fit.ci95) ? fit.ci95 : undefined;
+  const cells = (value: unknown, interval: Interval | undefined, error: string): string[] => {
+    const numeric = numericOf(value);
+    const plain = { value: numeric === undefined ? none : significantText(numeric), interval: '' };
+    const shown = numeric === undefined || interval === undefined ? plain : noisyText(numeric, interval);
+    return intervals === undefined ? [shown.value, error] : [shown.value, shown.interval, error];
+  };
+  const intervalAt = (key: string) => asInterval(intervals?.[key]);
+  const terms = Object.keys(coefficients).map((term) => {
+    const error = numericOf(errors[term]);
+    const text = error === undefined ? none : significantText(error);
+    return { label: term, cells: cells(coefficients[term], intervalAt(term), text) };
+  });
+  const count = alignNumbers([numberCell(fit.n)])[0]!;
   return {
     title: 'term',
-    columns: ['coefficient', 'std. error'],
+    columns: ['coefficient', ...(intervals === undefined ? [] : [intervalTitle]), 'std. error'],
     rows: [
       ...terms,
-      { label: 'R²', cells: [significant(fit.r2), ''] },
-      { label: 'n', cells: [alignNumbers([numberCell(fit.n)])[0]!, ''] },
+      { label: 'R²', cells: cells(fit.r2, intervalAt('r2'), '') },
+      { label: 'n', cells: intervals === undefined ? [count, ''] : [count, '', ''] },
     ],
   };
 }
 
 function histogramCells(histogram: Composite, answer: AnswerLike): Part {
   const rows = barRows(histogram).map(({ label, figure }) => ({ label, cell: figureCell(answer, figure) }));
-  const cells = alignNumbers(rows.map(({ cell }) => cell));
-  return { title: 'bin', columns: ['count'], rows: rows.map(({ label }, i) => ({ label, cells: [cells[i]!] })) };
+  const columns = figureColumns('count', alignFigures(rows.map(({ cell }) => cell)));
+  return {
+    title: 'bin',
+    columns: columns.map(({ title }) => title),
+    rows: rows.map(({ label }, i) => ({ label, cells: columns.map(({ cells }) => cells[i]!) })),
+  };
 }
 
 /** Bins in ascending order, with what lies outside at the two ends where it is given. */
@@ -171,7 +257,7 @@ const barWidth = 24;
 function barsOf(histogram: Composite): string[] {
   const values = barRows(histogram).map(({ figure }) => numericOf(figure) ?? 0);
   const largest = Math.max(1, ...values);
-  return values.map((value) => '█'.repeat(Math.round((value / largest) * barWidth)));
+  return values.map((value) => '█'.repeat(Math.round((Math.max(0, value) / largest) * barWidth)));
 }
 
 type Kind = 'figure' | 'histogram' | 'regression' | 'test';
@@ -185,12 +271,31 @@ function kindOf(value: unknown): Kind {
 
 const none = '–';
 
+const withheld = 'withheld';
+
 function hidden(answer: AnswerLike): string {
   return `< ${answer.threshold}`;
 }
 
-function figureCell(answer: AnswerLike, value: unknown): NumberCell | string {
-  return isSuppressed(value) ? hidden(answer) : numberCell(value);
+/** What stands for a suppressed figure. Nobody knows whether a noisy count below the threshold is one without noise. */
+function mark(answer: AnswerLike): string {
+  return isNoisy(answer) ? withheld : hidden(answer);
+}
+
+function isNoisy(answer: AnswerLike): answer is AnswerLike & { readonly privacy: Protection } {
+  return answer.privacy !== null && answer.privacy !== undefined;
+}
+
+function figureCell(answer: AnswerLike, value: unknown): FigureCell {
+  return isSuppressed(value) ? { figure: mark(answer) } : { figure: numberCell(value), interval: intervalOf(value) };
+}
+
+function intervalOf(value: unknown): Interval | undefined {
+  return isRecord(value) ? asInterval(value.ci95) : undefined;
+}
+
+function asInterval(value: unknown): Interval | undefined {
+  return Array.isArray(value) && value.length === 2 ? [Number(value[0]), Number(value[1])] : undefined;
 }
 
 /** A figure `{ value, exact }` or a bare number. */
@@ -204,15 +309,6 @@ function numberCell(value: unknown): NumberCell | string {
 function numericOf(value: unknown): number | undefined {
   const number = isRecord(value) ? value.value : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
-}
-
-/** Six significant digits: coefficients of one fit may be of very different sizes. */
-function significant(value: unknown): string {
-  const numeric = numericOf(value);
-  if (numeric === undefined) return none;
-  if (numeric !== 0 && (Math.abs(numeric) < 1e-6 || Math.abs(numeric) >= 1e12)) return numeric.toExponential(5);
-  const digits = numeric === 0 ? 0 : Math.max(0, 5 - Math.floor(Math.log10(Math.abs(numeric))));
-  return withThousands(numeric.toFixed(digits));
 }
 
 function probability(value: unknown): string {

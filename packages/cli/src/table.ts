@@ -32,6 +32,12 @@ function width(text: string): number {
   return [...text.normalize('NFC').replace(/\p{M}/gu, '')].length;
 }
 
+/** The texts of one column, filled up on the left to the same width. */
+export function atRight(texts: readonly string[]): string[] {
+  const widest = Math.max(0, ...texts.map(width));
+  return texts.map((text) => pad(text, widest, 'right'));
+}
+
 function pad(text: string, size: number, align: Column['align']): string {
   const space = ' '.repeat(Math.max(0, size - width(text)));
   return align === 'left' ? text + space : space + text;
@@ -63,9 +69,9 @@ export interface NumberCell {
 }
 
 /** More exact places than this are noise to a reader; `--json` has them all. */
-const placesMax = 4;
+export const placesMax = 4;
 
-function placesOf(decimal: string): number {
+export function placesOf(decimal: string): number {
   return decimal.split('.')[1]?.length ?? 0;
 }
 

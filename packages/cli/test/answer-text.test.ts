@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type AnswerLike, renderAnswer } from '../src/answer-text.ts';
+import { alignFigures } from '../src/figure-text.ts';
+import type { Protection } from '../src/protection-text.ts';
 
 const hidden = { value: null, exact: null, suppressed: true };
 const grouped: AnswerLike = {
@@ -91,5 +93,171 @@ social            0          0.00       –
   it('shows a sum of many digits to the last one', () => {
     const answer = { title: '', threshold: 1, rows: [{ total: { value: 1e22, exact: '12345678901234567890123.45' } }] };
     expect(renderAnswer([{ label: 'answer', answer }])).toContain('12,345,678,901,234,567,890,123.45');
+  });
+});
+
+const protection: Protection = {
+  epsilon: 1,
+  rho: null,
+  delta: null,
+  mechanism: 'laplace',
+  collusion: 1,
+  honest: 2,
+  charged: { epsilon: 1, delta: 0, rho: 0.5 },
+  releases: [
+    {
+      label: '1 count',
+      measures: ['people', 'mean'],
+      epsilon: 0.5,
+      rho: null,
+      sensitivity: 1,
+      scale: 2,
+      lattice: 1,
+      sd: 3.43,
+      error95: 7,
+    },
+  ],
+  unit: 'id',
+  rows_per_unit: 2,
+  parties_per_unit: 1,
+  periods: {},
+  statement: '',
+};
+
+function noisy(value: number, low: number, high: number) {
+  return { value, exact: String(value), ci95: [low, high] };
+}
+
+describe('a protected answer as text', () => {
+  const answer: AnswerLike = {
+    title: 'Arrears',
+    threshold: 5,
+    privacy: protection,
+    rows: [
+      { tenure: 'owner', people: noisy(1234, 1227, 1241), mean: noisy(160.1734567890123, 148.2, 173.9) },
+      { tenure: 'tenant', people: hidden, mean: hidden },
+      {
+        tenure: 'guest',
+        people: noisy(40, 33, 47),
+        mean: { value: null, exact: null, warning: 'the noise is as large as what is measured' },
+      },
+    ],
+  };
+
+  it('sets each figure beside its interval, and says what protects it', () => {
+    const left = new Map([
+      ['ash', { unit: 'epsilon', remaining: { micro: 9_500_000n, deltaPico: 0n } }],
+      ['birch', { unit: 'epsilon', remaining: { micro: 9_500_000n, deltaPico: 0n } }],
+      ['cedar', { unit: 'rho', remaining: { micro: 10_000_000n, deltaPico: 0n } }],
+      ['dale', { unit: 'rho' }],
+    ] as const);
+    expect(renderAnswer([{ label: 'answer', answer }], left)).toBe(
+      `
+Arrears
+
+tenure    people  95%      mean         95%
+──────  ────────  ───  ────────  ──────────
+owner      1,234  ± 7       160  [148, 174]
+tenant  withheld       withheld
+guest         40  ± 7         –
+
+withheld: the noisy count behind the figure is below 10.
+mean: the noise is as large as what is measured (guest).
+
+Protected by Laplace noise: ε = 1 spent; left: ε = 9.5 at ash, birch; ρ = 10 at cedar.
+Each person (\`id\`) is protected even if 1 of the 3 parties put together what they know of the noise.
+95%: where the figure without noise lies, in 95 of 100 answers. Sampling error is apart.
+
+  opened  for             ε  noise scale
+  ──────  ────────────  ───  ───────────
+  count   people, mean  0.5            2`.trim(),
+    );
+  });
+
+  it('shows exact figures below noisy ones, without an interval', () => {
+    const exact = { title: '', threshold: 5, rows: [{ people: { value: 1230, exact: '1230' } }] };
+    const text = renderAnswer([
+      { label: 'folkmoot', answer: { ...answer, rows: [{ people: noisy(1234, 1227, 1241) }] } },
+      { label: 'exact', answer: exact },
+    ]);
+    expect(text).toMatch(/^measure {2}folkmoot {2}95% {2}exact$/m);
+    expect(text).toMatch(/^people +1,234 {2}± 7 +1,230$/m);
+  });
+
+  it('names a δ, a ρ, and the case that nobody colludes', () => {
+    const shown = (changes: Partial<Protection>) =>
+      renderAnswer([{ label: 'answer', answer: { ...answer, privacy: { ...protection, ...changes } } }]);
+    expect(
+      shown({ delta: 1e-6, mechanism: 'gaussian', charged: { epsilon: 1, delta: 0.000001, rho: 0.02 } }),
+    ).toContain('Gaussian noise: ε = 1 and δ = 0.000001 spent.');
+    expect(shown({ epsilon: null, rho: 0.1, charged: { epsilon: null, delta: 0, rho: 0.1 } })).toContain(
+      'ρ = 0.1 spent',
+    );
+    expect(shown({ collusion: 0, honest: 3 })).toContain('as long as no party tells another');
+    expect(shown({ unit: 'row' })).toContain('Each row is protected');
+  });
+
+  it('sets intervals beside the parts of a histogram, a fit and a test', () => {
+    const rows = [
+      {
+        ages: { bins: [{ from: 0, to: 9, ...noisy(50, 43, 57) }], below: noisy(0, -7, 7), above: noisy(-2, -9, 5) },
+        fit: {
+          coefficients: { intercept: 512.1234, income: -0.00123 },
+          standard_errors: { intercept: 1.2, income: 0.001 },
+          r2: 0.045,
+          n: 5432,
+          ci95: { intercept: [480, 560.2], income: [-0.00133, -0.00113], r2: null },
+        },
+        gap: { statistic: -12.25, df: 1234.25, p: 1e-12, ci95: { statistic: [-14.25, -10.25], p: [0, 0.002] } },
+      },
+    ];
+    const text = renderAnswer([{ label: 'answer', answer: { ...answer, rows } }]);
+    expect(text).toMatch(/^ {2}\[0, 9\] +50 {2}± 7 {2}█{24}$/m);
+    expect(text).toMatch(/^ {2}above +-2 {2}± 7$/m);
+    expect(text).toMatch(/^ {2}intercept +512 +\[480, 560\] +1\.20000$/m);
+    expect(text).toMatch(/^ {2}income +-0\.00123 +± 0\.00010 +0\.00100000$/m);
+    expect(text).toMatch(/^ {2}R² +0\.0450000$/m);
+    expect(text).toMatch(/^ {2}statistic +-12\.3 +± 2\.0$/m);
+    expect(text).toMatch(/^ {2}p +< 0\.0001 +\[< 0\.0001, 0\.0020\]$/m);
+  });
+
+  it('names a few of many groups that say little', () => {
+    const rows = Array.from({ length: 10 }, (_, at) => ({
+      ward: `w${at}`,
+      mean: at === 0 ? noisy(1, 0, 2) : { value: null, exact: null, warning: 'too noisy' },
+    }));
+    expect(renderAnswer([{ label: 'answer', answer: { ...answer, rows } }])).toContain(
+      'mean: too noisy (w1, w2, w3, w4, w5, w6 and 3 more).',
+    );
+  });
+});
+
+describe('figures in a column', () => {
+  const column = (...cells: [number, number, number][]) =>
+    alignFigures(
+      cells.map(([value, low, high]) => ({ figure: { value, exact: String(value) }, interval: [low, high] })),
+    );
+
+  it('have as many digits as the least of their noise leaves meaning', () => {
+    expect(column([160.1734567, 160.1, 160.2469134])).toEqual({ values: ['160.173'], intervals: ['± 0.073'] });
+    expect(column([160.1734567, 40.1, 280.2469134], [2.123456, 1.923456, 2.323456])).toEqual({
+      values: ['160.17', '2.12'],
+      intervals: ['± 120.07', '± 0.20'],
+    });
+    expect(column([12, 11.5, 12.5])).toEqual({ values: ['12'], intervals: ['± 1'] });
+  });
+
+  it('are written with both ends where one of them lies unevenly', () => {
+    expect(column([5.123456, 0, 31.2], [1234.567891, 1200.123, 1269.01278])).toEqual({
+      values: ['5', '1,235'],
+      intervals: ['[    0,    31]', '[1,200, 1,269]'],
+    });
+  });
+
+  it('have no intervals where none is noisy', () => {
+    expect(alignFigures([{ figure: { value: 2.5, exact: '2.5' } }, { figure: '–' }])).toEqual({
+      values: ['2.5', '–'],
+      intervals: undefined,
+    });
   });
 });

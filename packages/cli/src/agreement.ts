@@ -1,6 +1,6 @@
 /**
  * How well an answer agrees with the same figures computed over the pooled records: exact decimals to the last digit,
- * the others to a relative difference.
+ * the others to a relative difference; and of a noisy answer, how many of its intervals hold the figure without noise.
  * @module
  */
 
@@ -28,6 +28,39 @@ const differenceMax = 1e-9;
 
 export function agrees({ largestDifference }: Agreement): boolean {
   return largestDifference <= differenceMax;
+}
+
+export interface Coverage {
+  /** Noisy figures with an interval whose figure without noise is known. */
+  readonly intervals: number;
+  /** Those whose interval holds it. */
+  readonly covering: number;
+}
+
+/** Takes the rows of a noisy answer, and the same rows without noise. */
+export function coverageOf(noisy: unknown, exact: unknown): Coverage {
+  const held = [...heldIn(noisy, exact)];
+  return { intervals: held.length, covering: held.filter(Boolean).length };
+}
+
+/** Whether each interval holds its figure; intervals stand beside the figure, or under the names of a composite's figures. */
+function* heldIn(noisy: unknown, exact: unknown): Generator<boolean> {
+  if (Array.isArray(noisy) && Array.isArray(exact)) {
+    for (const [at, part] of noisy.entries()) yield* heldIn(part, exact[at]);
+    return;
+  }
+  if (!isRecord(noisy) || !isRecord(exact)) return;
+  const { ci95, ...parts } = noisy;
+  if (Array.isArray(ci95)) yield* heldBy(ci95, exact.value);
+  else if (isRecord(ci95)) {
+    const named = isRecord(exact.coefficients) ? { ...exact, ...exact.coefficients } : exact;
+    for (const [name, interval] of Object.entries(ci95)) yield* heldBy(interval, named[name]);
+  }
+  for (const [name, part] of Object.entries(parts)) yield* heldIn(part, exact[name]);
+}
+
+function* heldBy(interval: unknown, figure: unknown): Generator<boolean> {
+  if (Array.isArray(interval) && typeof figure === 'number') yield interval[0] <= figure && figure <= interval[1];
 }
 
 function* differencesOf(a: unknown, b: unknown): Generator<number> {

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BudgetReport } from '@folkmoot/client/budget.js';
 import { createClient } from '@folkmoot/client/client.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import type { Charter } from '@folkmoot/core/charter.js';
@@ -42,6 +43,8 @@ export interface RunningConsortium {
    * one that the node wrote to its own log.
    */
   ask(job: Job, progress: Progress): Promise<Answer>;
+  /** What the analyst may still spend, in each party's own words. */
+  budget(): Promise<BudgetReport>;
 }
 
 /** Nodes on this machine connect within seconds; one that does not will not, and its log says why. */
@@ -96,7 +99,10 @@ export async function withConsortium<T>(
       }
       return client.answer(id);
     };
-    return await orInterrupted(signal, Promise.race([body({ charter: sealed.charter, analyst, ask }), lost]));
+    return await orInterrupted(
+      signal,
+      Promise.race([body({ charter: sealed.charter, analyst, ask, budget: client.budget }), lost]),
+    );
   } finally {
     await family.stop();
     process.off('exit', family.kill);

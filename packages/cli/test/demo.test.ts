@@ -2,27 +2,41 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { agrees, compareFigures } from '../src/agreement.ts';
+import { agrees, compareFigures, coverageOf } from '../src/agreement.ts';
 import { folkmoot } from './command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('folkmoot demo', () => {
-  it('answers four jobs as the pooled records do, and leaves nothing behind', async () => {
+  it('answers four jobs as the pooled records do and a fifth with noise, and leaves nothing behind', async () => {
     const temporary = join(folder, 'tmp');
     mkdirSync(temporary);
     const { code, stdout } = await folkmoot(['demo', '--json'], {
       env: { TMPDIR: temporary, ISLINGTON_DATABASE_URL: undefined },
     });
     expect(code).toBe(0);
-    const { jobs, traffic } = JSON.parse(stdout);
-    expect(jobs).toHaveLength(4);
+    const { jobs, traffic, seconds } = JSON.parse(stdout);
+    expect(seconds).toBeLessThan(30);
+    expect(jobs).toHaveLength(5);
+    const noisy = jobs.pop();
     for (const { answer, agreement } of jobs) {
       expect(answer.parties).toEqual(['camden', 'hackney', 'islington']);
+      expect(answer.privacy).toBe(null);
       expect(agreement.figures).toBeGreaterThan(5);
       expect(agreement.largestDifference).toBeLessThanOrEqual(1e-9);
     }
+    expect(noisy).toMatchObject({
+      name: 'protected-arrears.yaml',
+      answer: { privacy: { mechanism: 'laplace', epsilon: 1, collusion: 1, charged: { epsilon: 1 } } },
+      coverage: { intervals: 8 },
+      repeat: { isSame: true, isFree: true },
+    });
+    // Of eight intervals of 95%, six miss in one of two million runs.
+    expect(noisy.coverage.covering).toBeGreaterThanOrEqual(3);
+    expect(noisy.pooled.map(({ tenure }: { tenure: string }) => tenure)).toEqual(
+      noisy.answer.rows.map(({ tenure }: { tenure: string }) => tenure),
+    );
     expect(traffic.map(({ party }: { party: string }) => party).sort()).toEqual([
       'camden',
       'hackney',
@@ -54,5 +68,42 @@ describe('agreement', () => {
     ],
   ])('does not agree with %s', (_, a, b) => {
     expect(agrees(compareFigures(a, b))).toBe(false);
+  });
+});
+
+describe('coverage', () => {
+  const noisy = (low: number, high: number) => [{ sum: { value: 2, exact: '2', ci95: [low, high] } }];
+
+  it.each([
+    ['within', noisy(1, 3), 1],
+    ['at its lower end', noisy(2, 3), 1],
+    ['at its upper end', noisy(1, 2), 1],
+    ['above', noisy(0, 1.5), 0],
+    ['below', noisy(2.5, 4), 0],
+  ])('counts an interval with the exact figure %s', (_, rows, covering) => {
+    expect(coverageOf(rows, [{ sum: { value: 2, exact: '2' } }])).toEqual({ intervals: 1, covering });
+  });
+
+  it('looks into bins, fits and tests', () => {
+    const answer = [
+      {
+        ages: { bins: [{ from: 0, to: 9, value: 5, ci95: [3, 7] }], below: { value: 0, ci95: [-2, 2] } },
+        fit: { coefficients: { intercept: 1, age: 2 }, r2: 0.5, ci95: { intercept: [0, 2], age: [3, 4], r2: [0, 1] } },
+        test: { statistic: 4, p: 0.1, ci95: { statistic: [3, 5], p: [0.2, 0.3] } },
+      },
+    ];
+    const exact = [
+      {
+        ages: { bins: [{ from: 0, to: 9, value: 5 }], below: { value: 0 } },
+        fit: { coefficients: { intercept: 1, age: 2 }, r2: 0.5 },
+        test: { statistic: 4, p: 0.1 },
+      },
+    ];
+    expect(coverageOf(answer, exact)).toEqual({ intervals: 7, covering: 5 });
+  });
+
+  it('leaves out what has no interval, and what is not known exactly', () => {
+    const rows = [{ a: { value: 1, exact: '1' }, b: { value: 1, exact: '1', ci95: [0, 2] } }];
+    expect(coverageOf(rows, [{ a: { value: 1 }, b: { value: null } }])).toEqual({ intervals: 0, covering: 0 });
   });
 });

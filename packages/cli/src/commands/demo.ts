@@ -1,17 +1,20 @@
 /**
  * `folkmoot demo`: the sample consortium at work. One coordinator and four nodes, each a process with its own records,
  * answer the sample's jobs; each answer stands beside the same figures computed over the pooled records, which only a
- * demo can have.
+ * demo can have. Exact answers equal them. Noisy ones lie around them, and their question is asked twice.
  * @module
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { budgetsLeft } from '@folkmoot/client/budget.js';
+import type { Answer } from '@folkmoot/core/answer.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
-import { type Agreement, agrees, compareFigures } from '../agreement.ts';
+import { type Agreement, agrees, type Coverage, compareFigures, coverageOf } from '../agreement.ts';
 import { renderAnswer } from '../answer-text.ts';
 import type { CommandSpec } from '../command.ts';
 import { type Consortium, readConsortium } from '../consortium.ts';
@@ -19,7 +22,8 @@ import { loadDemoDatabase } from '../demo-database.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readText } from '../files.ts';
 import { pooledAnswer } from '../pooled.ts';
-import { withConsortium } from '../running.ts';
+import type { Progress } from '../progress.ts';
+import { type RunningConsortium, withConsortium } from '../running.ts';
 import { temporaryFolder } from '../throw-away.ts';
 import { type LinkTraffic, renderTraffic, trafficIn } from '../traffic.ts';
 
@@ -28,7 +32,7 @@ interface Options {
 }
 
 export const demo: CommandSpec<Options> = {
-  summary: 'see a sample consortium answer four questions',
+  summary: 'see a sample consortium answer five questions',
   options: [{ flags: '--consortium <folder>', text: 'another consortium with jobs/*.yaml in it' }],
   examples: ['folkmoot demo', 'ISLINGTON_DATABASE_URL=postgres://localhost/test folkmoot demo'],
   async run({ output, progress, signal, cwd, env }, _args, options) {
@@ -56,33 +60,75 @@ export const demo: CommandSpec<Options> = {
     try {
       const onAbsent = (party: string, { message }: ErrorReport) => output.note(`${party} did not start: ${message}`);
       const setting = { consortium, analyst: undefined, needed, approve: false, signal, onAbsent, onLog };
-      const done = await withConsortium(setting, async ({ charter, analyst, ask }) => {
+      const done = await withConsortium(setting, async (running) => {
         const results = [];
         for (const { name, job } of jobs) {
-          const answer = await ask(job, progress);
-          const pooled = await pooledAnswer({ job, charter, analyst, folder, threshold: answer.threshold });
-          const agreement = compareFigures(answer.rows, pooled.rows);
-          const readings = [
-            { label: 'folkmoot', answer },
-            { label: 'pooled', answer: { ...answer, rows: pooled.rows } },
-          ];
-          output.part(`\n${renderAnswer(readings)}\n\n${agreementText(agreement)}`);
-          results.push({ name, answer, pooled: pooled.rows, agreement });
+          const told = { job, folder, running, progress };
+          const { text, ...result } = await (job.privacy === undefined ? askExactly(told) : askTwice(told));
+          output.part(`\n${text}`);
+          results.push({ name, ...result });
         }
         return results;
       }).finally(() => progress.clear());
       const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
       output.result(
-        { consortium: folder, database: database !== undefined, jobs: done, traffic, seconds },
+        {
+          consortium: folder,
+          database: database !== undefined,
+          jobs: done.map(({ isGood: _, ...result }) => result),
+          traffic,
+          seconds,
+        },
         `\n${renderTraffic(traffic)}\n\nDone in ${seconds} s; nothing is left behind.`,
       );
-      return done.every(({ agreement }) => agrees(agreement)) ? undefined : exitCodes.failure.code;
+      return done.every(({ isGood }) => isGood) ? undefined : exitCodes.failure.code;
     } finally {
       await database?.drop().catch(() => {});
       temporary.remove();
     }
   },
 };
+
+interface Asked {
+  readonly job: Job;
+  readonly folder: string;
+  readonly running: RunningConsortium;
+  readonly progress: Progress;
+}
+
+/** An exact answer, beside the pooled figures that it must equal. */
+async function askExactly({ job, folder, running, progress }: Asked) {
+  const answer = await running.ask(job, progress);
+  const pooled = await pooledAnswer({ ...running, job, folder, threshold: answer.threshold });
+  const agreement = compareFigures(answer.rows, pooled.rows);
+  const readings = [
+    { label: 'folkmoot', answer },
+    { label: 'pooled', answer: { ...answer, rows: pooled.rows } },
+  ];
+  const text = `${renderAnswer(readings)}\n\n${agreementText(agreement)}`;
+  return { answer, pooled: pooled.rows, agreement, isGood: agrees(agreement), text };
+}
+
+/** A noisy answer, beside the exact figures around which it lies; and the same question again, which must cost nothing. */
+async function askTwice({ job, folder, running, progress }: Asked) {
+  const left = async () => budgetsLeft(await running.budget(), job.from!);
+  const answer = await running.ask(job, progress);
+  const after = await left();
+  const again = await running.ask(job, progress);
+  const repeat = {
+    isSame: isDeepStrictEqual(answer, again),
+    isFree: isDeepStrictEqual(after, await left()),
+  };
+  const pooled = await pooledAnswer({ ...running, job, folder, threshold: answer.threshold });
+  const coverage = coverageOf(answer.rows, pooled.rows);
+  const readings = [
+    { label: 'folkmoot', answer },
+    { label: 'exact', answer: { ...answer, rows: pooled.rows, privacy: null } },
+  ];
+  const text = [renderAnswer(readings, after), coverageText(coverage, answer), repeatText(repeat)].join('\n\n');
+  const isGood = repeat.isSame && repeat.isFree;
+  return { answer, pooled: pooled.rows, coverage, repeat, isGood, text };
+}
 
 /** `nodes/` of the checkout. */
 function sampleFolder(): string {
@@ -99,9 +145,12 @@ async function readJobs(folder: string): Promise<{ name: string; job: Job }[]> {
   const names = existsSync(folder) ? (await readdir(folder)).filter((name) => /\.(ya?ml|json)$/.test(name)) : [];
   if (names.length === 0) throw new InputError('FILE_UNREADABLE', { field: folder, detail: 'there are no jobs in it' });
   const files = names.sort().map((name) => join(folder, name));
-  return Promise.all(
+  const jobs = await Promise.all(
     files.map(async (file) => ({ name: basename(file), job: parseJob(await readText(file), basename(file)) })),
   );
+  // First what is exact.
+  const isExact = ({ job }: { job: Job }) => job.privacy === undefined;
+  return [...jobs.filter(isExact), ...jobs.filter((each) => !isExact(each))];
 }
 
 function withNodeFile(consortium: Consortium, party: string, file: string): Consortium {
@@ -127,4 +176,20 @@ function agreementText(agreement: Agreement): string {
   return agrees(agreement)
     ? `All ${figures} figures agree with the pooled records: ${identical} to the last digit, quotients and roots within ${size}.`
     : `Only ${identical} of ${figures} figures equal those over the pooled records; the others differ by up to ${size}.`;
+}
+
+function coverageText({ intervals, covering }: Coverage, { parties }: Answer): string {
+  return [
+    'The exact figures stand here for the demonstration only: they are computed over the pooled records, which nobody has',
+    `otherwise. What the ${parties.length} parties opened has all their noise in it.`,
+    `${covering} of ${intervals} intervals hold the exact figure; 95 of 100 do in the long run.`,
+  ].join('\n');
+}
+
+function repeatText({ isSame, isFree }: { readonly isSame: boolean; readonly isFree: boolean }): string {
+  if (isSame && isFree) {
+    return 'Asked a second time, the question had the same answer to the last digit, and cost nothing: noise cannot be averaged away.';
+  }
+  const faults = [...(isSame ? [] : ['had another answer']), ...(isFree ? [] : ['was charged'])];
+  return `Asked a second time, the question ${faults.join(' and ')}. That must not happen.`;
 }

@@ -55,7 +55,6 @@ export function reportLedger(
   store: Pick<Store, 'ledger' | 'asked'>,
   periods: ReadonlyMap<string, string>,
 ): LedgerReport {
-  const entries = store.ledger.entries();
   return {
     party,
     datasets: Object.entries(datasets).flatMap(([dataset, { budget }]) => {
@@ -74,8 +73,7 @@ export function reportLedger(
           remaining: figureOf(left),
         };
       };
-      const asking = entries.filter((entry) => entry.dataset === dataset && entry.period === period);
-      const analysts = [...new Set(asking.map(({ analyst }) => analyst))].sort();
+      const analysts = store.ledger.analysts(dataset, period);
       return [
         {
           dataset,
@@ -87,9 +85,8 @@ export function reportLedger(
         },
       ];
     }),
-    entries: entries
-      .toReversed()
-      .slice(0, entriesMax)
+    entries: store.ledger
+      .entries({ limit: entriesMax })
       .map(({ kind, job, analyst, dataset, period, unit, cost, atMs }) => ({
         ...{ kind, job, ...store.asked(job), analyst, dataset, period, unit },
         cost: figureOf(cost),

@@ -67,6 +67,12 @@ export interface LedgerEntry {
   readonly atMs: number;
 }
 
+export interface EntriesOf {
+  readonly analyst?: string;
+  readonly kind?: LedgerEntry['kind'];
+  readonly limit: number;
+}
+
 /** The tables; see database.ts. */
 export const ledgerTables = `
   CREATE TABLE ledger (
@@ -182,16 +188,23 @@ export class Ledger {
     };
   }
 
-  /** Every row, oldest first; or those of one analyst. */
-  entries(analyst?: string): LedgerEntry[] {
-    const rows = this.#prepare('SELECT * FROM ledger WHERE ? IS NULL OR analyst = ? ORDER BY entry').all(
-      analyst ?? null,
-      analyst ?? null,
-    ) as Row[];
-    return rows.map(({ entry, kind, job, analyst: by, dataset, period, unit, micro, pico, at_ms }) => ({
-      ...{ entry: Number(entry), kind, job, analyst: by, dataset, period, unit },
+  /** The latest rows first: of all analysts or of one, of every kind or of one. */
+  entries({ analyst, kind, limit }: EntriesOf): LedgerEntry[] {
+    const rows = this.#prepare(
+      `SELECT * FROM ledger WHERE (@analyst IS NULL OR analyst = @analyst) AND (@kind IS NULL OR kind = @kind)
+       ORDER BY entry DESC LIMIT @limit`,
+    ).all({ analyst: analyst ?? null, kind: kind ?? null, limit }) as Row[];
+    return rows.map(({ entry, kind: entered, job, analyst: by, dataset, period, unit, micro, pico, at_ms }) => ({
+      ...{ entry: Number(entry), kind: entered, job, analyst: by, dataset, period, unit },
       ...{ cost: { micro, pico }, atMs: Number(at_ms) },
     }));
+  }
+
+  /** Those who have an entry for a dataset in a period, in ascending order. */
+  analysts(dataset: string, period: string): string[] {
+    return this.#prepare('SELECT DISTINCT analyst FROM ledger WHERE dataset = ? AND period = ? ORDER BY analyst')
+      .pluck()
+      .all(dataset, period) as string[];
   }
 
   #isCharged(key: string): boolean {

@@ -35,19 +35,16 @@ export interface Stating {
 export function stateBudgets(given: unknown, by: Stating): SignedBudgetStatement {
   const { config, charter, ledger, sign, nowMs } = by;
   const { request } = checkBudgetRequest(given, charter, nowMs);
-  const charged = ledger.entries(request.analyst).filter(({ kind }) => kind === 'charge');
+  const charged = ledger.entries({ analyst: request.analyst, kind: 'charge', limit: statedJobsMax });
   return signBudgetStatement(
     {
       party: config.party,
       request: requestHash(request),
       at: new Date(nowMs).toISOString(),
       datasets: budgetsFor(request.analyst, by),
-      jobs: charged
-        .toReversed()
-        .slice(0, statedJobsMax)
-        .map(({ job, dataset, period, unit, cost, atMs }) => {
-          return { job, dataset, period, unit, cost: figureOf(cost), at: new Date(atMs).toISOString() };
-        }),
+      jobs: charged.map(({ job, dataset, period, unit, cost, atMs }) => {
+        return { job, dataset, period, unit, cost: figureOf(cost), at: new Date(atMs).toISOString() };
+      }),
     },
     sign,
   );

@@ -61,7 +61,7 @@ export class Store {
   readonly #nowMs: () => number;
   readonly #statements = new Map<string, Database.Statement>();
   /** For reading; `save` alone writes in it. */
-  readonly ledger: Pick<Ledger, 'afford' | 'wasCharged' | 'standing' | 'entries'>;
+  readonly ledger: Pick<Ledger, 'afford' | 'standing' | 'analysts' | 'entries'>;
   readonly #ledger: Ledger;
   readonly #periods: Periods;
 

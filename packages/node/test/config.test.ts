@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { seededRng } from '@folkmoot/core/prg.js';
 import { makeKeys, writeKeys } from '@folkmoot/transport/keyring.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { capsOf } from '../src/budget.ts';
 import { parseNodeConfig, readMembership, readNodeConfig } from '../src/config.ts';
 import { type Consortium, makeConsortium, nodeYaml } from './consortium.ts';
 
@@ -45,6 +46,38 @@ describe('node.yaml', () => {
       expect.objectContaining({ code: 'DUPLICATE_KEY', line: 24 }),
     );
     expect(() => parseNodeConfig(nodeYaml('camden').replace('state: ./state\n', ''), file)).toThrow(code('BAD_VALUE'));
+  });
+
+  it.each([
+    ['{ epsilon: 20 }', undefined],
+    ['{ epsilon: 20, delta: 0.00001, per_analyst: { epsilon: 10, delta: 0.000001 } }', undefined],
+    ['{ rho: 0.5, per_analyst: { rho: 0.1 } }', undefined],
+    ['{}', 'BAD_VALUE'],
+    ['{ epsilon: 0 }', 'BAD_VALUE'],
+    ['{ epsilon: -1 }', 'BAD_VALUE'],
+    ['{ epsilon: .nan }', 'BAD_VALUE'],
+    ['{ epsilon: "1e400" }', 'BAD_VALUE'],
+    ['{ epsilon: 1, delta: 1 }', 'BAD_VALUE'],
+    ['{ epsilon: 1, rho: 1 }', 'UNKNOWN_KEY'],
+    ['{ rho: 1, delta: 0.1 }', 'UNKNOWN_KEY'],
+    ['{ rho: 1, per_analyst: { epsilon: 1 } }', 'UNKNOWN_KEY'],
+  ])('takes or refuses the budget %s', (budget, wanted) => {
+    const text = nodeYaml('camden').replace(/budget: .*/, `budget: ${budget}`);
+    if (wanted === undefined) expect(parseNodeConfig(text, file).datasets.residents!.budget).toBeDefined();
+    else expect(() => parseNodeConfig(text, file)).toThrow(code(wanted));
+  });
+
+  it('counts a budget down to what the ledger can spend of it, and an analyst’s δ by that of all', () => {
+    expect(capsOf({ epsilon: 0.1234567, delta: 0.000001, per_analyst: { epsilon: 0.1 } })).toEqual({
+      total: { micro: 123_456n, pico: 1_000_000n },
+      perAnalyst: { micro: 100_000n, pico: 1_000_000n },
+    });
+    expect(capsOf({ rho: 2.5 })).toEqual({ total: { micro: 2_500_000n, pico: 0n }, perAnalyst: null });
+  });
+
+  it.each(['2026 Q4', '../up', '', 'x'.repeat(51)])('refuses the period “%s”', (period) => {
+    const text = nodeYaml('camden').replace('2026-Q4', `"${period}"`);
+    expect(() => parseNodeConfig(text, file)).toThrow(code('BAD_VALUE'));
   });
 
   it.each(['ws://folkmoot.example:7700', 'http://folkmoot.example', 'ws://127.0.0.1.example', 'ws://10.0.0.1'])(

@@ -76,7 +76,8 @@ const whole = (job: string, claim: Claim) => {
   opens();
 };
 const standing = (analyst?: string) => store.ledger.standing('residents', '2026-Q4', analyst);
-const kinds = () => store.ledger.entries().map(({ kind, job }) => `${kind} ${job}`);
+const entries = () => store.ledger.entries({ limit: 1_000 }).toReversed();
+const kinds = () => entries().map(({ kind, job }) => `${kind} ${job}`);
 const refused = (code: string) => expect.objectContaining({ code });
 
 describe('the ledger', () => {
@@ -148,6 +149,9 @@ describe('the ledger', () => {
     expect(kinds()).toEqual(['reserve a', 'release a', 'charge a', 'repeat b']);
     expect(standing().spent).toEqual(asked.cost);
     whole('c', claimOf({ analyst: 'bob' }));
+    expect(store.ledger.analysts('residents', '2026-Q4')).toEqual(['ana', 'bob']);
+    const charged = store.ledger.entries({ analyst: 'ana', kind: 'charge', limit: 10 });
+    expect(charged.map(({ job }) => job)).toEqual(['a']);
     expect(standing().spent).toEqual(epsilon(2_000_000n));
     whole('d', claimOf({ period: '2027-Q1' }));
     expect(store.ledger.standing('residents', '2027-Q1').spent).toEqual(asked.cost);
@@ -258,7 +262,7 @@ describe('the ledger', () => {
 
   it('is only added to: no row is changed, cut or replaced', () => {
     whole('a', asked);
-    const before = store.ledger.entries();
+    const before = entries();
     for (const sql of [
       'UPDATE ledger SET micro = 0',
       'DELETE FROM ledger',
@@ -268,7 +272,7 @@ describe('the ledger', () => {
       store.periodFromFile('residents', '2026-Q4');
       expect(() => db.exec(sql)).toThrow(/only added|UNIQUE/);
     }
-    expect(store.ledger.entries()).toEqual(before);
+    expect(entries()).toEqual(before);
   });
 
   it('does not look at the clock: set back or far ahead, the budget is the same', () => {
@@ -281,7 +285,7 @@ describe('the ledger', () => {
     }
     nowMs = 1;
     whole('c', claimOf({ question: 'q3' }));
-    expect(store.ledger.entries().at(-1)).toMatchObject({ kind: 'charge', atMs: 1 });
+    expect(entries().at(-1)).toMatchObject({ kind: 'charge', atMs: 1 });
   });
 
   it('opens nothing that it cannot write down: a full disk, a file that turned read-only', () => {

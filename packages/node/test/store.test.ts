@@ -116,6 +116,18 @@ describe('the state of a node', () => {
     store = openStore(folder, () => 0);
   });
 
+  it('takes up a state of the version before', () => {
+    store.save(states[0]!);
+    store.close();
+    const db = new Database(join(folder, 'node.sqlite'));
+    db.exec('DROP TABLE ledger; DROP TABLE periods; DROP TABLE snapshots; ALTER TABLE jobs DROP COLUMN claim');
+    db.pragma('user_version = 1');
+    db.close();
+    store = openStore(folder, () => clock);
+    expect(store.load('a1')).toEqual(states[0]);
+    expect(store.periodFromFile('residents', '2026-Q4')).toBe('2026-Q4');
+  });
+
   it('refuses a file that is no database, and sealed bytes that the disk changed', () => {
     for (const state of states.slice(0, 4)) store.save(state);
     store.close();

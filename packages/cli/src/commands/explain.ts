@@ -13,7 +13,8 @@ import { layout } from '@folkmoot/core/encode.js';
 import { InputError } from '@folkmoot/core/errors.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { compile } from '@folkmoot/core/local.js';
-import { plan, renderPlan } from '@folkmoot/core/plan.js';
+import { lookUp } from '@folkmoot/core/name.js';
+import { type PartyBudget, plan, renderPlan } from '@folkmoot/core/plan.js';
 import { checkPolicy, judge, policySchema, usesOf, type Verdict } from '@folkmoot/core/policy.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { z } from 'zod';
@@ -34,7 +35,12 @@ interface Options {
 }
 
 /** Whose rules they are, and the rules; the rest of a node.yaml is the node’s own business. */
-const ruled = z.looseObject({ party: z.string(), policy: policySchema });
+const bound = z.looseObject({ budget: z.looseObject({ rho: z.number().optional() }).optional() });
+const ruled = z.looseObject({
+  party: z.string(),
+  policy: policySchema,
+  datasets: z.record(z.string(), bound).default({}),
+});
 
 export const explain: CommandSpec<Options> = {
   summary: 'show the plan of a job: who learns what, and what it costs',
@@ -63,15 +69,19 @@ export const explain: CommandSpec<Options> = {
     const checked = checkJob(job, charter);
     const query = compile(checked, charter.analysts[analyst]!.party ?? null);
     const verdicts = new Map<string, Verdict>();
-    const asksBudgets = end !== undefined && checked.privacy !== null;
-    const budgets = asksBudgets
-      ? budgetsLeft(await orInterrupted(invocation.signal, end.client.budget()), checked.dataset.name)
-      : undefined;
+    // A node.yaml says what a party counts in; what is left there only the party knows.
+    const budgets = new Map<string, PartyBudget>();
     for (const nodeFile of nodeFiles) {
-      const { party, policy } = parseDocument(await readText(nodeFile), ruled, { name: nodeFile });
+      const { party, policy, datasets } = parseDocument(await readText(nodeFile), ruled, { name: nodeFile });
       if (!checked.parties.includes(party)) continue;
+      const budget = lookUp(datasets, checked.dataset.name)?.budget;
+      if (budget !== undefined) budgets.set(party, { unit: budget.rho === undefined ? 'epsilon' : 'rho' });
       checkPolicy(policy, charter, party);
       verdicts.set(party, judge(checked, usesOf(checked), party, policy, analyst, systemClock.now()));
+    }
+    if (end !== undefined && checked.privacy !== null) {
+      const stated = await orInterrupted(invocation.signal, end.client.budget());
+      for (const [party, left] of budgetsLeft(stated, checked.dataset.name)) budgets.set(party, left);
     }
     const made = plan({
       checked,

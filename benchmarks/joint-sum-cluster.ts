@@ -277,10 +277,11 @@ async function analyst(relayed: string): Promise<void> {
         const openings = parts.map(({ header, bytes }) => ({ ...header, sealed: bytes }) as unknown as Opening);
         verifyOpenings(context(round), acceptances, openings, check);
         const { job, attempt } = context(round);
-        shares = [];
-        for (const { party: sender, sealed } of openings) {
-          shares.push(await unseal(key('recipient'), { job, attempt, sender, recipient: 'analyst' }, sealed));
-        }
+        shares = await Promise.all(
+          openings.map(({ party: sender, sealed }) =>
+            unseal(key('recipient'), { job, attempt, sender, recipient: 'analyst' }, sealed),
+          ),
+        );
       }
       const sum = openShares(shares.map((bytes) => fromBytes(Z2_64, bytes, elements)));
       // The check against the known sum is ours and no part of the time: the parent stops the clock first.

@@ -65,10 +65,10 @@ export async function report(terms: Terms, delivery: Delivery, effects: AnalystE
   const { checked, query, layout, protection, periods, threshold, acceptances, context } = agree(terms);
   const { attempt, openings, cost, receipts } = delivery;
   verifyOpenings(context(attempt), acceptances, openings, effects.verify);
-  const shares: Vector[][] = [];
-  for (const { party, sealed } of openings) {
-    shares.push(unpackShares(layout, await effects.open(sealed, party), party));
-  }
+  // Side by side: decryption is off this thread where the platform has one to spare.
+  const shares = await Promise.all(
+    openings.map(async ({ party, sealed }) => unpackShares(layout, await effects.open(sealed, party), party)),
+  );
   const vectors = layout.sections.map((_, section) => open(shares.map((own) => own[section]!)));
   const opened = {
     job: jobId(terms.signed.envelope),

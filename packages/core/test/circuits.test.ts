@@ -13,6 +13,7 @@ import {
   lessThanCost,
 } from '../src/protocols/compare.ts';
 import { bitsAt, toBits, toBitsCost, toInteger, toIntegerCost, toRing, toRingCost } from '../src/protocols/convert.ts';
+import type { Correlations } from '../src/protocols/correlations.ts';
 import { elementsMax, inSequence, noCost, productsMax } from '../src/protocols/cost.ts';
 import { equalCost, equals, equalsConstant, isZero } from '../src/protocols/equal.ts';
 import { multiply, multiplyCost } from '../src/protocols/multiply.ts';
@@ -436,29 +437,44 @@ describe('a party that takes part in another computation', () => {
 });
 
 describe('what a party sees', () => {
-  it('is uniform, whatever is compared and selected (chi-square over bytes)', async () => {
-    for (const value of [0n, -1n, 12_345n]) {
-      const counts = new Float64Array(256);
-      const program: Program<void> = async (ch, source, [x]) => {
-        const spied = {
-          ...ch,
-          recv: async (from: string, label: string, bytesMax: number) => {
-            const message = await ch.recv(from, label, bytesMax);
-            if (ch.self === 'party-00') for (const byte of message) counts[byte]! += 1;
-            return message;
-          },
-        };
-        const less = await lessThan(spied, source, x!, x!);
-        await select(spied, source, less, x!);
-        await toInteger(spied, source, await toBits(spied, source, x!));
+  /** Chi-square of the bytes that one party receives while it compares, selects and converts. */
+  async function statisticOf(value: bigint, sourceOf = (source: Correlations): Correlations => source) {
+    const counts = new Float64Array(256);
+    const program: Program<void> = async (ch, given, [x]) => {
+      const source = sourceOf(given);
+      const spied = {
+        ...ch,
+        recv: async (from: string, label: string, bytesMax: number) => {
+          const message = await ch.recv(from, label, bytesMax);
+          if (ch.self === 'party-00') for (const byte of message) counts[byte]! += 1;
+          return message;
+        },
       };
-      await onShares([elementsOf(new Array(640).fill(value))], program, { seed: 11 });
-      const total = counts.reduce((sum, each) => sum + each, 0);
-      const expected = total / 256;
-      const statistic = counts.reduce((sum, each) => sum + (each - expected) ** 2 / expected, 0);
-      expect(total).toBeGreaterThan(100_000);
-      // 255 degrees of freedom: above 350 once in 15,000 fair runs, and these are seeded.
-      expect(statistic).toBeLessThan(350);
-    }
+      const less = await lessThan(spied, source, x!, x!);
+      await select(spied, source, less, x!);
+      await toInteger(spied, source, await toBits(spied, source, x!));
+    };
+    await onShares([elementsOf(new Array(640).fill(value))], program, { seed: 11 });
+    const total = counts.reduce((sum, each) => sum + each, 0);
+    expect(total).toBeGreaterThan(100_000);
+    return counts.reduce((sum, each) => sum + (each - total / 256) ** 2 / (total / 256), 0);
+  }
+
+  it('is uniform, whatever is computed', async () => {
+    // 255 degrees of freedom: above 350 once in 15,000 fair runs, and these are seeded.
+    for (const value of [0n, -1n, 12_345n]) expect(await statisticOf(value)).toBeLessThan(350);
+  });
+
+  it('would not be without the masks', async () => {
+    // The mutant: a source whose triples and bits are all zero. Results stay right, but the test above notices.
+    const unmasked = (): Correlations => ({
+      bitTriples: async (count) => {
+        const zeros = new Uint32Array(wordsFor(count));
+        return { a: zeros, b: zeros, c: zeros };
+      },
+      triples: async (count) => ({ a: vector(Z2_64, count), b: vector(Z2_64, count), c: vector(Z2_64, count) }),
+      sharedBits: async (count) => ({ xor: new Uint32Array(wordsFor(count)), ring: vector(Z2_64, count) }),
+    });
+    expect(await statisticOf(0n, unmasked)).toBeGreaterThan(1000);
   });
 });

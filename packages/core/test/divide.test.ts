@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { length, type Vector, vector, Z2_64 } from '../src/algebra/ring.ts';
 import { argmax, argmin, argminCost, type Extreme } from '../src/protocols/argmin.ts';
-import { elementsMax, noCost } from '../src/protocols/cost.ts';
+import { type Cost, elementsMax, noCost } from '../src/protocols/cost.ts';
 import { divide, divideByConstant, divideByConstantCost, divideCost } from '../src/protocols/divide.ts';
 import { truncate, truncateCost } from '../src/protocols/truncate.ts';
 import { elementsOf, expectRightOrTyped, onShares, opened, type Program, partyCounts, signed } from './circuits.ts';
@@ -126,6 +126,16 @@ describe('division', () => {
   it('takes the rounds that its head states', () => {
     const rounds = [divideCost(2, 1), divideCost(2, 1, 31), divideByConstantCost(2, 1), divideByConstantCost(2, 1, 31)];
     expect(rounds.map((cost) => cost.rounds)).toEqual([44, 39, 14, 12]);
+  });
+
+  it('takes the correlations that its head states', () => {
+    const taken = (cost: Cost) => [cost.bitTriples / 32, cost.triples / 32, cost.sharedBits / 32];
+    expect(taken(divideCost(2, 32))).toEqual([473, 16, 865]);
+    expect(taken(divideCost(3, 32))).toEqual([598, 16, 865]);
+    expect(taken(divideByConstantCost(2, 32))).toEqual([267, 0, 451]);
+    expect(taken(divideByConstantCost(3, 32))).toEqual([363, 0, 451]);
+    const bytes = [divideCost(2, 32), divideByConstantCost(2, 32)].map((cost) => Math.round(cost.bytes / 32));
+    expect(bytes).toEqual([482, 123]);
   });
 });
 

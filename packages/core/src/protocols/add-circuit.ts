@@ -140,7 +140,7 @@ export async function highestBit(ch: Channel, source: Correlations, x: Planes, y
 }
 
 /** Positions below n whose bit `step` is set: the upper halves of the blocks of this level. */
-function upperPositions(n: number, step: number): number[] {
+export function upperPositions(n: number, step: number): number[] {
   return Array.from({ length: n }, (_, i) => i).filter((i) => (i & step) !== 0);
 }
 

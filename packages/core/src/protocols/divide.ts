@@ -13,7 +13,9 @@
  * q̂ is off by 1/4 + 1/2 + 1 at most; then comparisons of r with −b, 0 and b find what is missing.
  *
  * Rounds    44 for 62 bits, 39 for 31, for two parties and a shared b; 14 and 12 for a public one
- * Sends     what its parts do        Takes    the correlations of these
+ * Sends     for 62 bits and two parties 482 bytes a value to each peer, by a public b 123
+ * Takes     for 62 bits 473 + 125 (N − 2) bit triples, 16 triples and 865 shared bits a value; by a public b
+ *           267 + 96 (N − 2), 0 and 451
  * Security  that of its parts: semi-honest, N−1 colluding; nothing is opened but masked values. An active party can
  *           shift the quotient.
  * @module
@@ -23,6 +25,7 @@ import { addInto, length, neg, scale, slice, sub, subInto, type Vector, vector, 
 import type { Channel } from '../channel/channel.ts';
 import { addConstant } from '../sharing/additive.ts';
 import { type Planes, plane, planes, wordsFor, xorInto } from '../sharing/bit-share.ts';
+import { upperPositions } from './add-circuit.ts';
 import { andCost, or } from './and.ts';
 import { constant, isNegative, isNegativeCost } from './compare.ts';
 import { toBits, toBitsCost, toInteger, toIntegerCost, toRing, toRingCost } from './convert.ts';
@@ -90,11 +93,19 @@ async function normalisation(ch: Channel, source: Correlations, b: Vector): Prom
   const backwards: Planes = { count, width, words: new Uint32Array(width * stride) };
   for (let j = 0; j < width; j++) plane(backwards, j).set(plane(bits, width - 1 - j));
 
-  // One round a level: each position takes in the one `step` before it. At the end it tells of all above it.
+  // One round a level, as in Sklansky's adder: each position of an upper half-block takes in the last of the lower
+  // half-block. At the end it tells of all before it.
   for (let step = 1; step < width; step *= 2) {
-    const before = planes(backwards, 0, width - step).slice();
-    const after = planes(backwards, step, width);
-    after.set(await or(ch, source, before, after.slice()));
+    const upper = upperPositions(width, step);
+    const [own, before] = [new Uint32Array(upper.length * stride), new Uint32Array(upper.length * stride)];
+    for (const [at, i] of upper.entries()) {
+      own.set(plane(backwards, i), at * stride);
+      before.set(plane(backwards, i - (i % step) - 1), at * stride);
+    }
+    const either = await or(ch, source, own, before);
+    for (const [at, i] of upper.entries()) {
+      plane(backwards, i).set(either.subarray(at * stride, (at + 1) * stride));
+    }
   }
 
   // The first position that is set differs from the one before it, and is the only one.
@@ -193,8 +204,10 @@ function joined(vectors: readonly Vector[]): Vector {
 
 export function divideCost(parties: number, count: number, dividendBits = 62): Cost {
   const costs = [toBitsCost(parties, count, divisorBits)];
-  for (let step = 1; step < divisorBits; step *= 2)
-    costs.push(andCost(parties, (divisorBits - step) * wordsFor(count)));
+  for (let step = 1; step < divisorBits; step *= 2) {
+    costs.push(andCost(parties, upperPositions(divisorBits, step).length * wordsFor(count)));
+  }
+
   costs.push(toIntegerCost(parties, count, divisorBits), multiplyCost(parties, count));
   costs.push(multiplyCost(parties, count), truncateCost(parties, count));
   for (let i = 1; i <= iterations; i++) {

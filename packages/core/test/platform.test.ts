@@ -37,6 +37,20 @@ for (const [name, platform] of Object.entries({ node, portable })) {
       }
     });
 
+    it('streams and permutes alike under a key that is set once, in however many calls', () => {
+      const key = fromHex('000102030405060708090a0b0c0d0e0f');
+      const whole = new Uint8Array(48);
+      platform.aesCtr(key, whole, 0);
+      const parts = new Uint8Array(48);
+      const stream = platform.aesStream(key);
+      stream(parts.subarray(0, 16));
+      stream(parts.subarray(16));
+      expect(toHex(parts)).toBe(toHex(whole));
+      const permutation = platform.aesPermutation(key);
+      expect(toHex(permutation(whole))).toBe(toHex(platform.aesEcb(key, whole)));
+      expect(toHex(permutation(parts))).toBe(toHex(platform.aesEcb(key, whole)));
+    });
+
     it('hashes the parts as one, as in FIPS 180-4', () => {
       const abc = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
       expect(toHex(platform.sha256(fromHex('616263')))).toBe(abc);

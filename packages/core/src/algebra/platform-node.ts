@@ -4,9 +4,9 @@
  */
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { assert } from './assert.ts';
-import { counterBlock, type Platform } from './platform.ts';
+import { type AesPermutation, type AesStream, counterBlock, type Platform } from './platform.ts';
 
-export type { Platform } from './platform.ts';
+export type { AesPermutation, AesStream, Platform } from './platform.ts';
 
 /** Keystream is made in calls of this size: large enough to pay for the call, small enough to stay in a core's cache. */
 const callBytes = 256 * 1024;
@@ -16,19 +16,14 @@ export const platform: Platform = {
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
 
   aesCtr(key, out, blockOffset) {
-    assert(key.length === 16, 'an AES-128 key has 16 bytes');
-    const cipher = createCipheriv('aes-128-ctr', key, counterBlock(blockOffset));
-    for (let start = 0; start < out.length; start += callBytes) {
-      const length = Math.min(callBytes, out.length - start);
-      out.set(cipher.update(length === callBytes ? zeros : zeros.subarray(0, length)), start);
-    }
+    keystream(key, blockOffset)(out);
   },
 
-  aesEcb(key, blocks) {
-    assert(key.length === 16, 'an AES-128 key has 16 bytes');
-    assert(blocks.length % 16 === 0, 'AES works on whole blocks');
-    return new Uint8Array(createCipheriv('aes-128-ecb', key, null).setAutoPadding(false).update(blocks));
-  },
+  aesEcb: (key, blocks) => permutation(key)(blocks),
+
+  // To make a cipher costs as much as 16 KiB of keystream.
+  aesStream: (key) => keystream(key, 0),
+  aesPermutation: (key) => permutation(key),
 
   sha256(...parts) {
     const hash = createHash('sha256');
@@ -36,3 +31,25 @@ export const platform: Platform = {
     return new Uint8Array(hash.digest());
   },
 };
+
+function keystream(key: Uint8Array, blockOffset: number): AesStream {
+  assert(key.length === 16, 'an AES-128 key has 16 bytes');
+  const cipher = createCipheriv('aes-128-ctr', key, counterBlock(blockOffset));
+  return (out) => {
+    for (let start = 0; start < out.length; start += callBytes) {
+      const length = Math.min(callBytes, out.length - start);
+      out.set(cipher.update(length === callBytes ? zeros : zeros.subarray(0, length)), start);
+    }
+  };
+}
+
+function permutation(key: Uint8Array): AesPermutation {
+  assert(key.length === 16, 'an AES-128 key has 16 bytes');
+  const cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+  return (blocks) => {
+    assert(blocks.length % 16 === 0, 'AES works on whole blocks');
+    // What the cipher returns is memory of its own.
+    const { buffer, byteOffset, length } = cipher.update(blocks);
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+  };
+}

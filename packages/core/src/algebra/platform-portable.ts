@@ -9,7 +9,7 @@ import { encryptBlock, expandKey } from './aes.ts';
 import { assert } from './assert.ts';
 import { counterBlock, type Platform } from './platform.ts';
 
-export type { Platform } from './platform.ts';
+export type { AesPermutation, AesStream, Platform } from './platform.ts';
 
 /** Web Crypto gives no more than this in one call. */
 const randomCallBytes = 65_536;
@@ -54,6 +54,16 @@ export const platform: Platform = {
     }
     return encrypted;
   },
+
+  aesStream(key) {
+    let nextBlock = 0;
+    return (out) => {
+      platform.aesCtr(key, out, nextBlock);
+      nextBlock += out.length / 16;
+    };
+  },
+
+  aesPermutation: (key) => (blocks) => platform.aesEcb(key, blocks),
 
   sha256(...parts) {
     const hash = sha256.create();

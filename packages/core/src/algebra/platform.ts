@@ -1,5 +1,5 @@
 /**
- * The port to the platform: the four primitives that core wants from outside, in the form that is fast there.
+ * The port to the platform: the primitives that core wants from outside, in the form that is fast there.
  *
  * `#platform` resolves to `platform-node.ts` (node:crypto, AES in hardware) under Node and to `platform-portable.ts`
  * (plain TypeScript and Web Crypto) elsewhere. Both give the same bytes.
@@ -16,9 +16,19 @@ export interface Platform {
   aesCtr(key: Uint8Array, out: Uint8Array, blockOffset: number): void;
   /** AES-128 of each 16-byte block by itself. */
   aesEcb(key: Uint8Array, blocks: Uint8Array): Uint8Array<ArrayBuffer>;
+  /** The keystream from counter 0 in calls of whole blocks: `aesCtr` for many short calls under one key. */
+  aesStream(key: Uint8Array): AesStream;
+  /** `aesEcb` for many calls under one key. */
+  aesPermutation(key: Uint8Array): AesPermutation;
   /** SHA-256 of the parts one after the other. */
   sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
+
+/** Fills `out`, of whole blocks, with what comes next. */
+export type AesStream = (out: Uint8Array) => void;
+
+/** AES-128 of each block by itself, under a key that is set. */
+export type AesPermutation = (blocks: Uint8Array) => Uint8Array<ArrayBuffer>;
 
 /** The counter of a block, as AES-CTR takes it. */
 export function counterBlock(blockOffset: number): Uint8Array<ArrayBuffer> {

@@ -32,6 +32,19 @@ export function elements(label: string, ring: Ring, count: number): Message<Vect
   };
 }
 
+/** So many bytes, as they lie: a view of the message. */
+export function octets(label: string, count: number): Message<Uint8Array> {
+  return {
+    label,
+    bytesMax: count,
+    encode: (bytes) => bytes,
+    decode(bytes) {
+      if (bytes.length !== count) throw new RangeError(`expected ${count} bytes`);
+      return bytes;
+    },
+  };
+}
+
 export async function sendTo<T>(ch: Channel, to: PartyId, form: Message<T>, value: T): Promise<void> {
   await ch.send(to, form.label, form.encode(value));
 }

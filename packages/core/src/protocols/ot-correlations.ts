@@ -1,0 +1,160 @@
+/**
+ * Correlations by oblivious transfer among the N ≥ 2 parties themselves, with nobody's help.
+ *
+ * A product of two sums is the sum of all products of two parties' parts (Goldreich, Micali and Wigderson, STOC 1987):
+ * own ones each party multiplies itself, the others come from one correlated OT for bits, and from Gilboa's 64 for
+ * elements of Z_2^64. A bit is shared both ways party by party: z ← z + b − 2·z·b for the next party's b, whose product
+ * with each earlier party's part of z is one correlated OT.
+ *
+ * With e(n) the bytes of an extension of n OTs with choices given, and every ordered pair (i sends, j receives):
+ * Rounds    opening 2 (1 for k = 1); bit triples 2 a call of `bitsPerCall`; triples 2 a call of `productsPerCallMax`;
+ *           shared bits N a call of `bitsPerCall`
+ * Sends     bit triples e(32·⌈n/32⌉) (j) and 4·⌈n/32⌉ (i); triples e(2,048·⌈n/32⌉) (j) and 288·32·⌈n/32⌉ (i); shared
+ *           bits, for i before j in the roster only, e(n) (j) and 8·n (i)
+ * Security  Semi-honest, up to N−1 colluding. An active party can make correlations wrong, in ways that depend on
+ *           another's part of them, and would learn that part if it saw which results come out wrong.
+ * @module
+ */
+import type { Rng } from '../algebra/prg.ts';
+import { addInto, copy, fromBytes, slice, subInto, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import type { Channel, PartyId } from '../channel/channel.ts';
+import { kernels } from '../kernels/kernels.ts';
+import type { BitTriples, SharedBits, Triples } from '../sharing/beaver-triple.ts';
+import { unpackBits, wordsFor } from '../sharing/bit-share.ts';
+import type { Correlations } from './correlations.ts';
+import { checkLengths, productsMax } from './cost.ts';
+import { productsPerCallMax, recvProducts, sendProducts } from './gilboa.ts';
+import { recvCorrelated, recvCorrelatedBits, sendCorrelated, sendCorrelatedBits } from './oblivious-transfer.ts';
+import { type OtOptions, OtReceiver, OtSender } from './ot-extension.ts';
+import { turns } from './turns.ts';
+
+/** Bits of one exchange: its extensions have 8 MiB at k = 2, and its masks 8 MiB for shared bits. */
+const bitsPerCall = 2 ** 20;
+
+interface Pair {
+  readonly sender: OtSender;
+  readonly receiver: OtReceiver;
+}
+
+/** Opens a session each way with every peer. Fresh in each attempt; it ends with its channel. */
+export async function otCorrelations(parent: Channel, rng: Rng, options?: OtOptions): Promise<Correlations> {
+  const ch = parent.fork('ot-correlations');
+  const opened = ch.peers.map(async (peer): Promise<[PartyId, Pair]> => {
+    const both = [OtSender.open(ch, peer, rng, options), OtReceiver.open(ch, peer, rng, options)] as const;
+    const [sender, receiver] = await Promise.all(both);
+    return [peer, { sender, receiver }];
+  });
+  const pairs = new Map(await Promise.all(opened));
+  const inTurn = turns();
+
+  return {
+    bitTriples: (count) => inTurn(() => bitTriples(pairs, rng, count)),
+    triples: (count) => inTurn(() => triples(pairs, rng, count)),
+    sharedBits: (count) => inTurn(() => sharedBits(ch, pairs, rng, count)),
+  };
+}
+
+async function bitTriples(pairs: ReadonlyMap<PartyId, Pair>, rng: Rng, count: number): Promise<BitTriples> {
+  const words = wordsFor(count);
+  checkLengths('bit triples', productsMax, words);
+  const [a, b] = [randomWords(rng, words), randomWords(rng, words)];
+  const c = a.map((word, i) => word & b[i]!);
+  for (let start = 0; start < words; start += bitsPerCall / 32) {
+    const part = (all: Uint32Array) => all.subarray(start, start + bitsPerCall / 32);
+    const [mine, choices, sum] = [bytesOf(part(a)), bytesOf(part(b)), bytesOf(part(c))];
+    const bits = 8 * mine.length;
+    const crossed = [...pairs.values()].flatMap(({ sender, receiver }) => [
+      sendCorrelatedBits(sender, bits, mine),
+      recvCorrelatedBits(receiver, bits, choices),
+    ]);
+    for (const product of await Promise.all(crossed)) kernels().xorInto(sum, product);
+  }
+  return { a, b, c };
+}
+
+async function triples(pairs: ReadonlyMap<PartyId, Pair>, rng: Rng, count: number): Promise<Triples> {
+  checkLengths('triples', productsMax, count);
+  const [a, b] = [randomVector(rng, count), randomVector(rng, count)];
+  const c = copy(a);
+  kernels().mulInto(c.words, b.words);
+  for (let start = 0; start < count; start += productsPerCallMax) {
+    const part = (all: Vector) => slice(all, start, Math.min(start + productsPerCallMax, count));
+    const crossed = [...pairs.values()].flatMap(({ sender, receiver }) => [
+      sendProducts(sender, part(a)),
+      recvProducts(receiver, part(b)),
+    ]);
+    for (const product of await Promise.all(crossed)) addInto(part(c), product);
+  }
+  return { a, b, c };
+}
+
+async function sharedBits(
+  ch: Channel,
+  pairs: ReadonlyMap<PartyId, Pair>,
+  rng: Rng,
+  count: number,
+): Promise<SharedBits> {
+  checkLengths('shared bits', productsMax, count);
+  const xor = randomWords(rng, wordsFor(count));
+  if (count % 32 !== 0) xor[xor.length - 1]! &= 2 ** (count % 32) - 1;
+  const ring = vector(Z2_64, count);
+  for (let start = 0; start < count; start += bitsPerCall) {
+    const end = Math.min(start + bitsPerCall, count);
+    const bits = bytesOf(xor).subarray(start / 8, Math.ceil(end / 8));
+    ring.words.set((await toRing(ch, pairs, end - start, bits)).words, start);
+  }
+  return { xor, ring };
+}
+
+/** Additive shares of bits that are shared by xor; packed, with zeros behind the last. */
+async function toRing(
+  ch: Channel,
+  pairs: ReadonlyMap<PartyId, Pair>,
+  count: number,
+  bits: Uint8Array,
+): Promise<Vector> {
+  const { roster } = ch.context;
+  const me = roster.indexOf(ch.self);
+  const own = { ring: Z2_64, words: BigUint64Array.from(unpackBits(asWords(count, bits)), BigInt) };
+  let z = me === 0 ? own : vector(Z2_64, count);
+
+  // My turn. Each earlier party multiplies its part of z by my bits, and together these are z·b.
+  if (me > 0) {
+    const products = await Promise.all(
+      roster.slice(0, me).map((peer) => recvCorrelated(pairs.get(peer)!.receiver, 1, count, bits)),
+    );
+    z = copy(own);
+    for (const product of products) subTwice(z, product);
+  }
+  // The later parties' turns. What I send as x leaves me with −x as my share of the product.
+  for (const peer of roster.slice(me + 1)) {
+    const x = await sendCorrelated(pairs.get(peer)!.sender, 1, z);
+    addInto(z, x);
+    addInto(z, x);
+  }
+  return z;
+}
+
+/** target −= 2·v. */
+function subTwice(target: Vector, v: Vector): void {
+  subInto(target, v);
+  subInto(target, v);
+}
+
+function asWords(count: number, bits: Uint8Array): { count: number; words: Uint32Array } {
+  const words = new Uint32Array(wordsFor(count));
+  bytesOf(words).set(bits);
+  return { count, words };
+}
+
+function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+function randomWords(rng: Rng, count: number): Uint32Array {
+  return new Uint32Array(rng(4 * count).slice().buffer);
+}
+
+function randomVector(rng: Rng, count: number): Vector {
+  return fromBytes(Z2_64, rng(8 * count).slice(), count);
+}

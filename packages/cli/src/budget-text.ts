@@ -97,6 +97,20 @@ export function budgetText({ statements, missing }: BudgetReport): string {
   return blocks.join('\n\n');
 }
 
+/** One line for after an answer: what is left where it was spent. */
+export function leftText({ statements, missing }: BudgetReport, dataset: string): string {
+  const left = statements.flatMap(({ party, datasets }) =>
+    datasets
+      .filter((stated) => stated.dataset === dataset)
+      .map(({ unit, own, total }) => {
+        const isOwn = own !== null && Number(own.remaining.amount) <= Number(total.remaining.amount);
+        return `${figureText(unit, (isOwn ? own : total).remaining)} at ${party}`;
+      }),
+  );
+  const unknown = missing.length === 0 ? '' : ` (not known: ${missing.join(', ')})`;
+  return `left of your budget for ${dataset}: ${left.length === 0 ? 'nothing is stated' : left.join(', ')}${unknown}`;
+}
+
 function statedRows(party: string, { dataset, period, unit, own, total }: StatedBudget): string[][] {
   const place = [party, dataset, period];
   const all = [...place, 'all analysts', ...accountCells(unit, total)];

@@ -7,6 +7,7 @@ import { checkJob } from '@folkmoot/core/check-job.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { connectAnalyst } from '../analyst.ts';
 import { renderAnswer } from '../answer-text.ts';
+import { leftText } from '../budget-text.ts';
 import type { CommandSpec } from '../command.ts';
 import { readText } from '../files.ts';
 import { followToEnd } from '../follow.ts';
@@ -36,6 +37,14 @@ export const submit: CommandSpec<Options> = {
     await followToEnd({ client, job: submitted.job, title: job.title ?? '', progress, signal });
     const answer = await orInterrupted(signal, client.answer(submitted.job));
     output.result(answer, renderAnswer([{ label: 'answer', answer }]));
+    // An answer stays the same for ever; what is left does not, so it is no part of it. Nor does it fail with it.
+    if (answer.privacy !== null && job.from !== undefined) {
+      const budgets = await orInterrupted(
+        signal,
+        client.budget().catch(() => undefined),
+      );
+      if (budgets !== undefined) output.note(leftText(budgets, job.from));
+    }
     return undefined;
   },
 };

@@ -172,5 +172,5 @@ export function parseJob(text: string, name: string): Job {
 /** The JSON Schema of a job, as docs/job.schema.json publishes it. */
 export function jobJsonSchema(): Record<string, unknown> {
   const schema = z.toJSONSchema(jobSchema, { target: 'draft-2020-12', io: 'input' }) as Record<string, unknown>;
-  return { $schema: schema.$schema, $id: 'https://folkmoot.dev/schema/job-1.json', title: 'Folkmoot job', ...schema };
+  return { $schema: schema.$schema, $id: 'urn:folkmoot:job:1', title: 'Folkmoot job', ...schema };
 }

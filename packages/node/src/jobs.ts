@@ -308,13 +308,15 @@ export class Jobs {
       identity: keys.secret.identity,
       static: keys.secret.static,
       fingerprintKey: this.#fingerprintKey,
-      noiseKey: hkdf(keys.secret.node, new Uint8Array(0), utf8('folkmoot noise key v1'), 32),
     };
     const nowMs = clock.now();
     const { period } = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
     const snapshot = period === null ? undefined : this.#snapshots.file(dataset.name, period);
+    // The noise is that of this very reading: if the state were lost and a period read again, the old noise over other
+    // records would show what differs.
+    const noiseKey = hkdf(keys.secret.node, fromHex(snapshot?.sha256 ?? ''), utf8('folkmoot noise key v1'), 32);
     const reading = { binding, folder, env: { ...env }, ...(snapshot === undefined ? {} : { snapshot }) };
-    const own = { party, attempt, nowMs, ...reading, ...secrets };
+    const own = { party, attempt, nowMs, noiseKey, ...reading, ...secrets };
     const computation = new Computation({
       assignment: { ...own, charter, charterHash, signed, acceptances },
       job: fromHex(job),

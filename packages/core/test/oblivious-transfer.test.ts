@@ -21,10 +21,13 @@ import {
 } from '../src/protocols/oblivious-transfer.ts';
 import {
   columnBytes,
+  extendReceiver,
+  extendSender,
   extensionBytes,
   OtReceiver,
   OtSender,
   otsMax,
+  streamsOf,
   type TreeBits,
 } from '../src/protocols/ot-extension.ts';
 import { channels } from './channels.ts';
@@ -131,6 +134,46 @@ it('opens over real base OTs in two rounds, at the stated cost', async () => {
   expectOt({ ...a, ...b } as unknown as RandomOts, 100);
   expect(rounds).toBe(2);
   expect(bytes).toEqual({ a: 128 * 32, b: 32 + (3 / 4) * 4096 + 31 * 16 });
+});
+
+describe('an extension', () => {
+  const count = 300;
+  const extended = (k: TreeBits, seed: number, given?: Uint8Array) => {
+    const rng = seededRng(seed);
+    const seeds = Array.from({ length: 128 / k }, () => Array.from({ length: 2 ** k }, () => rng(16)));
+    const delta = rng(16);
+    const punctured = seeds.map((tree, i) => {
+      let path = 0;
+      for (let b = 0; b < k; b++) path |= bit(delta, i * k + b) << b;
+      return tree.map((_, y) => (y === 0 ? undefined : tree[y ^ path]));
+    });
+    const receiver = extendReceiver(streamsOf(seeds), count, given);
+    const q = extendSender(streamsOf(punctured), delta, count, receiver.correction);
+    return { ...receiver, q, delta };
+  };
+
+  for (const k of sizes) {
+    it(`makes rows q = t ⊕ c·Δ, for trees of ${2 ** k} leaves and choices random or given`, () => {
+      for (const given of [undefined, bitsOf(seededRng(k), count)]) {
+        const { choices, rows, q, delta } = extended(k, k, given);
+        for (let i = 0; i < count; i++) {
+          if (given !== undefined) expect(bit(choices, i)).toBe(bit(given, i));
+          const expected = rows.slice(16 * i, 16 * i + 16);
+          if (bit(choices, i) === 1) for (let j = 0; j < 16; j++) expected[j]! ^= delta[j]!;
+          expect(toHex(q.subarray(16 * i, 16 * i + 16))).toBe(toHex(expected));
+        }
+      }
+    });
+  }
+
+  it('sends corrections that are as even for one choice as for the other', () => {
+    for (const fill of [0, 0xff]) {
+      const { correction } = extended(4, 11, new Uint8Array(Math.ceil(count / 8)).fill(fill));
+      let ones = 0;
+      for (let i = 0; i < 8 * correction.length; i++) ones += bit(correction, i);
+      expect(Math.abs(ones - 4 * correction.length)).toBeLessThan(2.5 * Math.sqrt(8 * correction.length));
+    }
+  });
 });
 
 describe('chosen and correlated OT', () => {

@@ -27,7 +27,7 @@ const { Point } = ristretto255;
 type Element = InstanceType<typeof Point>;
 
 /** Bytes of an encoded element. */
-export const elementBytes = 32;
+const elementBytes = 32;
 
 /** The element C of a session, of which nobody knows the logarithm. */
 export function commonElement(session: Uint8Array): Element {

@@ -20,7 +20,7 @@ import { kernels } from '../kernels/kernels.ts';
 import { correlationHash } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
 import { elements, octets, recvFrom, sendTo } from './message.ts';
-import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
+import { bitOf, type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 
 /** OTs of one call: who waits for their results holds 32 MiB of masks. Who needs more calls again. */
 export const otsPerCallMax = 2 ** 22;
@@ -112,12 +112,12 @@ export async function recvVectors(
   for (const [start, end] of pieces(count)) {
     const n = (end - start) * width;
     const { words } = await recvFrom(session.channel, session.peer, elements('ot/vectors', Z2_64, 2 * n));
-    for (let i = 0; i < n; i++) {
-      const at = start * width + i;
-      // Both are read, and the choice is a factor: no branch.
-      const c = bigBit(choices, start + Math.floor(i / width));
-      masks[at] = BigInt.asUintN(64, words[i]! * (1n - c) + words[n + i]! * c - masks[at]!);
-    }
+    const [zero, one] = [words.slice(0, n), words.slice(n)];
+    kernels().subInto(one, zero);
+    selectInto(zero, one, choices, start, width);
+    const mine = masks.subarray(start * width, end * width);
+    kernels().subInto(zero, mine);
+    mine.set(zero);
   }
   return { ring: Z2_64, words: masks };
 }
@@ -177,10 +177,7 @@ export async function recvCorrelated(
   for (const [start, end] of pieces(count)) {
     const n = (end - start) * width;
     const { words } = await recvFrom(session.channel, session.peer, elements('ot/correlated', Z2_64, n));
-    for (let i = 0; i < n; i++) {
-      const at = start * width + i;
-      masks[at] = BigInt.asUintN(64, masks[at]! + words[i]! * bigBit(choices, start + Math.floor(i / width)));
-    }
+    selectInto(masks.subarray(start * width, end * width), words, choices, start, width);
   }
   return { ring: Z2_64, words: masks };
 }
@@ -260,6 +257,20 @@ function checkVectors(field: string, width: number, a: Vector, b: Vector): numbe
   return length(a) / width;
 }
 
-function bigBit(bits: Uint8Array, i: number): bigint {
-  return BigInt((bits[i >> 3]! >> (i & 7)) & 1);
+/** target += other for the OTs, from `start` on, whose choice is 1. */
+function selectInto(
+  target: BigUint64Array,
+  other: BigUint64Array,
+  choices: Uint8Array,
+  start: number,
+  width: number,
+): void {
+  // A bit for each word, in whole bytes.
+  const bits = new Uint8Array(Math.ceil(target.length / 8));
+  for (let i = 0; i < target.length; i++) bits[i >> 3]! |= bitOf(choices, start + Math.floor(i / width)) << (i & 7);
+  const [sum, term] = [new BigUint64Array(8 * bits.length), new BigUint64Array(8 * bits.length)];
+  sum.set(target);
+  term.set(other);
+  kernels().selectInto(sum, term, bits);
+  target.set(sum.subarray(0, target.length));
 }

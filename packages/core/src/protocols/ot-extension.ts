@@ -13,7 +13,7 @@
  * Security  Semi-honest, computational (AES-128-CTR, 128 bits): the sender sees pseudorandom corrections; Δ is never
  *           sent. An active receiver could give the trees different choice bits and so learn bits of Δ; an active sender
  *           learns nothing, but can make results wrong.
- * Memory    About 80 bytes an OT of one call, 5 MiB at `otsMax`: the streams go on from call to call.
+ * Memory    About 80 bytes an OT of one call, 10 MiB at `otsMax`: the streams go on from call to call.
  * @module
  */
 import { platform } from '#platform';
@@ -32,13 +32,16 @@ import { correctionBytes, growPuncturedTree, growTree } from './punctured-tree.t
 /** Bits of Δ, and of a row. */
 const columns = 128;
 
-/** OTs of one extension: its columns and rows have 1 MiB each, which a core's cache holds in part. */
-export const otsMax = 2 ** 16;
+/** OTs of one extension: its columns and rows have 2 MiB each, and each leaf's stream goes through AES in 16 KiB. */
+export const otsMax = 2 ** 17;
 
 /** Bits of Δ that one tree serves. */
 export type TreeBits = 1 | 2 | 4 | 8;
 
-/** 4 takes half the bytes of 2 and two thirds of its speed, which is still that of a link of 200 Mbit/s a core. */
+/**
+ * By `benchmarks/ot.ts`, 4 takes half the bytes of 2 at three quarters of its speed, and a core that runs both ends still
+ * fills a link of 250 Mbit/s. 8 halves them again, at a fifth of the speed: for slow links.
+ */
 const treeBitsDefault: TreeBits = 4;
 
 /** What a session rests on; tests may put an ideal form in their place. */

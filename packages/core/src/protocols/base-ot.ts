@@ -24,7 +24,7 @@ import { ProtocolError } from '../channel/errors.ts';
 import { octets, recvFrom, sendTo } from './message.ts';
 
 const { Point } = ristretto255;
-type Element = InstanceType<typeof Point>;
+type Element = InstanceType<(typeof ristretto255)['Point']>;
 
 /** Bytes of an encoded element. */
 const elementBytes = 32;

@@ -39,5 +39,5 @@ describe('npm run demo:penguins', () => {
     );
     expect(stdout).toMatch(/^ {2}Lomas {5}43\.52 mm, .*; asked at ε = 0\.5, charged 1\.0$/m);
     expect(readdirSync(folder)).toEqual([]);
-  });
+  }, 120_000);
 });

@@ -4,7 +4,6 @@
  * noisy figure stands its interval, and below a protected answer what protects it.
  * @module
  */
-import type { PartyBudget } from '@folkmoot/core/plan.js';
 import {
   alignFigures,
   type FigureCell,
@@ -34,11 +33,8 @@ export interface Reading {
 type Row = Readonly<Record<string, unknown>>;
 type Composite = Readonly<Record<string, unknown>>;
 
-/**
- * The whole answer. All readings have the same rows, in the same order. `left` is what the analyst may still spend at each
- * party, where that is known.
- */
-export function renderAnswer(readings: readonly Reading[], left?: ReadonlyMap<string, PartyBudget>): string {
+/** The whole answer. All readings have the same rows, in the same order. */
+export function renderAnswer(readings: readonly Reading[]): string {
   const first = readings[0]!.answer;
   const sample = first.rows[0] ?? {};
   const groups = Object.keys(sample).filter((name) => !isMeasure(sample[name]));
@@ -58,7 +54,7 @@ export function renderAnswer(readings: readonly Reading[], left?: ReadonlyMap<st
   });
   blocks.push(...remarks(readings, groups, measures));
   const { privacy } = first;
-  if (privacy !== null && privacy !== undefined) blocks.push(protectionText(privacy, left));
+  if (privacy !== null && privacy !== undefined) blocks.push(protectionText(privacy));
   return blocks.join('\n\n');
 }
 

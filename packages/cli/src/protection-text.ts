@@ -4,14 +4,12 @@
  * @module
  */
 import type { Answer } from '@folkmoot/core/answer.js';
-import { decodeDecimal } from '@folkmoot/core/fixed-point.js';
-import type { PartyBudget } from '@folkmoot/core/plan.js';
 import { type Column, indent, renderTable } from './table.ts';
 
 export type Protection = NonNullable<Answer['privacy']>;
 
-/** The footer of a protected answer; `left` is what the analyst may still spend at each party, where that is known. */
-export function protectionText(protection: Protection, left?: ReadonlyMap<string, PartyBudget>): string {
+/** The footer of a protected answer. */
+export function protectionText(protection: Protection): string {
   const { mechanism, collusion, honest, unit } = protection;
   const name = mechanism === 'laplace' ? 'Laplace' : 'Gaussian';
   const who = unit === 'row' ? 'row' : `person (\`${unit}\`)`;
@@ -20,7 +18,7 @@ export function protectionText(protection: Protection, left?: ReadonlyMap<string
       ? `Each ${who} is protected as long as no party tells another what it knows of the noise.`
       : `Each ${who} is protected even if ${collusion} of the ${collusion + honest} parties put together what they know of the noise.`;
   return [
-    `Protected by ${name} noise: ${spentText(protection)} spent${leftText(left)}.`,
+    `Protected by ${name} noise: ${spentText(protection)} spent.`,
     promise,
     `95%: where the figure without noise lies, in 95 of 100 answers. Sampling error is apart.`,
     '',
@@ -53,18 +51,6 @@ function noiseTable({ releases, epsilon }: Protection): string {
     ];
   });
   return renderTable(columns, rows);
-}
-
-function leftText(left: ReadonlyMap<string, PartyBudget> | undefined): string {
-  const texts = [...(left ?? [])].flatMap(([party, { unit, remaining }]) => {
-    if (remaining === undefined) return [];
-    const delta = remaining.deltaPico > 0n ? ` and δ = ${decodeDecimal(remaining.deltaPico, 12)}` : '';
-    const amount = `${unit === 'epsilon' ? 'ε' : 'ρ'} = ${decodeDecimal(remaining.micro, 6)}${delta}`;
-    return [{ party, amount: amount.replace(/(\.\d*?)0+(?=$| )/g, '$1').replace(/\.(?=$| )/g, '') }];
-  });
-  const places = Map.groupBy(texts, ({ amount }) => amount);
-  const each = [...places].map(([amount, at]) => `${amount} at ${at.map(({ party }) => party).join(', ')}`);
-  return each.length === 0 ? '' : `; left: ${each.join('; ')}`;
 }
 
 function short(value: number): string {

@@ -9,13 +9,13 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { budgetsLeft } from '@folkmoot/client/budget.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
 import { type Agreement, agrees, type Coverage, compareFigures, coverageOf } from '../agreement.ts';
 import { renderAnswer } from '../answer-text.ts';
+import { leftText } from '../budget-text.ts';
 import type { CommandSpec } from '../command.ts';
 import { type Consortium, readConsortium } from '../consortium.ts';
 import { loadDemoDatabase } from '../demo-database.ts';
@@ -111,21 +111,25 @@ async function askExactly({ job, folder, running, progress }: Asked) {
 
 /** A noisy answer, beside the exact figures around which it lies; and the same question again, which must cost nothing. */
 async function askTwice({ job, folder, running, progress }: Asked) {
-  const left = async () => budgetsLeft(await running.budget(), job.from!);
-  const answer = await running.ask(job, progress);
-  const after = await left();
-  const again = await running.ask(job, progress);
-  const repeat = {
-    isSame: isDeepStrictEqual(answer, again),
-    isFree: isDeepStrictEqual(after, await left()),
+  // A statement has its time and the request that it answers; what it says of the budget is this.
+  const accounts = async () => {
+    const report = await running.budget();
+    const stated = report.statements.map(({ party, datasets, jobs }) => ({ party, datasets, jobs: jobs.length }));
+    return { report, stated };
   };
+  const answer = await running.ask(job, progress);
+  const { stated } = await accounts();
+  const again = await running.ask(job, progress);
+  const after = await accounts();
+  const repeat = { isSame: isDeepStrictEqual(answer, again), isFree: isDeepStrictEqual(stated, after.stated) };
   const pooled = await pooledAnswer({ ...running, job, folder, threshold: answer.threshold });
   const coverage = coverageOf(answer.rows, pooled.rows);
   const readings = [
     { label: 'folkmoot', answer },
     { label: 'exact', answer: { ...answer, rows: pooled.rows, privacy: null } },
   ];
-  const text = [renderAnswer(readings, after), coverageText(coverage, answer), repeatText(repeat)].join('\n\n');
+  const asked = `${repeatText(repeat)}\n(${leftText(after.report, job.from!)})`;
+  const text = [renderAnswer(readings), coverageText(coverage, answer), asked].join('\n\n');
   const isGood = repeat.isSame && repeat.isFree;
   return { answer, pooled: pooled.rows, coverage, repeat, isGood, text };
 }

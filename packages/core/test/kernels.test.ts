@@ -164,6 +164,16 @@ describe('the module', () => {
     }
   });
 
+  it('has room for every operand from its first call on', () => {
+    const words = () => new BigUint64Array(10_000).fill(3n);
+    const target = words();
+    wasmKernels()!.mulInto(target, words());
+    expect(target.every((word) => word === 9n)).toBe(true);
+    const bits = new Uint8Array(1250).fill(0xff);
+    wasmKernels()!.selectInto(target, words(), bits);
+    expect(target.every((word) => word === 12n)).toBe(true);
+  });
+
   it('refuses operands that do not fit each other', () => {
     expect(() => wasm.xorInto(new Uint8Array(2), new Uint8Array(3))).toThrow('assertion failed');
     expect(() => wasm.transpose(new Uint8Array(2048), new Uint8Array(2048))).toThrow('assertion failed');

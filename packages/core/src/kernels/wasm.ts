@@ -10,7 +10,7 @@ import { fromBase64 } from '../algebra/bytes.ts';
 import type { Kernels } from './kernels.ts';
 import { moduleBase64 } from './module.generated.ts';
 
-/** As `assembly/kernels.ts` declares them. */
+/** As `assembly/kernels.ts` declares them. The memory has one page at first. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   transpose(columns: number, stride: number, rows: number): void;
@@ -61,6 +61,7 @@ export function wasmKernels(): Kernels | undefined {
   const instance = instantiate();
   if (instance === undefined) return undefined;
   const { memory } = instance;
+  memory.grow(Math.ceil(stagingEnd / pageBytes) - 1);
 
   const isHere = (view: View): boolean => view.buffer === memory.buffer;
   const bytesOf = (view: View) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -295,20 +295,3 @@ describe('draws are fixed by their seed', () => {
     expect(square / 2000 / 2 ** 80).toBeLessThan(1.1);
   });
 });
-
-describe('10,000 cells', () => {
-  const cells = 10_000;
-  const samplers: [string, Sampler][] = [
-    ['discrete Laplace of scale 1,000', discreteLaplace(rational(1000n))],
-    ['discrete Gaussian of σ = 1,000', discreteGaussian(rational(1_000_000n))],
-    ['negative binomial of scale 1,000, r = 1/2', negativeBinomial(rational(1n, 2n), rational(1n, 1000n))],
-    ['negative binomial of scale 1,000, r = 1/50', negativeBinomial(rational(1n, 50n), rational(1n, 1000n))],
-  ];
-
-  it.each(samplers)('%s within a second', (_, sampler) => {
-    const coins = new Coins(seededRng(8));
-    const start = performance.now();
-    fillDraws(sampler, coins, new BigInt64Array(cells));
-    expect(performance.now() - start).toBeLessThan(1000);
-  });
-});

@@ -105,22 +105,18 @@ describe('the sources', () => {
     );
   });
 
-  it('answer 200 sums in 77 cells over 500,000 rows of a file in seconds', async () => {
+  it('answer 200 sums in 77 cells over 500,000 rows of a file', async () => {
     const file = await writeLarge('large.csv', String);
     const source = openSource({ period: 'p', source: { file }, columns: {} }, { folder, env: {}, dataset: large });
-    const from = performance.now();
     expectAnswer(await source.query(question, large, false));
-    expect(performance.now() - from).toBeLessThan(30_000);
   });
 
-  it('answer 200 sums in 77 cells over 500,000 rows of a table in seconds', async () => {
+  it('answer 200 sums in 77 cells over 500,000 rows of a table', async () => {
     await client.query(`CREATE TABLE residents AS SELECT n::text AS person, n % 7 AS age, n % 11 AS cell,
       ((n * 7) % ${rowCount}) * 4 / 100.0 AS arrears FROM generate_series(0, ${rowCount - 1}) n`);
     const binding = { period: 'p', source: { postgres: { url_env: 'URL', table: 'residents' } }, columns: {} };
     const source = openSource(binding, { folder: '/', env: { URL: server.url }, dataset: large });
-    const from = performance.now();
     expectAnswer(await source.query(question, large, false));
-    expect(performance.now() - from).toBeLessThan(30_000);
   });
 
   it('keep the rows that come first in a large file', async () => {

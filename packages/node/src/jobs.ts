@@ -26,7 +26,7 @@ import { Computation } from './computation.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
-import { checkAccepted, claimOnStart, decide, fingerprinter, type Judge } from './judgement.ts';
+import { checkAccepted, checkStillAllowed, claimOnStart, decide, fingerprinter, type Judge } from './judgement.ts';
 import { keepReport, reportLedger } from './ledger-report.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
 import { Snapshots } from './snapshot.ts';
@@ -171,14 +171,18 @@ export class Jobs {
     }
   }
 
-  /** Everything that all parties said is checked before a share leaves. */
+  /**
+   * Everything that all parties said is checked before a share leaves, and this party's own policy once more: days may
+   * lie between its word and the start, and a new policy in them.
+   */
   #startOf({ job, attempt, acceptances: given }: Start): JobEvent {
     const { membership, config, clock, periods } = this.#options;
     const { party } = config;
     try {
       const state = this.#find(job);
       if (state?.status !== 'ACCEPTED') return { event: 'started', attempt, acceptances: [] };
-      const by = { membership, nowMs: clock.now() };
+      const by = { config, membership, nowMs: clock.now() };
+      checkStillAllowed(state.signed, state.acceptance, by);
       const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
       const claim = claimOnStart(state.signed, state.acceptance, acceptances, { config, membership, periods });
       return { event: 'started', attempt, acceptances, ...(claim === undefined ? {} : { claim }) };

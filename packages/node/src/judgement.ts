@@ -12,11 +12,11 @@ import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { conform } from '@folkmoot/core/document.js';
 import { layout } from '@folkmoot/core/encode.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
-import { InputError, ProtocolError, StateError } from '@folkmoot/core/errors.js';
+import { InputError, PolicyError, ProtocolError, StateError } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
-import { judge, policyHash, usesOf } from '@folkmoot/core/policy.js';
+import { judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
 import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Claim } from './ledger.ts';
@@ -43,6 +43,8 @@ export interface Decision {
   /** What a protected job costs this party. */
   readonly claim?: Claim;
 }
+
+type Allowed = Extract<Verdict, { readonly verdict: 'allow' }>;
 
 /** A party's own fingerprints, under a key that only it has. */
 export function fingerprinter(
@@ -74,22 +76,12 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const checked = checkJob(envelope.job, charter);
   const { dataset, parties } = checked;
   if (!parties.includes(party)) throw new InputError('UNKNOWN_PARTY', { party, detail: 'it takes no part in the job' });
-  const binding = lookUp(config.datasets, dataset.name);
-  if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${dataset.name}` });
-  // What could overflow or would make too large a vector is refused before anyone waits for it.
+  const { binding, verdict } = permit(checked, envelope.analyst, by);
+  // What could overflow or would make too large a vector is refused before anyone waits for it; only who may ask has us
+  // build it.
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null);
   layout(query, dataset, parties.length);
 
-  const verdict = judge(checked, usesOf(checked), party, config.policy, envelope.analyst, nowMs);
-  if (verdict.verdict === 'refuse') throw verdict.error;
-  if (verdict.approval === 'manual' && !config.approve) {
-    throw new InputError('NOT_SUPPORTED', {
-      party,
-      field: 'approval',
-      detail: `the rule “${verdict.rule}” asks for a person’s approval`,
-      remedy: 'have the data owner set the rule to `approval: automatic`; `folkmoot run` has --approve',
-    });
-  }
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
   if (claim !== undefined) by.afford(claim);
   const period = claim?.period ?? null;
@@ -110,6 +102,52 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
     by.sign,
   );
   return claim === undefined ? { acceptance } : { acceptance, claim };
+}
+
+/**
+ * What this party's own files say of a job as they stand now: it holds the dataset, and a rule covers the job.
+ * @throws InputError NOT_HELD, NOT_SUPPORTED; PolicyError REFUSED, TOO_FEW_PARTIES
+ */
+function permit(
+  checked: CheckedJob,
+  analyst: string,
+  { config, nowMs }: Pick<Judge, 'config' | 'nowMs'>,
+): { readonly binding: Binding; readonly verdict: Allowed } {
+  const { party } = config;
+  const { name } = checked.dataset;
+  const binding = lookUp(config.datasets, name);
+  if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${name}` });
+  const verdict = judge(checked, usesOf(checked), party, config.policy, analyst, nowMs);
+  if (verdict.verdict === 'refuse') throw verdict.error;
+  if (verdict.approval === 'manual' && !config.approve) {
+    throw new InputError('NOT_SUPPORTED', {
+      party,
+      field: 'approval',
+      detail: `the rule “${verdict.rule}” asks for a person’s approval`,
+      remedy: 'have the data owner set the rule to `approval: automatic`; `folkmoot run` has --approve',
+    });
+  }
+  return { binding, verdict };
+}
+
+/**
+ * An acceptance may be old when the job starts: it counts only while the policy that it was given under stands, and the
+ * same rule still covers the job with the same threshold.
+ * @throws PolicyError POLICY_CHANGED, and whatever would be the reason for a denial now
+ */
+export function checkStillAllowed(
+  signed: SignedJob,
+  { acceptance }: SignedAcceptance,
+  by: Pick<Judge, 'config' | 'membership' | 'nowMs'>,
+): void {
+  const { config, membership } = by;
+  const { party } = config;
+  if (policyHash(config.policy) !== acceptance.policy) throw new PolicyError('POLICY_CHANGED', { party });
+  const { job, analyst } = signed.envelope;
+  const { verdict } = permit(checkJob(job, membership.charter), analyst, by);
+  if (verdict.rule === acceptance.rule && verdict.minGroup === acceptance.min_group) return;
+  const detail = `it was accepted by the rule “${acceptance.rule}”, which no longer allows it`;
+  throw new PolicyError('POLICY_CHANGED', { party, detail });
 }
 
 /** Who claims what, for a job on a dataset of this party. */

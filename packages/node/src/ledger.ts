@@ -139,11 +139,12 @@ export class Ledger {
 
   /** Refuses what `reserve` would refuse now, and writes nothing. @throws PolicyError BUDGET_EXCEEDED, BUDGET_UNIT */
   afford(claim: Claim): void {
-    if (!this.wasCharged(claim)) this.#check(claim, claim.cost);
+    if (!this.wasCharged(claim)) this.#check(claim, nothing);
   }
 
   /**
    * At the start, when the periods of all are known: what is charged already is free, anything else is held back now.
+   * The caps may be lower than when the job was accepted: what it holds already has to fit into them once more.
    * @throws PolicyError BUDGET_EXCEEDED, BUDGET_UNIT
    */
   begin(job: string, claim: Claim, nowMs: number): void {
@@ -158,7 +159,7 @@ export class Ledger {
     const held = this.#held(job);
     this.release(job, nowMs);
     if (this.#isCharged(claim.key)) {
-      this.#add('repeat', job, claim, { micro: 0n, pico: 0n }, nowMs);
+      this.#add('repeat', job, claim, nothing, nowMs);
       return;
     }
     const covers = held.micro >= claim.cost.micro && held.pico >= claim.cost.pico;
@@ -216,14 +217,14 @@ export class Ledger {
     const { cost } = claim;
     assert(cost.micro < amountMax && cost.pico < amountMax, 'a cost is an amount that the ledger can count');
     const held = this.#held(job);
+    this.#check(claim, held);
     const more = { micro: above(cost.micro, held.micro), pico: above(cost.pico, held.pico) };
-    if (more.micro === 0n && more.pico === 0n) return;
-    this.#check(claim, more);
-    this.#add('reserve', job, claim, more, nowMs);
+    if (more.micro > 0n || more.pico > 0n) this.#add('reserve', job, claim, more, nowMs);
   }
 
-  /** Exactly what is left may be taken, and nothing above. */
-  #check(claim: Claim, more: Amount): void {
+  /** Exactly what is left may be taken, and nothing above. What the job itself holds already is left to it. */
+  #check(claim: Claim, held: Amount): void {
+    const { cost } = claim;
     const { analyst, dataset, period, caps, unit, party } = claim;
     const other = this.#prepare('SELECT unit FROM ledger WHERE dataset = ? AND period = ? AND unit <> ? LIMIT 1');
     if (other.get(dataset, period, unit) !== undefined) {
@@ -240,8 +241,10 @@ export class Ledger {
     ];
     for (const { cap, of, standing } of accounts) {
       if (cap === null) continue;
-      const left = remaining(cap, standing);
-      if (more.micro <= left.micro && more.pico <= left.pico) continue;
+      const { spent, reserved } = standing;
+      const others = { micro: reserved.micro - held.micro, pico: reserved.pico - held.pico };
+      const left = remaining(cap, { spent, reserved: others });
+      if (cost.micro <= left.micro && cost.pico <= left.pico) continue;
       throw exceeded(claim, of, cap, left);
     }
   }
@@ -278,6 +281,8 @@ export class Ledger {
 function sums(kinds: readonly LedgerEntry['kind'][], column: 'micro' | 'pico' = 'micro'): string {
   return `coalesce(sum(${column}) FILTER (WHERE kind IN (${kinds.map((kind) => `'${kind}'`).join(', ')})), 0)`;
 }
+
+const nothing: Amount = { micro: 0n, pico: 0n };
 
 const above = (wanted: bigint, held: bigint): bigint => (wanted > held ? wanted - held : 0n);
 

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { StateError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
@@ -9,7 +10,7 @@ import type { Connection } from '../src/connection.ts';
 import { Jobs } from '../src/jobs.ts';
 import type { JobState, Status } from '../src/lifecycle.ts';
 import type { Store } from '../src/store.ts';
-import { type Consortium, idOf, makeConsortium } from './consortium.ts';
+import { type Consortium, idOf, makeConsortium, nodeYaml } from './consortium.ts';
 
 const skewMs = 120_000;
 let consortium: Consortium;
@@ -41,8 +42,8 @@ const store = {
 } as unknown as Store;
 const connection = { send: (message: NodeMessage) => void told.push(message) } as unknown as Connection;
 
-async function open(): Promise<void> {
-  const config = await readNodeConfig(consortium.configFile('camden'));
+async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promise<void> {
+  const config = await readNodeConfig(consortium.configFile('camden'), overrides);
   const membership = await readMembership(config);
   const sign = signer(membership.keys.secret.identity);
   const log = pino({ level: 'silent' });
@@ -125,6 +126,61 @@ describe('the jobs of a node', () => {
     expect(await next()).toEqual(accepted);
     expect(await next()).toMatchObject({ type: 'accepted', job: idOf(waiting) });
     expect(held.get(idOf(first))).toMatchObject({ status: 'ACCEPTED' });
+  });
+
+  describe('that were accepted', () => {
+    const policyIs = (from: string, to: string) =>
+      writeFileSync(consortium.configFile('camden'), nodeYaml('camden').replace(from, to));
+    /** Accepted, and started after the node was started again. */
+    async function startedLater(before: Parameters<typeof open>[0], change: () => void) {
+      await open(before);
+      const signed = invite(consortium.signed(undefined, nowMs));
+      const { acceptance } = (await next()) as Extract<NodeMessage, { type: 'accepted' }>;
+      await jobs.stop();
+      change();
+      await open();
+      expect(await next()).toMatchObject({ type: 'accepted' });
+      jobs.hear({ type: 'start', job: idOf(signed), attempt: 1, acceptances: [acceptance] });
+      return next();
+    }
+
+    it('are not computed once the owner has changed the policy', async () => {
+      const change = () => policyIs('filter: [age]', 'filter: []');
+      expect(await startedLater({}, change)).toMatchObject({
+        type: 'failed',
+        report: { code: 'POLICY_CHANGED', party: 'camden' },
+      });
+      expect([...held.values()]).toMatchObject([{ status: 'ABORTED' }]);
+    });
+
+    it('are not computed once the rule has expired', async () => {
+      policyIs('min_group: 1\n', 'min_group: 1\n      expires: 2026-11-21\n');
+      const change = () => {
+        nowMs = Date.parse('2026-11-22T00:00:01.000Z');
+      };
+      nowMs = Date.parse('2026-11-21T23:59:00.000Z');
+      expect(await startedLater({}, change)).toMatchObject({ type: 'failed', report: { code: 'REFUSED' } });
+    });
+
+    it('are not computed by another rule where theirs has expired', async () => {
+      const rule = nodeYaml('camden').slice(nodeYaml('camden').indexOf('    - name'));
+      const first = rule.replace('min_group: 1\n', 'min_group: 1\n      expires: 2026-11-21\n');
+      const second = rule.replace('name: statistics', 'name: another').replace('min_group: 1', 'min_group: 5');
+      policyIs(rule, first + second);
+      nowMs = Date.parse('2026-11-21T23:59:00.000Z');
+      const change = () => {
+        nowMs += 120_000;
+      };
+      expect(await startedLater({}, change)).toMatchObject({ type: 'failed', report: { code: 'POLICY_CHANGED' } });
+    });
+
+    it('are not computed where nobody approves any more', async () => {
+      policyIs('approval: automatic', 'approval: manual');
+      expect(await startedLater({ approve: true }, () => {})).toMatchObject({
+        type: 'failed',
+        report: { code: 'NOT_SUPPORTED', field: 'approval' },
+      });
+    });
   });
 
   it('are 64 at most that have not ended', async () => {

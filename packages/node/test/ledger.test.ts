@@ -173,6 +173,19 @@ describe('the ledger', () => {
     expect(standing()).toEqual({ spent: epsilon(2_000_000n), reserved: epsilon(0n) });
   });
 
+  it('refuses the start where the owner has lowered a cap or changed the unit since the acceptance', () => {
+    const [job, other] = [life('a', asked), life('b', claimOf({ question: 'q2' }))];
+    job.accept();
+    other.accept();
+    const lowered = (micro: bigint) => claimOf({ caps: { total: epsilon(micro), perAnalyst: null } });
+    expect(() => life('a', lowered(1_999_999n)).start()).toThrow(refused('BUDGET_EXCEEDED'));
+    expect(() => life('a', claimOf({ unit: 'rho' })).start()).toThrow(refused('BUDGET_UNIT'));
+    expect(store.load('a')).toMatchObject({ status: 'ACCEPTED' });
+    other.abort();
+    life('a', lowered(1_000_000n)).start();
+    expect(standing().reserved).toEqual(asked.cost);
+  });
+
   it('holds back the rest where the start knows of a larger cost, and charges a smaller one as it is', () => {
     const common = { job: 'a', signed, expiresMs: 99, attempt: 1, acceptance } as const;
     store.save({ ...common, status: 'RECEIVED' });

@@ -83,6 +83,10 @@ export const errorTable = {
       text: 'the budget of the dataset cannot be charged this job',
       remedy: 'ask in the unit of the budget: epsilon, epsilon with a delta, or rho',
     },
+    POLICY_CHANGED: {
+      text: 'the party’s policy has changed since it accepted the job',
+      remedy: 'submit the job again, to be judged by the policy as it is now',
+    },
     BUDGET_EXCEEDED: {
       text: 'the job costs more than is left of a budget',
       remedy: 'ask for less, or wait for the data owner’s next period',

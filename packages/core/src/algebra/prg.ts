@@ -10,6 +10,7 @@ import { platform } from '#platform';
 import { assert } from './assert.ts';
 import { u32, utf8 } from './bytes.ts';
 import { sha256 } from './hash.ts';
+import type { AesStream } from './platform.ts';
 
 /**
  * A source of chance, always an argument: the platform's in earnest, a seeded one where a run must replay. What it
@@ -21,14 +22,13 @@ export type Rng = (length: number) => Uint8Array;
 const spareBytes = 4096;
 
 export class Prg {
-  readonly #key: Uint8Array;
-  #nextBlock = 0;
+  readonly #stream: AesStream;
   /** Keystream made and not yet given out. */
   #spare = new Uint8Array(0);
 
   constructor(key: Uint8Array) {
     assert(key.length === 16, 'a PRG key has 16 bytes');
-    this.#key = new Uint8Array(key);
+    this.#stream = platform.aesStream(key);
   }
 
   /** Overwrites `out` with the next bytes of the stream. */
@@ -36,12 +36,12 @@ export class Prg {
     let done = this.#takeSpare(out, 0);
     const whole = out.length - done - ((out.length - done) % 16);
     if (whole >= spareBytes) {
-      this.#keystream(out.subarray(done, done + whole));
+      this.#stream(out.subarray(done, done + whole));
       done += whole;
     }
     while (done < out.length) {
       this.#spare = new Uint8Array(spareBytes);
-      this.#keystream(this.#spare);
+      this.#stream(this.#spare);
       done = this.#takeSpare(out, done);
     }
   }
@@ -58,11 +58,6 @@ export class Prg {
     out.set(this.#spare.subarray(0, length), start);
     this.#spare = this.#spare.subarray(length);
     return start + length;
-  }
-
-  #keystream(out: Uint8Array): void {
-    platform.aesCtr(this.#key, out, this.#nextBlock);
-    this.#nextBlock += out.length / 16;
   }
 }
 

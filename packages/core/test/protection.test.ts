@@ -9,6 +9,7 @@ import { fillNoise, noiseBound } from '../src/privacy/mechanism.ts';
 import { Coins } from '../src/privacy/noise/coins.ts';
 import { parseCharter } from '../src/query/charter.ts';
 import type { CheckedJob } from '../src/query/check-job.ts';
+import { decode, encode } from '../src/query/encode.ts';
 import { compile, evaluate } from '../src/query/local.ts';
 import type { PrivacyTerms } from '../src/query/privacy-terms.ts';
 import { protect } from '../src/query/protection.ts';
@@ -123,6 +124,32 @@ describe('the ring', () => {
       ]),
     );
     expect(wide.layout.sections.length).toBeGreaterThan(0);
+  });
+
+  it('holds the parts of parties that have more rows than max_rows, at the edge of what it allows for', () => {
+    const tight = protectedJob(everything, '1', [['max_rows: 500000 ', 'max_rows: 3 ']]);
+    const { protection, parts } = ask(tight, [residents(60, 1), residents(60, 2), []]);
+    let clamped = 0;
+    for (const { first, parts: own, lattice, rowMax } of protection.releases) {
+      const most = 3n * rowMax;
+      for (let part = first; part < first + own.length; part++) {
+        for (const value of parts.flatMap((party) => party[part]!)) {
+          expect(value * lattice).toBeLessThanOrEqual(most);
+          expect(value * lattice).toBeGreaterThan(-most - lattice);
+          if (value === most / lattice) clamped++;
+        }
+      }
+    }
+    expect(clamped).toBeGreaterThan(0);
+    // Every party at its bound, and the noise at its own: the ring does not wrap.
+    const { layout, releases } = protection;
+    for (const side of [-1n, 1n]) {
+      const extremes = releases.flatMap(({ parts: own, rowMax, lattice, noise }) => {
+        const value = side * (3n * ((3n * rowMax) / lattice + 1n) + noiseBound(noise));
+        return own.map(() => new Array<bigint>(layout.cells).fill(value));
+      });
+      expect(decode(layout, encode(layout, extremes))).toEqual(extremes);
+    }
   });
 
   it('refuses what no ring holds, naming column and bound', () => {

@@ -8,15 +8,16 @@
  *
  * Nothing is refused because of a record: what has another form is null, a null is dropped by the measures over its
  * column (or 0 by `nulls: zero`), values are clamped, and rows of nobody are left out. Where a person has more rows than
- * `max_rows_per_unit`, or all have more than `max_rows`, those stay that come first by a hash under a key of the node:
- * an order that nobody can aim at. The file holds integers, no texts, and in the place of the person a number.
+ * `max_rows_per_unit`, those stay that come first by a hash under a key of the node: an order that nobody can aim at. No
+ * row is left out for those of others, so there is no limit on all rows together: what leaves is clamped instead
+ * (`combine`). The file holds integers, no texts, and in the place of the person a number.
  * @module
  */
 import { createHmac } from 'node:crypto';
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHex, utf8 } from '@folkmoot/core/bytes.js';
-import { boundsOf, type Dataset, type ValueColumn } from '@folkmoot/core/dictionary.js';
+import { boundsOf, type Dataset, rowsMax, type ValueColumn } from '@folkmoot/core/dictionary.js';
 import { isFolkmootError, SourceError, StateError } from '@folkmoot/core/errors.js';
 import { hashJson, hkdf } from '@folkmoot/core/hash.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
@@ -118,7 +119,9 @@ export function snapshotSource(file: SnapshotFile, name: string): Source {
         const run = runner(runSql);
         const relation = sql`read_parquet(${plainPath(file.path)})`;
         const present = (await run(sql`DESCRIBE SELECT * FROM ${relation}`)).map(([column]) => String(column));
-        const local = localSql(query, dataset, ownParty, duckdbDialect, settledRecords(query, dataset, present));
+        // All rows count, however many, so the sums must be exact for any number of them.
+        const sized = { ...dataset, max_rows: rowsMax };
+        const local = localSql(query, sized, ownParty, duckdbDialect, settledRecords(query, dataset, present));
         await run(sql`CREATE TEMP TABLE records AS ${local.records(relation, sql`1`)}`);
         const results: (readonly ResultRow[])[] = [];
         for (const statement of local.sums) results.push(await run(statement));
@@ -138,13 +141,13 @@ async function checkFile({ path, sha256 }: SnapshotFile, name: string): Promise<
 }
 
 /** All that decides how records are read; names and other parties do not. */
-function readingHash({ unit, max_rows, max_rows_per_unit, columns }: Dataset): string {
+function readingHash({ unit, max_rows_per_unit, columns }: Dataset): string {
   const read = Object.entries(columns).map(([name, column]) => {
     const { max_groups_per_unit: _, ...rest } = { max_groups_per_unit: undefined, ...column };
     if (column.type === 'identifier') return [name, rest];
     return [name, { ...rest, nulls: column.nulls === 'zero' ? 'zero' : 'drop', outside: 'clamp' }];
   });
-  return toHex(hashJson({ unit, max_rows, max_rows_per_unit, columns: Object.fromEntries(read) }));
+  return toHex(hashJson({ unit, max_rows_per_unit, columns: Object.fromEntries(read) }));
 }
 
 const valueName = (column: string): string => `v:${column}`;
@@ -198,7 +201,7 @@ async function flush(path: string): Promise<void> {
 
 /** From the table `texts` to the file. */
 function snapshotSql(present: readonly string[], dataset: Dataset, key: string, path: string): readonly Sql[] {
-  const { unit, max_rows, max_rows_per_unit } = dataset;
+  const { unit, max_rows_per_unit } = dataset;
   const columns = present.flatMap((name, index) => {
     const rules = dataset.columns[name]!;
     return rules.type === 'identifier' ? [] : [{ name, rules, text: sql.ref(`t${index}`), x: sql.ref(`x${index}`) }];
@@ -226,8 +229,7 @@ function snapshotSql(present: readonly string[], dataset: Dataset, key: string, 
       sha256(concat_ws('|', CAST(${key} AS VARCHAR), 'row', u, ${sql.join([...words, sql`''`])})) AS h
       FROM parsed WHERE u IS NOT NULL`,
     sql`CREATE TEMP TABLE kept AS SELECT * FROM settled
-      ${unit === 'row' ? sql`` : sql`QUALIFY row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}
-      ORDER BY ${inOrder} LIMIT ${sql.lit(max_rows)}`,
+      ${unit === 'row' ? sql`` : sql`QUALIFY row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}`,
     sql`COPY (SELECT ${sql.join([...kept, sql`dense_rank() OVER (ORDER BY p) AS u`])} FROM kept ORDER BY ${inOrder})
       TO ${sql.lit(path)} (FORMAT parquet)`,
   ];

@@ -153,12 +153,27 @@ describe('a snapshot', () => {
     expect(otherAges).not.toBe(ages);
   });
 
-  it.each(['row', 'person'])('keeps max_rows rows of many more (unit: %s)', async (unit) => {
-    const rows = Array.from({ length: 50 }, (_, person) => `p${person},${person},1`);
-    const file = write('r.csv', ['person,age,score', ...rows].join('\n'));
-    const [count, ages] = numbers(await ask(residents({ unit, max_rows: 20 }), file));
-    expect(count).toBe(20);
-    expect(ages).not.toBe((19 * 20) / 2);
+  it.each(['row', 'person'])(
+    'leaves out nobody for the rows of others, however many there are (unit: %s)',
+    async (unit) => {
+      const rows = Array.from({ length: 50 }, (_, person) => `p${person},${person},1`);
+      const before = write('r.csv', ['person,age,score', ...rows].join('\n'));
+      const dataset = residents({ unit, max_rows: 20 });
+      expect(numbers(await ask(dataset, before))).toEqual([50, (49 * 50) / 2, 50, 50]);
+      const after = write('s.csv', ['person,age,score', ...rows, 'someone,100,1'].join('\n'));
+      expect(numbers(await ask({ ...dataset, name: 'more' }, after))).toEqual([51, (49 * 50) / 2 + 100, 51, 51]);
+    },
+  );
+
+  it('sums exactly beyond max_rows, up to products that fill the engine’s integers', async () => {
+    const most = 9n * 10n ** 18n;
+    const columns = { person: { type: 'identifier' }, age: integer({ max: `${most}` }) } as const;
+    const rows = Array.from({ length: 8 }, (_, person) => `p${person},${most}`);
+    const file = write('r.csv', ['person,age', ...rows].join('\n'));
+    const query = sumsOf('age');
+    const squares = { of: 'rows' as const, product: ['age', 'age'], where: everywhere };
+    const answer = await ask(residents({ max_rows: 1, columns }), file, { ...query, statistics: [squares] });
+    expect(answer).toEqual([[8n * most * most]]);
   });
 
   it('is read once in a period, whatever the source has become, and anew in the next', async () => {

@@ -3,13 +3,15 @@
  *
  * Neighbours are two databases of which one lacks all rows of one person, at every party. A person has at most k rows at
  * a party (a party leaves out the rest before anything else) and stands at no more than m parties, so k·m rows in all.
- * Every party floors its own parts to multiples of g before sharing. Adding c to a value moves its floor by at most
- * ⌈|c|/g⌉ multiples, and ⌈(c + d)/g⌉ ≤ ⌈c/g⌉ + ⌈d/g⌉. So with rows that touch p parts, each by at most B:
+ * Every party clamps its own parts to public bounds and floors them to multiples of g before sharing. Adding c to a value
+ * moves its clamp by at most |c|, and the floor of that by at most ⌈|c|/g⌉ multiples; and ⌈(c + d)/g⌉ ≤ ⌈c/g⌉ + ⌈d/g⌉. So
+ * with rows that touch p parts, each by at most B:
  *
  *   Δ₁ = k m p ⌈B/g⌉        Δ₂² = (k m)² p ⌈B/g⌉²
  *
  * A row lies in one cell, so groups cost nothing more, and a bound on the groups of a person (l₀ ≤ k) could not make
- * either smaller: all k rows may lie in one cell. To exchange a person for another is to remove one and add one, and
+ * either smaller: all k rows may lie in one cell. No other person's rows come or go with hers: there is no limit on all
+ * rows together, in whose place the clamp stands. To exchange a person for another is to remove one and add one, and
  * moves a release by at most twice as much.
  * @module
  */

@@ -18,7 +18,7 @@ const scaleMax = 18;
 /** More values make a grouping of more cells than a job may have. */
 const categoryValuesMax = 10_000;
 /** A public bound on one party's rows; 10^12 rows outgrow every source we read. */
-const rowsMax = 1_000_000_000_000;
+export const rowsMax = 1_000_000_000_000;
 
 const decimalForm = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 

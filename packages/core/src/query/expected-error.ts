@@ -42,7 +42,9 @@ export function expectedErrors(
   // One group, in which everybody is: the noise is the same in every other.
   const one: LocalQuery = { ...query, where: { kind: 'true' }, groups: [], cells: 1 };
   const all: CheckedJob = { ...checked, where: { kind: 'true' }, groups: [], cells: 1 };
-  const noise: Protection = { ...protection, layout: { ...protection.layout, cells: 1 } };
+  // A group may be larger than a party's rows: it is that of all parties, or only made up.
+  const releases = protection.releases.map((each) => ({ ...each, partMax: each.rowMax * BigInt(groupSizes.at(-1)!) }));
+  const noise: Protection = { ...protection, releases, layout: { ...protection.layout, cells: 1 } };
   const dataset: Dataset = { ...checked.dataset, unit: 'row', max_rows: rowsMade };
   const rows = Array.from({ length: rowsMade }, (_, at) => rowOf(dataset, one.columns, at + 1));
   const sums = evaluate(one, dataset, rows);

@@ -5,7 +5,8 @@
  *
  * Every party computes the same protection from the same documents; nothing in it depends on a record. One party's part
  * of the work is `combine`. What is shared are multiples of each release's lattice, in the smallest ring that all values
- * and the noise of all parties fit (but for a chance below 2^−128 a number that the noise alone leaves it).
+ * and the noise of all parties fit (but for a chance below 2^−128 a number that the noise alone leaves it): a party's own
+ * values are clamped to what `max_rows` rows can reach, so they fit however many rows it has.
  * @module
  */
 import { assert } from '../algebra/assert.ts';
@@ -24,7 +25,11 @@ import type { LocalQuery, LocalResult } from './statistic.ts';
 export type { Charge, Unit } from './budget.ts';
 
 /** A release with the noise that protects it. */
-export type ProtectedRelease = PlacedRelease & Allotted;
+export type ProtectedRelease = PlacedRelease &
+  Allotted & {
+    /** What `max_rows` rows can make of any of its parts: no party's part is beyond it. */
+    readonly partMax: bigint;
+  };
 
 export interface Protection {
   readonly mechanism: Mechanism;
@@ -55,7 +60,9 @@ export function protect(checked: CheckedJob, query: LocalQuery, parties: number,
   const { mechanism, noises, charge } = chosen(
     budgetsOf(privacy, { releases, person, crowd, cells: query.cells }, units),
   );
-  const placed = releases.map((release, at): ProtectedRelease => ({ ...release, ...noises[at]! }));
+  const placed = releases.map((release, at): ProtectedRelease => {
+    return { ...release, ...noises[at]!, partMax: BigInt(dataset.max_rows) * release.rowMax };
+  });
   return {
     mechanism,
     parties,
@@ -64,7 +71,7 @@ export function protect(checked: CheckedJob, query: LocalQuery, parties: number,
     releases: placed,
     measures,
     charge,
-    layout: layoutOf(placed, query, dataset, parties),
+    layout: layoutOf(placed, query, parties),
   };
 }
 
@@ -82,7 +89,8 @@ export function personOf({ unit, max_rows_per_unit, max_parties_per_unit }: Data
 /**
  * The dataset as protected jobs read it: nothing is refused because of a record. Nulls are dropped where they would be
  * refused, as is what has the wrong form; values outside the bounds are clamped, rows beyond a person's are left out, and
- * so are rows of nobody. An empty source and one of too many rows are answered like any other.
+ * so are rows of nobody. An empty source is answered like any other, and so is one of too many rows, all of which count
+ * (up to the clamp of `combine`).
  */
 export function protectedDataset(dataset: Dataset): Dataset {
   const columns = Object.entries(dataset.columns).map(([name, column]) => {
@@ -93,11 +101,11 @@ export function protectedDataset(dataset: Dataset): Dataset {
   return { ...dataset, extra_rows: 'keep_first', columns: Object.fromEntries(columns), lenient: true };
 }
 
-function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, dataset: Dataset, parties: number): Layout {
+function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, parties: number): Layout {
   const chosenRings = releases.flatMap((release) => {
-    const bound = boundOf(release, dataset, parties);
+    const bound = boundOf(release, parties);
     const ring = rings.find(({ bits }) => bound < 1n << BigInt(bits - 1));
-    if (ring === undefined) throw overflow(release, query, dataset, bound);
+    if (ring === undefined) throw overflow(release, query, bound);
     return release.parts.map(() => ring);
   });
   const sections = rings.map((ring) => ({
@@ -108,27 +116,32 @@ function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, data
   return { sections: sections.filter(({ statistics }) => statistics.length > 0), cells: query.cells };
 }
 
-/** Values of all parties, one step more for each that is rounded down, and the noise. */
-function boundOf({ rowMax, lattice, noise }: ProtectedRelease, { max_rows }: Dataset, parties: number): bigint {
-  return BigInt(parties) * ((BigInt(max_rows) * rowMax) / lattice + 1n) + noiseBound(noise);
+/** What `combine` can give at all parties (one step beyond the clamp, where it is rounded down), and the noise. */
+function boundOf({ partMax, lattice, noise }: ProtectedRelease, parties: number): bigint {
+  return BigInt(parties) * (partMax / lattice + 1n) + noiseBound(noise);
 }
 
-function overflow(release: ProtectedRelease, query: LocalQuery, dataset: Dataset, bound: bigint): InputError {
+function overflow(release: ProtectedRelease, query: LocalQuery, bound: bigint): InputError {
   const names = new Set(release.parts.flat().flatMap(([place]) => query.statistics[place]!.product));
   return new InputError('OVERFLOW', {
-    field: [...names].map((name) => `datasets.${dataset.name}.columns.${name}`).join(', '),
+    field: [...names].map((name) => `datasets.${query.dataset}.columns.${name}`).join(', '),
     detail: `${release.what}, with its noise, can reach ${bound} multiples of ${release.lattice}`,
   });
 }
 
-/** One party's parts, `[part][cell]`: the multiples of each release's lattice, rounded down. */
+/**
+ * One party's parts, `[part][cell]`: clamped, then the multiples of each release's lattice, rounded down.
+ *
+ * Where a party has more rows than `max_rows` none is left out, since one person's row would then push out another's;
+ * only the sums are clamped. A clamp never moves two sums further apart, so a person counts for no more than before.
+ */
 export function combine({ releases, layout: { cells } }: Protection, local: LocalResult): bigint[][] {
-  return releases.flatMap(({ parts, lattice }) =>
+  return releases.flatMap(({ parts, lattice, partMax }) =>
     parts.map((combination) =>
       Array.from({ length: cells }, (_, cell) => {
         let value = 0n;
         for (const [place, coefficient] of combination) value += coefficient * local[place]![cell]!;
-        return floor(value, lattice);
+        return floor(value < -partMax ? -partMax : value > partMax ? partMax : value, lattice);
       }),
     ),
   );

@@ -16,7 +16,7 @@ export const platform: Platform = {
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
 
   aesCtr(key, out, blockOffset) {
-    keystream(key, blockOffset)(out);
+    keystream(key, blockOffset).fill(out);
   },
 
   aesEcb: (key, blocks) => permutation(key)(blocks),
@@ -35,11 +35,20 @@ export const platform: Platform = {
 function keystream(key: Uint8Array, blockOffset: number): AesStream {
   assert(key.length === 16, 'an AES-128 key has 16 bytes');
   const cipher = createCipheriv('aes-128-ctr', key, counterBlock(blockOffset));
-  return (out) => {
+  const call = (length: number) => cipher.update(length === callBytes ? zeros : zeros.subarray(0, length));
+  const fill = (out: Uint8Array) => {
     for (let start = 0; start < out.length; start += callBytes) {
-      const length = Math.min(callBytes, out.length - start);
-      out.set(cipher.update(length === callBytes ? zeros : zeros.subarray(0, length)), start);
+      out.set(call(Math.min(callBytes, out.length - start)), start);
     }
+  };
+  return {
+    fill,
+    next(length) {
+      if (length <= callBytes) return call(length);
+      const out = new Uint8Array(length);
+      fill(out);
+      return out;
+    },
   };
 }
 

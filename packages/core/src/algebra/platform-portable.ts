@@ -57,9 +57,17 @@ export const platform: Platform = {
 
   aesStream(key) {
     let nextBlock = 0;
-    return (out) => {
+    const fill = (out: Uint8Array) => {
       platform.aesCtr(key, out, nextBlock);
       nextBlock += out.length / 16;
+    };
+    return {
+      fill,
+      next(length) {
+        const out = new Uint8Array(length);
+        fill(out);
+        return out;
+      },
     };
   },
 

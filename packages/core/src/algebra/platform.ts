@@ -24,8 +24,13 @@ export interface Platform {
   sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
 
-/** Fills `out`, of whole blocks, with what comes next. */
-export type AesStream = (out: Uint8Array) => void;
+/** A keystream that is read in calls of whole blocks. */
+export interface AesStream {
+  /** Overwrites `out` with what comes next. */
+  fill(out: Uint8Array): void;
+  /** What comes next, in memory of its own: a copy less where it is used at once. */
+  next(length: number): Uint8Array;
+}
 
 /** AES-128 of each block by itself, under a key that is set. */
 export type AesPermutation = (blocks: Uint8Array) => Uint8Array<ArrayBuffer>;

@@ -36,14 +36,22 @@ export class Prg {
     let done = this.#takeSpare(out, 0);
     const whole = out.length - done - ((out.length - done) % 16);
     if (whole >= spareBytes) {
-      this.#stream(out.subarray(done, done + whole));
+      this.#stream.fill(out.subarray(done, done + whole));
       done += whole;
     }
     while (done < out.length) {
       this.#spare = new Uint8Array(spareBytes);
-      this.#stream(this.#spare);
+      this.#stream.fill(this.#spare);
       done = this.#takeSpare(out, done);
     }
+  }
+
+  /** The next bytes, in memory of the platform's choice where that saves a copy. */
+  take(length: number): Uint8Array {
+    if (this.#spare.length === 0 && length % 16 === 0) return this.#stream.next(length);
+    const out = new Uint8Array(length);
+    this.fill(out);
+    return out;
   }
 
   /** The next `count` 64-bit words, little-endian in the stream. */

@@ -298,6 +298,6 @@ function expand(tree: Streams, leaves: Uint8Array): void {
   for (const [x, stream] of tree.entries()) {
     const piece = leaves.subarray(x * stride, (x + 1) * stride);
     if (stream === undefined) piece.fill(0);
-    else stream(piece);
+    else stream.fill(piece);
   }
 }

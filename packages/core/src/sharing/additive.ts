@@ -100,18 +100,11 @@ function masked(target: Vector, subtracted: readonly Uint8Array[], added: readon
   const subtractedStreams = subtracted.map((key) => new Prg(key));
   const addedStreams = added.map((key) => new Prg(key));
   const pieceLength = pieceWords / target.ring.limbs;
-  const buffer = vector(target.ring, Math.min(pieceLength, length(target)));
   for (let start = 0; start < length(target); start += pieceLength) {
     const piece = slice(target, start, Math.min(start + pieceLength, length(target)));
-    const mask = slice(buffer, 0, length(piece));
-    for (const stream of subtractedStreams) {
-      stream.fill(bytesOf(mask));
-      subInto(piece, mask);
-    }
-    for (const stream of addedStreams) {
-      stream.fill(bytesOf(mask));
-      addInto(piece, mask);
-    }
+    const mask = (stream: Prg) => fromBytes(piece.ring, stream.take(piece.words.byteLength), length(piece));
+    for (const stream of subtractedStreams) subInto(piece, mask(stream));
+    for (const stream of addedStreams) addInto(piece, mask(stream));
   }
   return target;
 }

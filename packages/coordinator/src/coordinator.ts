@@ -80,7 +80,10 @@ export class Coordinator {
     this.#budgets = new BudgetRelay(options.clock);
   }
 
-  /** Takes up what the store holds: what was running has failed, what waited goes on waiting. */
+  /**
+   * Takes up what the store holds: what waited goes on waiting, for a party or for its opening. What was computed has
+   * failed: the nodes ended it with their links. So the relay admits nothing again.
+   */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const coordinator = new Coordinator(options);
     const jobs = await options.store.open();

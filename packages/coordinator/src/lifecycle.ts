@@ -11,6 +11,11 @@
  * away may come back. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
  * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
  *
+ * Once a party says that it opens, any of them may have signed, charged its budget and stored what it sends: that cannot
+ * be taken back, and is sent again over the next link. From there on (`isReleasing`) neither a broken link nor a restart
+ * nor the analyst ends the job: it waits, until its expiry, for the openings that are missing. A party that comes back
+ * without having sent one is invited again, to which it answers with its opening, or with why it gave up.
+ *
  * The nodes are authoritative: everything here is a hint to them, and nothing here decides what they release. The
  * caller makes what a step returns durable (state, acceptance, opening, entries: one transaction) before it carries out
  * the effects, in their order. This version makes one attempt at a job; the number is kept for those that follow.
@@ -47,10 +52,12 @@ export interface JobState<A = unknown> {
   readonly acceptances: Readonly<Record<PartyId, A>>;
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
+  /** A party has said that it opens, or is done with it. */
+  readonly releasing?: true;
   readonly error?: ErrorReport;
   /** The earlier job that put the same question, whose answer is this one's too. */
   readonly sameAs?: string;
-  /** A party has said that another one failed; that other one may still say why. Not durable: a restart fails the job. */
+  /** A party has said that another one failed; that other one may still say why. Not durable: both say it again. */
   readonly failing?: { readonly report: ErrorReport; readonly sinceMs?: number };
 }
 
@@ -113,10 +120,21 @@ export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
   return ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED'].includes(state.phase);
 }
 
-/** Whether the job holds a place: it has been invited, and has not ended. */
-export function isActive(state: Pick<JobState, 'phase'>): boolean {
-  return ['INVITING', 'READY', 'RUNNING'].includes(state.phase);
+/**
+ * Whether the job holds a place: it has been invited, and has not ended. One that only waits for a lost party to send its
+ * opening again leaves its place to others: nothing is computed for it, and the wait may be long.
+ */
+export function isActive(state: JobState): boolean {
+  return ['INVITING', 'READY', 'RUNNING'].includes(state.phase) && (!isReleasing(state) || allPresent(state));
 }
+
+/** Whether a party may have charged its budget and stored its opening: what it sends from here on is always taken. */
+export function isReleasing(state: Pick<JobState, 'releasing' | 'opened'>): boolean {
+  return state.releasing === true || state.opened.length > 0;
+}
+
+/** What a node calls its work (see runJob) from just before its commitment leaves: nobody can have charged before. */
+const releasingPhases: readonly string[] = ['open', 'release'];
 
 export function allPresent(state: JobState): boolean {
   return state.roster.every((party) => state.present.includes(party));
@@ -153,7 +171,10 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     case 'started':
       return state.phase === 'READY' ? moved({ ...state, phase: 'RUNNING' }) : same(state);
     case 'phase': {
-      const running: Step<A> = state.phase === 'READY' ? moved({ ...state, phase: 'RUNNING' }) : same(state);
+      const started = state.phase === 'READY' || state.phase === 'RUNNING';
+      const releases = started && releasingPhases.includes(event.phase);
+      const now: JobState<A> = releases ? { ...state, releasing: true } : state;
+      const running: Step<A> = now.phase === 'READY' ? moved({ ...now, phase: 'RUNNING' }) : same(now);
       const entry = { type: 'phase', party: event.party, attempt: state.attempt, phase: event.phase } as const;
       return { ...running, entries: [...running.entries, entry] };
     }
@@ -162,8 +183,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     case 'failed':
       return failed(state, event.party, event.report);
     case 'cancel':
-      // After the first opening the parties no longer take a job back, and the answer may be on its way already.
-      if (state.opened.length > 0) {
+      // A party that has opened no longer takes a job back, and the answer may be on its way already.
+      if (isReleasing(state)) {
         return { ...same(state), refused: new StateError('ALREADY_ENDED', { detail: 'its answer is being released' }) };
       }
       return ended(state, 'CANCELLED');
@@ -171,7 +192,7 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       return ticked(state, event.nowMs);
     case 'restarted': {
       const alone = { ...state, present: [] };
-      if (state.phase === 'QUEUED' || state.phase === 'INVITING') return { state: alone, effects: [], entries: [] };
+      if (state.phase === 'QUEUED' || state.phase === 'INVITING' || isReleasing(state)) return same(alone);
       return ended(
         alone,
         'FAILED',
@@ -197,24 +218,24 @@ function moved<A>(state: JobState<A>, effects: readonly Effect[] = [], before: r
 }
 
 function invite<A>(state: JobState<A>): Step<A> {
-  return moved(
-    { ...state, phase: 'INVITING', attempt: state.attempt + 1 },
-    state.roster.map((to) => ({ send: 'invite', to })),
-  );
+  return moved({ ...state, phase: 'INVITING', attempt: state.attempt + 1 }, state.roster.map(invitation));
 }
 
 function attached<A>(state: JobState<A>, party: PartyId): Step<A> {
   if (state.present.includes(party)) return same(state);
   const next = { ...state, present: [...state.present, party].sort() };
+  // What it had sent of its opening, or said of its failure, may be lost.
+  if (isReleasing(state) && !state.opened.includes(party)) return { ...same(next), effects: [invitation(party)] };
   if (state.phase !== 'INVITING') return same(next);
   if (party in state.acceptances) return readyIfComplete(next, []);
-  return { state: next, effects: [{ send: 'invite', to: party }], entries: [] };
+  return { ...same(next), effects: [invitation(party)] };
 }
+
+const invitation = (to: PartyId): Effect => ({ send: 'invite', to });
 
 function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
   const next = { ...state, present: state.present.filter((one) => one !== party) };
-  // A party whose opening is here has nothing left to do: all its messages went before it on the same link.
-  const ends = (state.phase === 'READY' || state.phase === 'RUNNING') && !state.opened.includes(party);
+  const ends = (state.phase === 'READY' || state.phase === 'RUNNING') && !isReleasing(state);
   return ends ? ended(next, 'FAILED', reportOf(new TransportError('LINK_LOST', { party }))) : same(next);
 }
 
@@ -300,11 +321,12 @@ function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
 }
 
 function waitingFor(state: JobState): string {
-  const away = state.roster.filter((party) => !state.present.includes(party));
+  const due = state.roster.filter((party) => !state.opened.includes(party));
+  const away = due.filter((party) => !state.present.includes(party));
   if (away.length > 0) return `not connected: ${away.join(', ')}`;
   const silent = state.roster.filter((party) => !(party in state.acceptances));
   if (state.phase === 'INVITING' && silent.length > 0) return `no verdict yet: ${silent.join(', ')}`;
-  return `it was ${state.phase}`;
+  return isReleasing(state) ? `no opening yet: ${due.join(', ')}` : `it was ${state.phase}`;
 }
 
 /** The denial as the analyst reads it: our code, the party's own words and remedy. */

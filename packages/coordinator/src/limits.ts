@@ -54,8 +54,8 @@ export const limits = {
 
   /** One sealed opening: the most sums that a job may have, in the largest ring, and some room. */
   openingBytesMax: 96 * 1024 * 1024,
-  /** Openings of one node that come in at once: as many as jobs that hold a place. */
-  openingsPerNode: 16,
+  /** Openings of one node that come in at once: as many as a node has jobs, since over a new link it sends all again. */
+  openingsPerNode: 64,
   /** Over all nodes: what may stand in memory before it is stored. */
   openingBytesInFlight: 512 * 1024 * 1024,
 } as const;

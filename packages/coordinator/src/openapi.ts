@@ -81,7 +81,7 @@ const paths: Json = {
   },
   '/v1/jobs/{job}/cancel': {
     post: {
-      summary: 'Take a job back, until the first party has opened its share',
+      summary: 'Take a job back, until the first party says that it opens its share',
       parameters: [jobParameter],
       responses: { 200: answer('The job', ref('Job')), ...faults(401, 404, 409) },
     },

@@ -15,6 +15,8 @@ export interface Schema {
     signed_json: string;
     phase: Phase;
     attempt: number;
+    /** 1 once a party of this attempt has said that it opens. */
+    releasing: number;
     roster_json: string;
     error_json: string | null;
     expires_ms: number;

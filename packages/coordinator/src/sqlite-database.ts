@@ -13,14 +13,14 @@ import { Kysely, SqliteDialect } from 'kysely';
 import type { OpenDatabase, Schema } from './schema.ts';
 
 /** Rises with every change of the tables. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 const tables = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, analyst TEXT NOT NULL, title TEXT NOT NULL, signed_json TEXT NOT NULL, phase TEXT NOT NULL,
     attempt INTEGER NOT NULL, roster_json TEXT NOT NULL, error_json TEXT, expires_ms INTEGER NOT NULL,
-    submitted_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL
+    submitted_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, releasing INTEGER NOT NULL DEFAULT 0
   );
   CREATE INDEX IF NOT EXISTS jobs_by_analyst ON jobs (analyst, submitted_ms);
   CREATE INDEX IF NOT EXISTS jobs_by_phase ON jobs (phase, expires_ms);
@@ -83,6 +83,11 @@ function prepare(database: Database.Database): void {
   if (Number(found?.value ?? 0) > schemaVersion) throw new StateError('STATE_NEWER', { field: 'state' });
   database.transaction(() => {
     database.exec(tables);
+    // Before version 3 it was not written down; a job with an opening counts as releasing by that.
+    const columns = database.pragma('table_info(jobs)') as readonly { name: string }[];
+    if (!columns.some(({ name }) => name === 'releasing')) {
+      database.exec('ALTER TABLE jobs ADD COLUMN releasing INTEGER NOT NULL DEFAULT 0');
+    }
     database.prepare("INSERT OR REPLACE INTO meta VALUES ('schema', ?)").run(String(schemaVersion));
   })();
   const synchronous = database.pragma('synchronous', { simple: true });

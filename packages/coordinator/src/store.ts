@@ -95,6 +95,7 @@ export class Store {
           signed_json: JSON.stringify(job.signed),
           phase: state.phase,
           attempt: state.attempt,
+          releasing: 0,
           roster_json: JSON.stringify(state.roster),
           error_json: null,
           expires_ms: state.expiresMs,
@@ -116,6 +117,7 @@ export class Store {
       const set = {
         phase: state.phase,
         attempt: state.attempt,
+        releasing: state.releasing === true ? 1 : 0,
         error_json: state.error === undefined ? null : JSON.stringify(state.error),
         updated_ms: atMs,
       };
@@ -309,6 +311,7 @@ export class Store {
           acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as SignedAcceptance]),
         ),
         opened: opened.map((one) => one.party),
+        ...(row.releasing === 1 ? { releasing: true as const } : {}),
         ...(sameAs === null ? {} : { sameAs }),
         ...(row.error_json === null ? {} : { error: JSON.parse(row.error_json) as ErrorReport }),
       },

@@ -5,6 +5,8 @@ import {
   type Effect,
   type Event,
   hasEnded,
+  isActive,
+  isReleasing,
   type JobState,
   phases,
   queued,
@@ -168,6 +170,44 @@ describe('the life of a job at the coordinator', () => {
     expect(sends(lost.effects)).toEqual(['abort ant', 'abort cat']);
   });
 
+  const opens: Event<string> = { type: 'phase', party: 'ant', attempt: 1, phase: 'open' };
+  it.each([
+    ['says that it opens', opens],
+    ['says that it has released', { ...opens, phase: 'release' } as const],
+    ['has opened', open[0]!],
+  ])('is not ended by a broken link, a restart or the analyst once a party %s', (_, event) => {
+    const before = after([...running, event]).state;
+    expect(step(before, { type: 'cancel' }).refused?.code).toBe('ALREADY_ENDED');
+    for (const lost of [{ type: 'detached', party: 'bee' }, { type: 'restarted' }] as const) {
+      const waiting = after([lost, { type: 'cancel' }], before);
+      expect(waiting.refused?.code).toBe('ALREADY_ENDED');
+      expect(waiting.state.phase).toBe('RUNNING');
+      expect(after(open, waiting.state).state.phase).toBe('DONE');
+      const late = step(waiting.state, { type: 'tick', nowMs: expiresMs + skewMs + 1 }).state;
+      expect(late).toMatchObject({ phase: 'EXPIRED', error: { message: expect.stringContaining('bee') } });
+    }
+  });
+
+  it('asks a party that comes back for its opening, or why it gave up', () => {
+    const waiting = after([...running, open[0]!, { type: 'restarted' }]).state;
+    expect(sends(step(waiting, { type: 'attached', party: 'bee' }).effects)).toEqual(['invite bee']);
+    expect(sends(step(waiting, { type: 'attached', party: 'ant' }).effects)).toEqual([]);
+    const gaveUp: Event<string> = { type: 'failed', party: 'bee', attempt: 1, report: { ...tampered, party: 'cat' } };
+    expect(step(waiting, gaveUp).state).toMatchObject({ phase: 'FAILED', error: { code: 'TAMPERED' } });
+  });
+
+  it('leaves its place to others while it waits for a party that is away', () => {
+    const before = after([...running, opens]).state;
+    expect(isActive(before)).toBe(true);
+    const waiting = step(before, { type: 'detached', party: 'bee' }).state;
+    expect(isActive(waiting)).toBe(false);
+    expect(isActive(step(waiting, { type: 'attached', party: 'bee' }).state)).toBe(true);
+  });
+
+  it('does not believe that a party opens before anything has started', () => {
+    expect(isReleasing(after([...inviting, opens]).state)).toBe(false);
+  });
+
   it('does not need a party any more whose opening is here', () => {
     const gone = after([...running, open[1]!, { type: 'detached', party: 'bee' }]);
     expect(gone.state.phase).toBe('RUNNING');
@@ -203,7 +243,7 @@ describe('the life of a job at the coordinator', () => {
     expect(after([...running, ...open, { type: 'cancel' }]).refused?.code).toBe('ALREADY_ENDED');
   });
 
-  it('goes on after a restart where no share can have left, and fails where one can', () => {
+  it('goes on after a restart where no share can have left, and fails where one can and no party opens', () => {
     expect(after([...inviting, accept[0]!, { type: 'restarted' }]).state).toMatchObject({
       phase: 'INVITING',
       present: [],
@@ -259,7 +299,12 @@ describe('the life of a job at the coordinator', () => {
       { weight: 6, arbitrary: fc.constant({ type: 'started' as const }) },
       {
         weight: 3,
-        arbitrary: fc.record({ type: fc.constant('phase' as const), party, attempt, phase: fc.constant('x') }),
+        arbitrary: fc.record({
+          type: fc.constant('phase' as const),
+          party,
+          attempt,
+          phase: fc.constantFrom('x', 'open'),
+        }),
       },
       { weight: 24, arbitrary: fc.record({ type: fc.constant('opened' as const), party, attempt }) },
       {
@@ -283,6 +328,7 @@ describe('the life of a job at the coordinator', () => {
       { weight: 1, arbitrary: fc.constant({ type: 'restarted' as const }) },
     );
     const reached = new Set<string>();
+    let waited = false;
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60, size: 'max' }), (events) => {
         let state = queued<string>(roster, expiresMs);
@@ -291,6 +337,12 @@ describe('the life of a job at the coordinator', () => {
         for (const one of events) {
           const next = step(state, one);
           if (hasEnded(state)) expect(next.state).toBe(state);
+          // What a party may have charged is not lost by a link, a restart or the analyst.
+          const spent = state.opened.length > 0 || isReleasing(state);
+          if (spent && ['detached', 'restarted', 'cancel'].includes(one.type)) {
+            expect(next.state.phase).toBe(state.phase);
+            waited ||= one.type !== 'cancel' && !hasEnded(state);
+          }
           const order = phases.indexOf(next.state.phase) - phases.indexOf(state.phase);
           expect(order).toBeGreaterThanOrEqual(0);
           if (next.state.phase === 'READY' || next.state.phase === 'RUNNING') {
@@ -319,5 +371,6 @@ describe('the life of a job at the coordinator', () => {
       { numRuns: 3000, seed: 7 },
     );
     expect([...reached].sort()).toEqual([...phases].sort());
+    expect(waited).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { charterHash } from '@folkmoot/core/charter.js';
 import { jobId } from '@folkmoot/core/envelope.js';
-import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import { ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
 import { encodeFrame, frameType } from '@folkmoot/transport/frame.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../src/limits.ts';
@@ -195,6 +195,50 @@ describe('a job among nodes', () => {
     expect((await back.next('abort')).job).toBe(job);
   });
 
+  it('ends DONE when a party whose link broke in its upload comes back and sends the same again', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    for (const node of nodes) await node.send({ type: 'phase', job, attempt: 1, phase: 'open' });
+    const [ant, bee, cat] = nodes as [ScriptedNode, ScriptedNode, ScriptedNode];
+    for (const node of [ant, bee]) {
+      await node.sendOpening(job, randomBytes(10), {}, {});
+      await node.next('stored');
+    }
+    const sealed = randomBytes(2_500_000);
+    const announced = { type: 'opening', job, attempt: 1, sealedBytes: sealed.length } as const;
+    await cat.send({ ...announced, commitments: {}, signatures: {} });
+    await cat.sendBulk(job, sealed.subarray(0, 1_000));
+    cat.link.close();
+    await expect.poll(connected).toEqual(['ant', 'bee']);
+    expect((await stateOf(job)).state).toBe('RUNNING');
+    expect((await owl.post(`/v1/jobs/${job}/cancel`)).body).toMatchObject({ error: { code: 'ALREADY_ENDED' } });
+    const back = await login('cat');
+    expect((await back.next('invite')).job).toBe(job);
+    await back.sendOpening(job, sealed, {}, {});
+    await back.next('stored');
+    await becomes(job, { state: 'DONE' });
+    const { openings } = (await owl.get(`/v1/jobs/${job}/answer`)).body as unknown as {
+      openings: { party: Party; sealed: string }[];
+    };
+    const stored = openings.find(({ party }) => party === 'cat')!;
+    expect(Buffer.from(stored.sealed, 'base64').equals(sealed)).toBe(true);
+  });
+
+  it('fails with what a party says that comes back without an opening', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    await nodes[0]!.sendOpening(job, randomBytes(10), {}, {});
+    await nodes[0]!.next('stored');
+    nodes[2]!.link.close();
+    await expect.poll(connected).toEqual(['ant', 'bee']);
+    const back = await login('cat');
+    await back.next('invite');
+    const report = reportOf(new StateError('INTERRUPTED', { party: 'cat' }));
+    await back.send({ type: 'failed', job, attempt: 1, report });
+    await becomes(job, { state: 'FAILED', error: { code: 'INTERRUPTED', party: 'cat' } });
+    expect((await nodes[1]!.next('abort')).report.code).toBe('INTERRUPTED');
+  });
+
   it('fails with the code of the party that failed', async () => {
     const nodes = await all();
     const job = await started(nodes);
@@ -317,8 +361,7 @@ describe('a restart', () => {
     const sealed = randomBytes(50);
     const done = await runWith(moot, owl, nodes, () => sealed);
     const ran = await started(nodes);
-    await nodes[0]!.sendOpening(ran, randomBytes(10), {}, {});
-    await nodes[0]!.next('stored');
+    await becomes(ran, { state: 'RUNNING' });
     nodes[2]!.link.close();
     await expect.poll(connected).toEqual(['ant', 'bee']);
     const waits = await submitted();
@@ -334,6 +377,32 @@ describe('a restart', () => {
     expect((await ant.next('abort')).job).toBe(ran);
     await Promise.all([login('bee'), login('cat')]);
     expect((await ant.next('invite')).job).toBe(waits);
+  });
+
+  it.each(['a phase', 'an opening'])('takes every opening that is sent again, after %s had come in', async (first) => {
+    const nodes = await all();
+    const job = await started(nodes);
+    if (first === 'a phase') {
+      await nodes[0]!.send({ type: 'phase', job, attempt: 1, phase: 'open' });
+      let history = '';
+      for await (const piece of (await owl.stream(`/v1/jobs/${job}/events`)).body!) {
+        history += Buffer.from(piece).toString();
+        if (history.includes('"phase":"open"')) break;
+      }
+    } else {
+      await nodes[0]!.sendOpening(job, randomBytes(10), {}, {});
+      await nodes[0]!.next('stored');
+    }
+    await running.stop();
+    running = await moot.start();
+    owl = await api(moot, running.url);
+    expect((await stateOf(job)).state).toBe('RUNNING');
+    for (const [index, node] of (await all()).entries()) {
+      if (first === 'a phase' || index > 0) expect((await node.next('invite')).job).toBe(job);
+      await node.sendOpening(job, randomBytes(10), {}, {});
+      await node.next('stored');
+    }
+    await becomes(job, { state: 'DONE' });
   });
 
   it('keeps acceptances of a job that was being decided', async () => {

@@ -135,6 +135,21 @@ describe('the database file', () => {
     store = new Store(openDatabase(folder));
   });
 
+  it('of version 2 is taken over with its jobs', async () => {
+    const job = submitted();
+    await store.insert(job, queued(parties, 9_000));
+    await store.close();
+    const raw = new Database(join(folder, 'coordinator.sqlite'));
+    raw.exec("ALTER TABLE jobs DROP COLUMN releasing; UPDATE meta SET value = '2' WHERE key = 'schema'");
+    raw.close();
+    store = new Store(openDatabase(folder));
+    expect((await store.job(job.id))?.state).toEqual(queued(parties, 9_000));
+    const state = { ...queued<never>(parties, 9_000), releasing: true as const };
+    await store.save({ id: job.id, state, entries: [], atMs: 6 });
+    await reopen();
+    expect((await store.job(job.id))?.state.releasing).toBe(true);
+  });
+
   it('is named as the fault when it cannot be opened', () => {
     const file = join(folder, 'file');
     writeFileSync(file, 'not a folder');

@@ -1,13 +1,14 @@
 /**
  * The one reading of a protected dataset in a period, kept as a Parquet file in the node's state folder.
  *
- *   texts ─▶ parsed ─▶ null rule, clamp ─▶ rows per person ─▶ rows ─▶ file
+ *   texts ─▶ parsed ─▶ null rule, clamp ─▶ rows per person ─▶ file
  *
  * Whatever becomes of the source afterwards, every protected job of the period answers from this file; so the same
  * question has the same answer, and the difference of two answers says nothing of what changed in between.
  *
- * Nothing is refused because of a record: what has another form is null, a null is dropped by the measures over its
- * column (or 0 by `nulls: zero`), values are clamped, and rows of nobody are left out. Where a person has more rows than
+ * Nothing is refused because of a record: what has another form is treated as a null, a null is dropped by the measures
+ * over its column (or 0 by `nulls: zero`), values are clamped, and rows of nobody are left out. Beside each value stands
+ * whether its text was missing, which is what `is_null` asks: a text of another form is not. Where a person has more rows than
  * `max_rows_per_unit`, those stay that come first by a hash under a key of the node: an order that nobody can aim at. No
  * row is left out for those of others, so there is no limit on all rows together: what leaves is clamped instead
  * (`combine`). The file holds integers, no texts, and in the place of the person a number.
@@ -140,6 +141,9 @@ async function checkFile({ path, sha256 }: SnapshotFile, name: string): Promise<
   if (state?.sha256 !== sha256) throw new SourceError('SNAPSHOT_LOST', { field: name });
 }
 
+/** Goes up whenever the same records would give another file. */
+const formatVersion = 2;
+
 /** All that decides how records are read; names and other parties do not. */
 function readingHash({ unit, max_rows_per_unit, columns }: Dataset): string {
   const read = Object.entries(columns).map(([name, column]) => {
@@ -147,7 +151,7 @@ function readingHash({ unit, max_rows_per_unit, columns }: Dataset): string {
     if (column.type === 'identifier') return [name, rest];
     return [name, { ...rest, nulls: column.nulls === 'zero' ? 'zero' : 'drop', outside: 'clamp' }];
   });
-  return toHex(hashJson({ unit, max_rows_per_unit, columns: Object.fromEntries(read) }));
+  return toHex(hashJson({ format: formatVersion, unit, max_rows_per_unit, columns: Object.fromEntries(read) }));
 }
 
 const valueName = (column: string): string => `v:${column}`;
@@ -204,18 +208,22 @@ function snapshotSql(present: readonly string[], dataset: Dataset, key: string, 
   const { unit, max_rows_per_unit } = dataset;
   const columns = present.flatMap((name, index) => {
     const rules = dataset.columns[name]!;
-    return rules.type === 'identifier' ? [] : [{ name, rules, text: sql.ref(`t${index}`), x: sql.ref(`x${index}`) }];
+    const ref = (letter: string): Sql => sql.ref(`${letter}${index}`);
+    return rules.type === 'identifier' ? [] : [{ name, rules, text: ref('t'), x: ref('x'), missing: ref('n') }];
   });
   const person =
     unit === 'row' ? sql`''` : unitSql(dataset.columns[unit]!, sql.ref(`t${present.indexOf(unit)}`), duckdbDialect);
-  const parsed = columns.map(({ name, rules, text, x }) => {
-    return sql`${columnSql(name, rules, text, duckdbDialect).parsed} AS ${x}`;
-  });
-  const settled = columns.flatMap(({ name, rules, text, x }) => [
-    sql`CAST(${columnSql(name, rules, text, duckdbDialect).settled(x)} AS ${integerType(rules)}) AS ${sql.id(valueName(name))}`,
-    sql`(${x} IS NULL) AS ${sql.id(nullName(name))}`,
+  const parsed = columns.flatMap(({ name, rules, text, x, missing }) => [
+    sql`${columnSql(name, rules, text, duckdbDialect).parsed} AS ${x}`,
+    sql`(${text} IS NULL) AS ${missing}`,
   ]);
-  const words = columns.map(({ x }) => sql`coalesce(CAST(${x} AS VARCHAR), '-')`);
+  const settled = columns.flatMap(({ name, rules, text, x, missing }) => [
+    sql`CAST(${columnSql(name, rules, text, duckdbDialect).settled(x)} AS ${integerType(rules)}) AS ${sql.id(valueName(name))}`,
+    sql`${missing} AS ${sql.id(nullName(name))}`,
+  ]);
+  const words = columns.map(({ x, missing }) => {
+    return sql`coalesce(CAST(${x} AS VARCHAR), CASE WHEN ${missing} THEN '-' ELSE '?' END)`;
+  });
   const kept = columns.flatMap(({ name, rules }) => {
     const value = sql.id(valueName(name));
     return [isWide(rules) ? sql`CAST(${value} AS VARCHAR) AS ${value}` : value, sql.id(nullName(name))];

@@ -4,7 +4,7 @@
  * The coordinator is not believed: job, charter and analyst are checked against what the analyst signed, acceptances and
  * openings against the parties' keys in the charter, and each sealed share opens only under its party's commitment. Where
  * it hands out the answer of an earlier job, both are the analyst's own and the parties have signed that it is the same
- * question over the same periods.
+ * question over the same readings.
  * @module
  */
 import { type SignedAcceptance, signedAcceptanceSchema, standingOf } from '@folkmoot/core/acceptance.js';
@@ -125,7 +125,7 @@ export async function openAnswer(
 
 /**
  * The answer is to the job that was asked for: that very job, or an earlier one of this analyst that puts the same question
- * over the same periods, as all parties of the job asked for have signed.
+ * over the same readings, as all parties of the job asked for have signed.
  */
 function checkAsked({ signed, acceptances, asked }: AnswerEnvelope, id: string, { charter, analyst }: Reader): void {
   const { envelope } = asked?.signed ?? signed;
@@ -138,11 +138,11 @@ function checkAsked({ signed, acceptances, asked }: AnswerEnvelope, id: string, 
     const standing = standingOf(words, checked.privacy !== null);
     return standing === null
       ? undefined
-      : questionKey({ analyst: job.envelope.analyst, checked, periods: standing.periods });
+      : questionKey({ analyst: job.envelope.analyst, checked, readings: standing.readings });
   };
   const key = keyOf(asked.signed, asked.acceptances);
   if (key === undefined) throw refuse('an exact job is answered by itself alone');
-  if (key !== keyOf(signed, acceptances)) throw refuse('the earlier job puts another question, or over other periods');
+  if (key !== keyOf(signed, acceptances)) throw refuse('the earlier job puts another question, or over other readings');
 }
 
 /** The largest threshold of all acceptances is what holds; none of them may be below what binds every party. */

@@ -25,6 +25,8 @@ export interface Part {
   readonly change?: ((sealed: Uint8Array) => Uint8Array) | undefined;
   /** The period of its data, for protected jobs. */
   readonly period?: string;
+  /** Of its reading. */
+  readonly fingerprint?: string;
   /** Is shown every message of the node's link, both ways. */
   readonly tap?: (bytes: Uint8Array) => void;
 }
@@ -33,12 +35,13 @@ export interface Part {
 const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
 
 /** Logs in; `finished` resolves with the party's share in clear, when the coordinator has stored it sealed. */
-export async function takePart({ moot, url, party, rows, change = (sealed) => sealed, period, tap }: Part) {
+export async function takePart({ moot, url, party, rows, change = (sealed) => sealed, period, fingerprint, tap }: Part) {
   const node = await ScriptedNode.login(moot, url, party, tap);
   const { charter, keys } = moot;
   const finished = (async () => {
     const { job, attempt, signed } = await node.next('invite', isOver);
-    await node.send({ type: 'accepted', job, attempt, acceptance: acceptanceOf(moot, party, job, 2, period) });
+    const acceptance = acceptanceOf(moot, party, job, 2, period, fingerprint);
+    await node.send({ type: 'accepted', job, attempt, acceptance });
     const { acceptances } = await node.next('start', isOver);
     const network = await openChannel({
       self: party,

@@ -49,9 +49,9 @@ function clientOf(change: (path: string, body: Record<string, unknown>) => unkno
 
 const text = (privacy: string) => `${jobYaml}privacy: ${privacy}\n`;
 /** Submits a job to nodes that compute it, or are told that nothing is to be done. */
-async function asked(privacy: string, period = 'p1'): Promise<string> {
+async function asked(privacy: string, reading: { period?: string; fingerprint?: string } = {}): Promise<string> {
   const client = clientOf();
-  const part = (party: Party) => takePart({ moot, url: running.url, party, rows, period });
+  const part = (party: Party) => takePart({ moot, url: running.url, party, rows, period: 'p1', ...reading });
   const nodes = await Promise.all(parties.map(part));
   const { job } = await client.submit(parseJob(text(privacy), 'job'));
   for await (const event of client.events(job)) void event;
@@ -62,16 +62,19 @@ async function asked(privacy: string, period = 'p1'): Promise<string> {
 }
 
 describe('the same question', () => {
-  it('has the same answer to the last byte, and another period another one', { timeout: 60_000 }, async () => {
+  it('has the same answer to the last byte, and another period or reading another one', { timeout: 60_000 }, async () => {
     const first = await asked('{ epsilon: 1 }');
     const second = await asked('{ epsilon: 1.0, collusion: 2 }');
     const client = clientOf();
     expect(await client.state(second)).toMatchObject({ state: 'DONE', same_as: first });
     const answer = await client.answer(first);
     expect(JSON.stringify(await client.answer(second))).toBe(JSON.stringify(answer));
-    const third = await asked('{ epsilon: 1 }', 'p2');
+    const third = await asked('{ epsilon: 1 }', { period: 'p2' });
     expect((await client.state(third)).same_as).toBeUndefined();
     expect((await client.answer(third)).rows).not.toEqual(answer.rows);
+
+    const fourth = await asked('{ epsilon: 1 }', { fingerprint: 'e'.repeat(64) });
+    expect((await client.state(fourth)).same_as).toBeUndefined();
 
     // A coordinator that passes off another answer is not believed.
     const bodies = new Map<string, Record<string, unknown>>();
@@ -79,14 +82,16 @@ describe('the same question', () => {
       bodies.set(path, body);
       return body;
     });
-    for (const job of [first, second, third]) await keep.answer(job);
+    for (const job of [first, second, third, fourth]) await keep.answer(job);
     const bodyOf = (job: string) => bodies.get(`/v1/jobs/${job}/answer`)!;
     const lying = (job: string, body: object) => clientOf(() => body).answer(job);
     const { asked: askedSecond } = bodyOf(second);
     const { signed, acceptances } = bodyOf(third);
     const refused = { code: 'BAD_SIGNATURE' };
-    // The answer of an earlier period; an answer without a word of why; one that was asked by another job.
+    // The answer of an earlier period, of an earlier reading; an answer without a word of why; one that was asked by another job.
     await expect(lying(third, { ...bodyOf(first), asked: { signed, acceptances } })).rejects.toMatchObject(refused);
+    const read = { signed: bodyOf(fourth).signed, acceptances: bodyOf(fourth).acceptances };
+    await expect(lying(fourth, { ...bodyOf(first), asked: read })).rejects.toMatchObject(refused);
     await expect(lying(second, bodyOf(first))).rejects.toMatchObject(refused);
     await expect(lying(third, { ...bodyOf(first), asked: askedSecond })).rejects.toMatchObject(refused);
     const forged = { ...(askedSecond as object), acceptances: bodyOf(first).acceptances };

@@ -50,7 +50,7 @@ export interface AnswerParts {
   readonly attempt: number;
   readonly signed: SignedJob;
   readonly acceptances: readonly SignedAcceptance[];
-  /** The job that was asked for, where an earlier one answers it: the question is the same, and so are the periods. */
+  /** The job that was asked for, where an earlier one answers it: the question is the same, and so are the readings. */
   readonly asked?: { readonly signed: SignedJob; readonly acceptances: readonly SignedAcceptance[] };
   /** One at a time, in the order of the roster: they may be large. */
   readonly openings: AsyncIterable<StoredOpening>;
@@ -417,8 +417,8 @@ function keyOf(job: StoredJob, acceptances: readonly SignedAcceptance[], charter
   const checked = checkJob(job.signed.envelope.job, charter);
   if (checked.privacy === null) return undefined;
   try {
-    const { periods } = standingOf(acceptances, true)!;
-    return questionKey({ analyst: job.analyst, checked, periods });
+    const { readings } = standingOf(acceptances, true)!;
+    return questionKey({ analyst: job.analyst, checked, readings });
   } catch {
     // The parties refuse such acceptances by themselves, and say whose they are.
     return undefined;

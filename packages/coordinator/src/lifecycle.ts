@@ -4,7 +4,7 @@
  *   QUEUED → INVITING → READY → RUNNING → DONE
  *        each of the first four may also end as FAILED | CANCELLED | EXPIRED
  *
- * A protected job whose question was answered before, over the same periods, goes from READY to DONE by itself: its
+ * A protected job whose question was answered before, over the same readings, goes from READY to DONE by itself: its
  * answer is the earlier one, and the parties are told that nothing is to be done.
  *
  * QUEUED waits until every party is connected and its turn has come. INVITING gathers acceptances; a party that goes
@@ -68,7 +68,7 @@ export type Event<A = unknown> =
   | { readonly type: 'turn' }
   | { readonly type: 'accepted'; readonly party: PartyId; readonly attempt: number; readonly acceptance: A }
   | { readonly type: 'denied'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
-  /** An earlier job of the same analyst put the same question, over the same periods, and is DONE. */
+  /** An earlier job of the same analyst put the same question, over the same readings, and is DONE. */
   | { readonly type: 'answered'; readonly by: string }
   /** All start messages have left. */
   | { readonly type: 'started' }

@@ -51,7 +51,7 @@ export interface Change {
   readonly atMs: number;
   readonly acceptance?: { readonly party: string; readonly acceptance: SignedAcceptance };
   readonly opening?: StoredOpening;
-  /** What a protected job asks, over which periods. */
+  /** What a protected job asks, over which readings. */
   readonly question?: string;
 }
 

@@ -125,13 +125,14 @@ export function acceptanceOf(
   job: string,
   minGroup = 2,
   period: string | null = null,
+  fingerprint = 'b'.repeat(64),
 ): SignedAcceptance {
   const acceptance = {
     job,
     party,
     charter: charterHash(charter),
     policy: 'a'.repeat(64),
-    fingerprint: 'b'.repeat(64),
+    fingerprint,
     build: 'test',
     expires: new Date(Date.now() + 3_600_000).toISOString(),
     min_group: minGroup,

@@ -30,17 +30,18 @@ interface Ask {
   readonly text?: string;
   readonly analyst?: 'owl' | 'fox';
   readonly periods?: readonly string[];
+  readonly fingerprint?: string;
 }
 
 /** Submits the job and has all parties accept it. */
-async function ask({ text = protectedYaml, analyst = 'owl', periods = ['p1', 'p1', 'p1'] }: Ask = {}) {
+async function ask({ text = protectedYaml, analyst = 'owl', periods = ['p1', 'p1', 'p1'], fingerprint }: Ask = {}) {
   const signed = signedJob(moot, {}, analyst, text);
   const job = jobId(signed.envelope);
   await (analyst === 'owl' ? owl : fox).post('/v1/jobs', signed);
   for (const [index, node] of nodes.entries()) {
     await node.next('invite', ({ type }) => type === 'stored');
     const period = text.includes('privacy') ? periods[index]! : null;
-    const acceptance = acceptanceOf(moot, node.party, job, 2, period);
+    const acceptance = acceptanceOf(moot, node.party, job, 2, period, index === 1 ? fingerprint : undefined);
     await node.send({ type: 'accepted', job, attempt: 1, acceptance });
   }
   return { job, signed };
@@ -85,6 +86,7 @@ describe('the same question', () => {
 
   it.each([
     ['another period of one party', { periods: ['p1', 'p2', 'p1'] }],
+    ['another reading of one party, though its period is called the same', { fingerprint: 'c'.repeat(64) }],
     ['another epsilon', { text: protectedYaml.replace('epsilon: 1', 'epsilon: 0.5') }],
     [
       'another analyst',

@@ -160,7 +160,11 @@ describe('the acceptances of a job', () => {
     );
     expect(check(given)).not.toThrow();
     expect(standingOf([...given].reverse(), true)).toEqual({
-      periods: { camden: 'Q0', hackney: 'Q1', islington: 'Q2' },
+      readings: {
+        camden: { period: 'Q0', fingerprint: 'b'.repeat(64) },
+        hackney: { period: 'Q1', fingerprint: 'b'.repeat(64) },
+        islington: { period: 'Q2', fingerprint: 'b'.repeat(64) },
+      },
       units: new Map([
         ['camden', 'epsilon'],
         ['hackney', 'rho'],

@@ -106,6 +106,8 @@ export interface TermsOptions {
   readonly charter?: Charter;
   /** By party, for a protected job. */
   readonly periods?: Readonly<Record<string, string>>;
+  /** Of the party's reading. */
+  readonly fingerprints?: Readonly<Record<string, string>>;
   readonly budget?: BudgetUnit;
   /** Hexadecimal digits, so that the same question is another job. */
   readonly nonce?: string;
@@ -132,7 +134,7 @@ export function terms(options: TermsOptions = {}): Terms {
         party,
         charter: charterHash(under),
         policy: '11'.repeat(32),
-        fingerprint: '22'.repeat(32),
+        fingerprint: options.fingerprints?.[party] ?? '22'.repeat(32),
         build: 'test',
         expires: envelope.expires,
         min_group: options.minGroup ?? 1,

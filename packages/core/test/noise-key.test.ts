@@ -8,8 +8,8 @@ const binding: NoiseBinding = {
   charter: new Uint8Array(32).fill(2),
   question: new Uint8Array(32).fill(3),
   roster: [
-    { party: 'camden', period: '2026-Q3' },
-    { party: 'hackney', period: '2026-Q3' },
+    { party: 'camden', period: '2026-Q3', fingerprint: 'a1' },
+    { party: 'hackney', period: '2026-Q3', fingerprint: 'b2' },
   ],
   sampler: samplerVersion,
   noise: laplaceNoise({ parties: 2, collusion: 1 }, rational(1n), 100n),
@@ -30,29 +30,29 @@ describe('the noise of a node', () => {
     expect(noise()).toEqual(noise());
     expect(noise()).toMatchInlineSnapshot(`
       [
-        -57n,
-        61n,
-        10n,
-        -41n,
-        23n,
-        -270n,
-        146n,
-        229n,
-        -128n,
-        234n,
+        -127n,
+        -49n,
+        8n,
+        -80n,
+        345n,
+        89n,
+        83n,
+        231n,
         99n,
-        212n,
-        9n,
-        2n,
-        -35n,
-        -24n,
-        40n,
+        -76n,
+        -139n,
+        -2n,
+        -5n,
+        -68n,
+        35n,
+        -104n,
+        -32n,
+        -22n,
         -16n,
-        -146n,
-        -36n,
+        -260n,
       ]
     `);
-    expect(noiseCoins(key, binding).word()).toMatchInlineSnapshot(`1591111280`);
+    expect(noiseCoins(key, binding).word()).toMatchInlineSnapshot(`3101524608`);
   });
 
   const other = new Uint8Array(32).fill(9);
@@ -60,10 +60,16 @@ describe('the noise of a node', () => {
   const changes: Record<string, Partial<NoiseBinding>> = {
     'the charter, and with it a bound': { charter: other },
     'the question': { question: other },
-    'a party of the roster': { roster: [roster[0]!, { party: 'islington', period: '2026-Q3' }] },
-    'the number of parties': { roster: [...roster, { party: 'islington', period: '2026-Q3' }] },
-    'a period': { roster: [roster[0]!, { party: 'hackney', period: '2026-Q4' }] },
-    'a border between a name and a period': { roster: [{ party: 'camden2026', period: '-Q3' }, roster[1]!] },
+    'a party of the roster': { roster: [roster[0]!, { party: 'islington', period: '2026-Q3', fingerprint: 'b2' }] },
+    'the number of parties': { roster: [...roster, { party: 'islington', period: '2026-Q3', fingerprint: 'b2' }] },
+    'a period': { roster: [roster[0]!, { ...roster[1]!, period: '2026-Q4' }] },
+    'a reading': { roster: [roster[0]!, { ...roster[1]!, fingerprint: 'b3' }] },
+    'a border between a period and a reading': {
+      roster: [roster[0]!, { ...roster[1]!, period: '2026-Q3b', fingerprint: '2' }],
+    },
+    'a border between a name and a period': {
+      roster: [{ ...roster[0]!, party: 'camden2026', period: '-Q3' }, roster[1]!],
+    },
     'the version of the samplers': { sampler: samplerVersion + 1 },
     'the mechanism': { noise: gaussianNoise({ parties: 2, collusion: 1 }, rational(1n), 100n, 20) },
     'the scale': { noise: laplaceNoise({ parties: 2, collusion: 1 }, rational(2n), 100n) },

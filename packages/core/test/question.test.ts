@@ -40,14 +40,18 @@ describe('a question', () => {
 
   it('is the same to all analysts, and charged to each', () => {
     const checked = checkedJob(privateYaml);
-    const periods = { camden: 'Q4', hackney: 'Q4', islington: 'Q4' };
-    const key = questionKey({ analyst: 'ana', checked, periods });
-    expect(questionKey({ analyst: 'ana', checked, periods: { islington: 'Q4', hackney: 'Q4', camden: 'Q4' } })).toBe(
-      key,
-    );
-    expect(questionKey({ analyst: 'bob', checked, periods })).not.toBe(key);
-    expect(questionKey({ analyst: 'ana', checked, periods: { ...periods, hackney: 'Q3' } })).not.toBe(key);
+    const reading = { period: 'Q4', fingerprint: 'b'.repeat(64) };
+    const readings = { camden: reading, hackney: reading, islington: reading };
+    const key = questionKey({ analyst: 'ana', checked, readings });
+    const again = { islington: reading, hackney: { ...reading }, camden: reading };
+    expect(questionKey({ analyst: 'ana', checked, readings: again })).toBe(key);
+    expect(questionKey({ analyst: 'bob', checked, readings })).not.toBe(key);
+    const others = [{ period: 'Q3' }, { fingerprint: 'c'.repeat(64) }];
+    for (const change of others) {
+      const other = { ...readings, hackney: { ...reading, ...change } };
+      expect(questionKey({ analyst: 'ana', checked, readings: other })).not.toBe(key);
+    }
     const other = parseCharter(charterWith(['max: 20000', 'max: 20001']), 'charter.yaml');
-    expect(questionKey({ analyst: 'ana', checked: checkedJob(privateYaml, other), periods })).not.toBe(key);
+    expect(questionKey({ analyst: 'ana', checked: checkedJob(privateYaml, other), readings })).not.toBe(key);
   });
 });

@@ -31,8 +31,8 @@ const asked = (options: TermsOptions = {}) => terms({ job: yaml(), ...options })
 
 /** What one party adds to each part and cell. */
 function noiseOf(given: Terms, party: string): bigint[][] {
-  const { checked, query, protection, periods } = agree(given);
-  return partyNoise({ checked, query, protection: protection!, periods }, noiseKeyOf(party), party);
+  const { checked, query, protection, readings } = agree(given);
+  return partyNoise({ checked, query, protection: protection!, readings }, noiseKeyOf(party), party);
 }
 
 /** The plain second way: every party's combined sums and noise, added in the clear. */
@@ -113,15 +113,15 @@ describe('a protected job', () => {
     const all = parties.map((party) => JSON.stringify(noiseOf(given, party).map(String)));
     expect(new Set(all).size).toBe(3);
     // A node key that was copied to another party gives that party other noise all the same.
-    const { checked, query, protection, periods } = agree(given);
+    const { checked, query, protection, readings } = agree(given);
     const key = noiseKeyOf('camden');
-    const own = { checked, query, protection: protection!, periods };
+    const own = { checked, query, protection: protection!, readings };
     expect(partyNoise(own, key, 'camden')).not.toEqual(partyNoise(own, key, 'hackney'));
   });
 
   it('has other noise on other figures, though the question and their words are the same', () => {
-    const { checked, query, protection, periods } = agree(asked());
-    const own = { checked, query, protection: protection!, periods };
+    const { checked, query, protection, readings } = agree(asked());
+    const own = { checked, query, protection: protection!, readings };
     const releases = protection!.releases.map((release) => ({
       ...release,
       parts: release.parts.map((part) => part.map(([place, times]) => [place, 2n * times] as const)),
@@ -196,6 +196,10 @@ describe('a protected job', () => {
     ['the roster', { job: `${yaml()}parties: [camden, hackney]\n` }],
     ['a period of another party', { periods: { hackney: '2027-Q1' } }],
     ['its own period', { periods: { camden: '2027-Q1' } }],
+    [
+      'a reading of another party, though the period is called the same',
+      { fingerprints: { hackney: '33'.repeat(32) } },
+    ],
     ['a bound of a column', bounds('max: 20000 ', 'max: 20001 ')],
     ['the rows of a person', bounds('max_rows: 1000\n', 'max_rows: 1000\n    max_rows_per_unit: 2\n')],
     ['the parties of a person', bounds('max_parties_per_unit: 1\n', 'max_parties_per_unit: 2\n')],

@@ -6,7 +6,7 @@
  * adds up and by which version it is drawn: a question that is free because of its key has the very noise that was paid.
  * @module
  */
-import { type SignedAcceptance, standingOf } from '@folkmoot/core/acceptance.js';
+import { type Reading, type SignedAcceptance, standingOf } from '@folkmoot/core/acceptance.js';
 import { toHex } from '@folkmoot/core/bytes.js';
 import { charterHash } from '@folkmoot/core/charter.js';
 import type { CheckedJob } from '@folkmoot/core/check-job.js';
@@ -43,12 +43,12 @@ export function claimAtAcceptance(by: Claiming): Claim {
  * @throws ProtocolError BAD_ACCEPTANCE where one of them lacks period or unit; as `claimAtAcceptance` does
  */
 export function claimAtStart(by: Claiming, acceptances: readonly SignedAcceptance[]): Claim {
-  const { periods, units } = standingOf(acceptances, true)!;
-  return claim(by, [...units.values()], { periods, units: Object.fromEntries(units) });
+  const { readings, units } = standingOf(acceptances, true)!;
+  return claim(by, [...units.values()], { readings, units: Object.fromEntries(units) });
 }
 
 interface Others {
-  readonly periods: Readonly<Record<string, string>>;
+  readonly readings: Readonly<Record<string, Reading>>;
   readonly units: Readonly<Record<string, BudgetUnit>>;
 }
 
@@ -94,13 +94,13 @@ function costOf({ party, checked }: Claiming, { charge, mechanism }: Protection,
 function keyOf(
   { analyst, checked }: Claiming,
   { mechanism, honest, releases }: Protection,
-  { periods, units }: Others,
+  { readings, units }: Others,
 ) {
   const noise = releases.map(({ label, parts, lattice, noise: drawn }) => ({ label, parts, lattice, drawn }));
   return toHex(
     hashJson({
       label: 'folkmoot charge v1',
-      question: questionKey({ analyst, checked, periods }),
+      question: questionKey({ analyst, checked, readings }),
       units,
       sampler: samplerVersion,
       mechanism,

@@ -40,9 +40,9 @@ export interface Claim {
   readonly dataset: string;
   /** This party's own period. */
   readonly period: string;
-  /** Hashes of the question and of all that takes part in it but the periods of others. */
+  /** Hashes of the question and of all that takes part in it but the readings of others. */
   readonly question: string;
-  /** The hash of the question over all parties' periods: known once all have accepted. It is charged once, ever. */
+  /** The hash of the question over all parties' readings: known once all have accepted. It is charged once, ever. */
   readonly key: string | null;
   readonly unit: BudgetUnit;
   readonly cost: Amount;
@@ -119,7 +119,7 @@ export class Ledger {
     this.#db = db;
   }
 
-  /** Whether this analyst was charged for the question over the period, whatever the periods of others then. */
+  /** Whether this analyst was charged for the question over the period, whatever the readings of others then. */
   wasCharged({ analyst, dataset, period, question }: Claim): boolean {
     return (
       this.#prepare(
@@ -143,19 +143,19 @@ export class Ledger {
   }
 
   /**
-   * At the start, when the periods of all are known: what is charged already is free, anything else is held back now.
+   * At the start, when the readings of all are known: what is charged already is free, anything else is held back now.
    * The caps may be lower than when the job was accepted: what it holds already has to fit into them once more.
    * @throws PolicyError BUDGET_EXCEEDED, BUDGET_UNIT
    */
   begin(job: string, claim: Claim, nowMs: number): void {
-    assert(claim.key !== null, 'a job starts with the periods of all parties in hand');
+    assert(claim.key !== null, 'a job starts with the readings of all parties in hand');
     if (this.#isCharged(claim.key)) this.release(job, nowMs);
     else this.#hold(job, claim, nowMs);
   }
 
   /** At the opening: spends what was held back. It cannot be refused any more, and is never taken back. */
   charge(job: string, claim: Claim, nowMs: number): void {
-    assert(claim.key !== null, 'a job opens with the periods of all parties in hand');
+    assert(claim.key !== null, 'a job opens with the readings of all parties in hand');
     const held = this.#held(job);
     this.release(job, nowMs);
     if (this.#isCharged(claim.key)) {

@@ -8,7 +8,13 @@
  */
 import type { Context, PartyId } from '../channel/channel.ts';
 import { PolicyError, ProtocolError } from '../channel/errors.ts';
-import { acceptancesHash, checkAcceptances, type SignedAcceptance, standingOf } from '../query/acceptance.ts';
+import {
+  acceptancesHash,
+  checkAcceptances,
+  type Reading,
+  type SignedAcceptance,
+  standingOf,
+} from '../query/acceptance.ts';
 import { type Charter, charterHash } from '../query/charter.ts';
 import { type CheckedJob, checkJob } from '../query/check-job.ts';
 import { type Layout, layout } from '../query/encode.ts';
@@ -36,8 +42,8 @@ export interface Agreement {
   readonly layout: Layout;
   /** How the answer is protected; null for an exact job. */
   readonly protection: Protection | null;
-  /** The period of each party's data; none for an exact job. */
-  readonly periods: Readonly<Record<string, string>>;
+  /** What each party answers from; none for an exact job. */
+  readonly readings: Readonly<Record<string, Reading>>;
   /** What a protected job is charged for, once (see question.ts), in hexadecimal digits. */
   readonly questionKey: string | null;
   readonly analyst: string;
@@ -83,8 +89,8 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
     query,
     layout: protection?.layout ?? layout(query, checked.dataset, checked.parties.length),
     protection,
-    periods: standing?.periods ?? {},
-    questionKey: standing && questionKey({ analyst: envelope.analyst, checked, periods: standing.periods }),
+    readings: standing?.readings ?? {},
+    questionKey: standing && questionKey({ analyst: envelope.analyst, checked, readings: standing.readings }),
     analyst: envelope.analyst,
     recipient: envelope.recipient,
     // A group of one is nobody's crowd: a minimum of 1 is no threshold, and an empty cell is then shown as empty.

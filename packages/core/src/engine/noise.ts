@@ -15,6 +15,7 @@ import { addInto, type Vector } from '../algebra/ring.ts';
 import type { PartyId } from '../channel/channel.ts';
 import { fillNoise } from '../privacy/mechanism.ts';
 import { type NoiseBinding, noiseCoins, samplerVersion } from '../privacy/noise-key.ts';
+import type { Reading } from '../query/acceptance.ts';
 import { charterHashBytes } from '../query/charter.ts';
 import type { CheckedJob } from '../query/check-job.ts';
 import { encode } from '../query/encode.ts';
@@ -28,8 +29,8 @@ export interface NoiseTerms {
   readonly checked: CheckedJob;
   readonly query: LocalQuery;
   readonly protection: Protection;
-  /** The period of each party's data. */
-  readonly periods: Readonly<Record<string, string>>;
+  /** What each party answers from. */
+  readonly readings: Readonly<Record<string, Reading>>;
 }
 
 /** The shares with this party's own noise added. */
@@ -52,7 +53,7 @@ export function partyNoise(terms: NoiseTerms, noiseKey: Uint8Array, self: PartyI
   const { cells } = protection.layout;
   const question = fromHex(questionHash(terms.checked));
   const charter = charterHashBytes(terms.checked.charter);
-  const roster = terms.checked.parties.map((party) => ({ party, period: terms.periods[party]! }));
+  const roster = terms.checked.parties.map((party) => ({ party, ...terms.readings[party]! }));
   return protection.releases.flatMap((release) => {
     const { noise, lattice, label } = release;
     const drawn = new BigInt64Array(release.parts.length * cells);

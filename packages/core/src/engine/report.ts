@@ -62,7 +62,7 @@ export function unpackShares(layout: Layout, message: Uint8Array, party: PartyId
  * @throws ProtocolError BAD_COMMITMENT, BAD_OPENING_SIGNATURE, BAD_ENVELOPE, naming the party; what `agree` throws
  */
 export async function report(terms: Terms, delivery: Delivery, effects: AnalystEffects): Promise<Answer> {
-  const { checked, query, layout, protection, periods, threshold, acceptances, context } = agree(terms);
+  const { checked, query, layout, protection, readings, threshold, acceptances, context } = agree(terms);
   const { attempt, openings, cost, receipts } = delivery;
   verifyOpenings(context(attempt), acceptances, openings, effects.verify);
   // Side by side: decryption is off this thread where the platform has one to spare.
@@ -79,5 +79,7 @@ export async function report(terms: Terms, delivery: Delivery, effects: AnalystE
     ...(cost === undefined ? {} : { cost }),
     ...(receipts === undefined ? {} : { receipts }),
   };
-  return protection === null ? finishAnswer(opened) : finishProtected({ ...opened, protection, periods });
+  if (protection === null) return finishAnswer(opened);
+  const periods = Object.fromEntries(Object.entries(readings).map(([party, { period }]) => [party, period]));
+  return finishProtected({ ...opened, protection, periods });
 }

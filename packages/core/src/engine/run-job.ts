@@ -96,11 +96,11 @@ function evaluate(_agreement: Agreement, shares: readonly Vector[]): readonly Ve
 
 /** Exact jobs have no noise. */
 function protectedBy(
-  { checked, query, protection, periods }: Agreement,
+  { checked, query, protection, readings }: Agreement,
   noiseKey: Uint8Array | undefined,
   self: PartyId,
   shares: readonly Vector[],
 ): readonly Vector[] {
   assert((checked.privacy === null) === (protection === null), 'a job is protected exactly where it says so');
-  return protection === null ? shares : addNoise({ checked, query, protection, periods }, noiseKey!, self, shares);
+  return protection === null ? shares : addNoise({ checked, query, protection, readings }, noiseKey!, self, shares);
 }

@@ -1,8 +1,8 @@
 /**
  * The noise of a node is derived, never stored: coins = PRF(the node's noise key; everything the noise depends on).
  *
- * The same question over the same periods and roster has the same noise, so that neither a retry nor asking again
- * averages it away; whatever changes the question, a bound, the scale, the roster or a period has noise of its own, so
+ * The same question over the same readings and roster has the same noise, so that neither a retry nor asking again
+ * averages it away; whatever changes the question, a bound, the scale, the roster or a reading has noise of its own, so
  * that no difference of two answers cancels it. HKDF-SHA-256 (RFC 5869) over length-prefixed parts, then AES-128-CTR.
  *
  * One stream serves a whole section, its cells in order. That is as good as a key for each cell: the number of cells is
@@ -27,8 +27,8 @@ export interface NoiseBinding {
   readonly charter: Uint8Array;
   /** 32 bytes: the question, which is the job without title, times, nonce and analyst. */
   readonly question: Uint8Array;
-  /** Each party that takes part, in ascending order, and the period of its data. */
-  readonly roster: readonly { readonly party: string; readonly period: string }[];
+  /** Each party that takes part, in ascending order, with the period of its data and the fingerprint of its reading. */
+  readonly roster: readonly { readonly party: string; readonly period: string; readonly fingerprint: string }[];
   readonly sampler: number;
   /** The mechanism and its scale. */
   readonly noise: Noise;
@@ -58,7 +58,7 @@ function encoded({ charter, question, roster, sampler, noise, lattice, label, ce
   return lengthPrefixed(
     charter,
     question,
-    lengthPrefixed(...roster.flatMap(({ party, period }) => [utf8(party), utf8(period)])),
+    lengthPrefixed(...roster.flatMap(({ party, period, fingerprint }) => [party, period, fingerprint].map(utf8))),
     u32(sampler),
     utf8(noise.mechanism),
     utf8(`${parameter.n}/${parameter.d}`),

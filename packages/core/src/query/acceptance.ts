@@ -126,30 +126,37 @@ export function acceptancesHash(signed: readonly SignedAcceptance[]): Uint8Array
   return hashJson(inOrder.map(({ acceptance, signature }) => ({ acceptance: stated(acceptance), signature })));
 }
 
+/** One reading of a party's records: its name, and the keyed hash of what was read. */
+export interface Reading {
+  readonly period: string;
+  /** The same for every job that is answered from the reading, and another where the period was read again. */
+  readonly fingerprint: string;
+}
+
 /** What the parties' acceptances of a protected job say of its noise and its charge. */
 export interface Standing {
-  readonly periods: Readonly<Record<string, string>>;
+  readonly readings: Readonly<Record<string, Reading>>;
   readonly units: ReadonlyMap<string, BudgetUnit>;
 }
 
 /**
- * The periods and budget units of all parties, in ascending order of parties. For an exact job there are none: null.
+ * The readings and budget units of all parties, in ascending order of parties. For an exact job there are none: null.
  * @throws ProtocolError BAD_ACCEPTANCE, naming a party that states too little or too much for such a job
  */
 export function standingOf(signed: readonly SignedAcceptance[], isProtected: boolean): Standing | null {
   const refuse = (party: string, detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, detail });
   const list = signed.map(({ acceptance }) => acceptance).sort((a, b) => (a.party < b.party ? -1 : 1));
-  const periods: Record<string, string> = {};
+  const readings: Record<string, Reading> = {};
   const units = new Map<string, BudgetUnit>();
-  for (const { party, period, budget } of list) {
+  for (const { party, period, fingerprint, budget } of list) {
     if (!isProtected) {
       if (period !== null || budget !== null) throw refuse(party, 'an exact answer has no period and spends no budget');
       continue;
     }
     if (period === null) throw refuse(party, 'a protected answer needs the period of the data');
     if (budget === null) throw refuse(party, 'a protected answer needs the unit of the budget');
-    periods[party] = period;
+    readings[party] = { period, fingerprint };
     units.set(party, budget);
   }
-  return isProtected ? { periods, units } : null;
+  return isProtected ? { readings, units } : null;
 }

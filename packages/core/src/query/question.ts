@@ -9,6 +9,7 @@
 import { toHex } from '../algebra/bytes.ts';
 import { hashJson } from '../algebra/hash.ts';
 import type { Rational } from '../algebra/rational.ts';
+import type { Reading } from './acceptance.ts';
 import { charterHash } from './charter.ts';
 import type { CheckedJob } from './check-job.ts';
 import type { PrivacyTerms } from './privacy-terms.ts';
@@ -36,12 +37,17 @@ export function questionHash({ job, parties, privacy }: CheckedJob): string {
 export interface Asked {
   readonly analyst: string;
   readonly checked: CheckedJob;
-  /** The declared period of each party's data. */
-  readonly periods: Readonly<Record<string, string>>;
+  /** What each party answers from. */
+  readonly readings: Readonly<Record<string, Reading>>;
 }
 
-/** What is charged once: the same question of the same analyst under the same charter, over the same periods and roster. */
-export function questionKey({ analyst, checked, periods }: Asked): string {
+/**
+ * What is charged once: the same question of the same analyst under the same charter, over the same readings and roster.
+ *
+ * The name of a period is not enough: where one party lost its state and read a period again, its noise is new, and
+ * answers that were free would average it away from the noise of the others.
+ */
+export function questionKey({ analyst, checked, readings }: Asked): string {
   return toHex(
     hashJson({
       label: 'folkmoot question v1',
@@ -49,7 +55,7 @@ export function questionKey({ analyst, checked, periods }: Asked): string {
       question: questionHash(checked),
       charter: charterHash(checked.charter),
       roster: checked.parties,
-      periods,
+      readings,
     }),
   );
 }

@@ -1,8 +1,8 @@
 /**
  * Receipts: each party's signed word that it computed this job, and which sealed bytes it released.
  *
- * They stand in the answer and verify offline with the charter alone. Together they show that all parties accepted the
- * job under this charter and signed one list of commitments. They do not show that the numbers are those that came out
+ * They stand in the answer and verify offline with the charter alone. Together they show that all parties named accepted
+ * the job under this charter and signed one list of commitments. They do not show that the numbers are those that came out
  * of the sealed bytes: those only the analyst could open.
  * @module
  */
@@ -12,13 +12,15 @@ import {
   checkAcceptances,
   type SignedAcceptance,
   signedAcceptanceSchema,
+  standingOf,
 } from '@folkmoot/core/acceptance.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { Context, PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, charterHash } from '@folkmoot/core/charter.js';
+import { partiesFloor } from '@folkmoot/core/check-job.js';
 import { conform } from '@folkmoot/core/document.js';
-import { ProtocolError } from '@folkmoot/core/errors.js';
+import { PolicyError, ProtocolError } from '@folkmoot/core/errors.js';
 import { verify } from '@folkmoot/core/identity.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type Opening, openingStatement } from '@folkmoot/core/open.js';
@@ -63,12 +65,21 @@ export function openingVerifier(charter: Charter) {
 }
 
 /**
- * Every party of the answer has signed for it, under this charter.
+ * Every party that the answer names has signed for its job, under this charter, and no fewer are named than the charter
+ * lets any such job have: three at least where the acceptances are those of an exact job.
+ *
+ * What it proves: these parties, each known to the charter, each once and with exactly one receipt, accepted the job of
+ * this id, and signed one list of commitments over this very roster. Leaving a party out, or adding one, breaks all
+ * signatures.
+ * What it does not: that the rows are those that came out of the sealed bytes; what the id's job asks, who asked it and
+ * which parties it named, for the job's text is not in the answer; that the charter is the right one, which the caller
+ * knows; and anything if all parties named sign falsely together.
  * @throws ProtocolError BAD_ACCEPTANCE, BAD_COMMITMENT, BAD_OPENING_SIGNATURE, naming the party
+ * @throws PolicyError TOO_FEW_PARTIES
  */
 export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'receipts'>, charter: Charter): void {
   const receipts = answer.receipts.map(receiptFrom);
-  const roster = [...answer.parties].sort();
+  const roster = rosterOf(answer.parties, charter);
   const attempt = receipts[0]?.attempt ?? 1;
   const signed = receipts.map(({ acceptance, acceptanceSignature }) => ({
     acceptance,
@@ -80,6 +91,7 @@ export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'receipts'
   // The word was good when it was given; that it has expired since does not unsay it.
   const nowMs = 0;
   checkAcceptances(signed, roster, charter, { job: answer.job, charter: charterHash(charter), nowMs });
+  checkFloor(signed, charter);
   const context: Context = { job: fromHex(answer.job), attempt, roster };
   const commitments = new Map(receipts.map(({ party, commitment }) => [party, fromHex(commitment)]));
   const statement = openingStatement(context, acceptancesHash(signed), commitments);
@@ -87,6 +99,26 @@ export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'receipts'
   for (const { party, signature } of receipts) {
     if (!fits(party, statement, fromHex(signature))) throw new ProtocolError('BAD_OPENING_SIGNATURE', { party });
   }
+}
+
+/** The parties that the answer names: each of the charter, each once. */
+function rosterOf(parties: readonly PartyId[], charter: Charter): readonly PartyId[] {
+  parties.forEach((party, index) => {
+    const refuse = (detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, field: 'parties', detail });
+    if (lookUp(charter.parties, party) === undefined) throw refuse('the charter does not name this party');
+    if (parties.indexOf(party) !== index) throw refuse('the party is named twice');
+  });
+  return [...parties].sort();
+}
+
+/** The acceptances of a protected job say so, all of them or none; what the answer itself says of it nobody signed. */
+function checkFloor(signed: readonly SignedAcceptance[], charter: Charter): void {
+  const isProtected = signed.some(({ acceptance }) => acceptance.period !== null);
+  standingOf(signed, isProtected);
+  const least = partiesFloor(charter, isProtected);
+  if (signed.length >= least) return;
+  const detail = `the charter asks for at least ${least}, and ${signed.length} signed`;
+  throw new PolicyError('TOO_FEW_PARTIES', { field: 'parties', detail });
 }
 
 const hex = (value: unknown, bytes: number): value is string =>

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { acceptancesHash } from '@folkmoot/core/acceptance.js';
+import { fromHex, toHex } from '@folkmoot/core/bytes.js';
+import { sign } from '@folkmoot/core/identity.js';
 import { parseJob } from '@folkmoot/core/job.js';
+import { openingStatement } from '@folkmoot/core/open.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCoordinator } from '../../coordinator/src/server.ts';
@@ -223,6 +227,81 @@ describe('receipts', () => {
     ];
     for (const [value, code] of cases) {
       expect(() => verifyAnswer(value as typeof answer, moot.charter)).toThrow(expect.objectContaining({ code }));
+    }
+  });
+});
+
+describe('an answer', () => {
+  /** An answer to a job that these parties alone accepted and signed for, as if they were all. */
+  function signedBy(few: readonly Party[], period: (party: Party) => string | null = () => null) {
+    const job = 'a'.repeat(64);
+    const roster = [...few];
+    const acceptances = roster.map((party) => acceptanceOf(moot, party, job, 2, period(party)));
+    const commitments = new Map(roster.map((party) => [party, new Uint8Array(32)]));
+    const statement = openingStatement(
+      { job: fromHex(job), attempt: 1, roster },
+      acceptancesHash(acceptances),
+      commitments,
+    );
+    const receipts = acceptances.map(({ acceptance, signature }) => {
+      const { identity } = moot.keys[acceptance.party as Party].secret;
+      const { party } = acceptance;
+      return {
+        party,
+        attempt: 1,
+        acceptance,
+        acceptanceSignature: signature,
+        commitment: '0'.repeat(64),
+        signature: toHex(sign(identity, 'folkmoot opening v1', statement)),
+      };
+    });
+    return { job, parties: roster, receipts };
+  }
+  const code = (expected: string) => expect.objectContaining({ code: expected });
+
+  it('that nobody signed is nobody’s', () => {
+    const empty = { job: '0'.repeat(64), parties: [], receipts: [] };
+    expect(() => verifyAnswer(empty, moot.charter)).toThrow(code('TOO_FEW_PARTIES'));
+    const loose = { ...moot.charter, policy_floor: { min_parties: 1, min_group: 1 } };
+    expect(() => verifyAnswer(empty, loose)).toThrow(code('TOO_FEW_PARTIES'));
+  });
+
+  it('does not verify with fewer parties than the charter asks for, whatever they sign', () => {
+    expect(() => verifyAnswer(signedBy(['ant', 'bee', 'cat']), moot.charter)).not.toThrow();
+    expect(() =>
+      verifyAnswer(
+        signedBy(['ant', 'bee', 'cat'], () => 'p1'),
+        moot.charter,
+      ),
+    ).not.toThrow();
+    for (const period of [null, 'p1']) {
+      expect(() =>
+        verifyAnswer(
+          signedBy(['ant', 'bee'], () => period),
+          moot.charter,
+        ),
+      ).toThrow(code('TOO_FEW_PARTIES'));
+    }
+  });
+
+  it('is of an exact job or of a protected one, for all parties alike', () => {
+    const mixed = signedBy(['ant', 'bee', 'cat'], (party) => (party === 'bee' ? null : 'p1'));
+    expect(() => verifyAnswer(mixed, moot.charter)).toThrow(code('BAD_ACCEPTANCE'));
+  });
+
+  it('names each party once, and none that the charter does not', () => {
+    const good = signedBy(['ant', 'bee', 'cat']);
+    for (const parties of [
+      ['ant', 'ant', 'bee', 'cat'],
+      ['ant', 'bee', 'cat', 'dog'],
+      ['ant', 'bee', 'toString'],
+    ]) {
+      expect(() => verifyAnswer({ ...good, parties }, moot.charter)).toThrow(code('BAD_ACCEPTANCE'));
+    }
+    const { receipts } = good;
+    const wrong = [receipts.slice(1), [...receipts, receipts[0]], [receipts[0], receipts[0], receipts[2]]];
+    for (const some of wrong) {
+      expect(() => verifyAnswer({ ...good, receipts: some }, moot.charter)).toThrow(code('BAD_ACCEPTANCE'));
     }
   });
 });

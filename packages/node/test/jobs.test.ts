@@ -10,7 +10,7 @@ import type { Connection } from '../src/connection.ts';
 import { Jobs } from '../src/jobs.ts';
 import type { JobState, Status } from '../src/lifecycle.ts';
 import type { Store } from '../src/store.ts';
-import { type Consortium, idOf, makeConsortium, nodeYaml } from './consortium.ts';
+import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml } from './consortium.ts';
 
 const skewMs = 120_000;
 let consortium: Consortium;
@@ -181,6 +181,16 @@ describe('the jobs of a node', () => {
         report: { code: 'NOT_SUPPORTED', field: 'approval' },
       });
     });
+  });
+
+  it('are judged before anything is built for them', async () => {
+    await open();
+    const wide = '{ of: arrears, bins: { from: 0, to: 20000, width: 2 } }';
+    const text = jobYaml
+      .replace('[tenure]', '[tenure, age]')
+      .replace(/measures: .*/, `measures: { a: { histogram: ${wide} }, b: { median: ${wide} } }`);
+    invite(consortium.signed(text, nowMs));
+    expect(await next()).toMatchObject({ type: 'denied', report: { code: 'REFUSED' } });
   });
 
   it('are 64 at most that have not ended', async () => {

@@ -32,8 +32,8 @@ export const errorTable = {
       remedy: 'give at least two edges, each larger than the one before',
     },
     TOO_MANY_CELLS: {
-      text: 'the groups make more than 10,000 cells',
-      remedy: 'group by fewer columns or fewer values',
+      text: 'the job has too many cells, or too many sums in each',
+      remedy: 'group by fewer columns or fewer values, or ask for fewer bins',
     },
     OVERFLOW: {
       text: 'the answer could exceed 192 bits',

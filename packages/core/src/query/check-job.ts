@@ -1,6 +1,8 @@
 /**
  * What a job means under a charter: every name found, every type right, the cells counted, the floor kept.
  *
+ * What a job asks for is counted here and not built: the work is bounded before anyone has judged who asks.
+ *
  * A pure function of public texts, so that the analyst, the coordinator and every party come to the same verdict.
  * Whatever this version cannot do is refused by name here, and never answered without it.
  * @module
@@ -11,7 +13,7 @@ import { type Condition, columnsOf, compileWhere, type Where } from './condition
 import type { Dataset } from './dictionary.ts';
 import { cellsOf, compileGroups, type GroupKey } from './group-key.ts';
 import type { Job, Measure } from './job.ts';
-import { checkMeasure } from './measures.ts';
+import { checkMeasure, sumsMax } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 import { type PrivacyTerms, privacyTerms } from './privacy-terms.ts';
 import { protectedDataset } from './protection.ts';
@@ -111,13 +113,12 @@ function checkMeasures(
   dataset: Dataset,
   groups: readonly GroupKey[],
 ): void {
+  let room = sumsMax;
   for (const [name, measure] of Object.entries(measures)) {
     if (groups.some((group) => group.name === name)) {
       throw new InputError('BAD_VALUE', { field: `measures.${name}`, detail: 'a group key has this name' });
     }
-    checkMeasure(name, measure, dataset);
-    const where = whereOf(measure);
-    if (where !== undefined) compileWhere(where, dataset, `measures.${name}.count.where`);
+    room -= checkMeasure(name, measure, dataset, room);
   }
 }
 

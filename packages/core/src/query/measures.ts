@@ -5,6 +5,7 @@
  * else in the program knows one measure from another.
  * @module
  */
+import { InputError } from '../channel/errors.ts';
 import type { Dataset } from './dictionary.ts';
 import type { Measure, Operation } from './job.ts';
 import { chiSquare } from './measure/chi-square.ts';
@@ -61,16 +62,41 @@ export function measureUses(measure: Measure): MeasureUses {
   return { operation, columns: names(family.measured(argument)), groups: names(family.grouping(argument)) };
 }
 
-/** @throws InputError UNKNOWN_COLUMN, WRONG_TYPE, BAD_BINS, BAD_VALUE, naming the field under `measures` */
-export function checkMeasure(name: string, measure: Measure, dataset: Dataset): void {
-  prepareMeasure(name, measure, dataset);
-}
+/**
+ * Sums in each cell over all measures of a job, before those that two measures share are made one. Every party makes them
+ * all, on its main thread, and a coordinator too: without a bound a short job would ask for millions. Two measures of
+ * 10,000 bins stay below.
+ */
+export const sumsMax = 25_000;
 
-/** The sums of a measure over this dataset, and the way from them to its value. */
-export function prepareMeasure(name: string, measure: Measure, dataset: Dataset): Prepared {
+/**
+ * A measure against a dataset, with room for so many sums. Gives their number; none of them is made.
+ * @throws InputError UNKNOWN_COLUMN, WRONG_TYPE, BAD_BINS, BAD_VALUE, TOO_MANY_CELLS, naming the field under `measures`
+ */
+export function checkMeasure(name: string, measure: Measure, dataset: Dataset, room = sumsMax): number {
   const { family, argument } = familyOf(measure);
   const field = `measures.${name}`;
+  checkUses(measure, dataset, field);
+  const sums = family.sums(argument, dataset);
+  if (sums > room) {
+    throw new InputError('TOO_MANY_CELLS', {
+      field,
+      detail: `this measure takes ${sums} sums in each cell, and of ${sumsMax} for all measures ${room} are left`,
+      remedy: 'ask for fewer bins or fewer measures',
+    });
+  }
+  family.check?.(argument, dataset, field);
+  return sums;
+}
+
+function checkUses(measure: Measure, dataset: Dataset, field: string): void {
+  const { family, argument } = familyOf(measure);
   for (const use of family.measured(argument)) checkMeasured(dataset, use, field);
   for (const use of family.grouping(argument)) checkGrouping(dataset, use, field);
-  return family.prepare(argument, dataset, field);
+}
+
+/** The sums of a measure that was checked, and the way from them to its value. */
+export function prepareMeasure(name: string, measure: Measure, dataset: Dataset): Prepared {
+  const { family, argument } = familyOf(measure);
+  return family.prepare(argument, dataset, `measures.${name}`);
 }

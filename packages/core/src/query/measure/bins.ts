@@ -6,7 +6,7 @@
  * at the first integer that is not below its edge.
  * @module
  */
-import { add, cmp, mul, parseRational, type Rational, rational, toNumber } from '../../algebra/rational.ts';
+import { add, cmp, div, mul, parseRational, type Rational, rational, sub, toNumber } from '../../algebra/rational.ts';
 import { InputError } from '../../channel/errors.ts';
 import type { Condition } from '../condition.ts';
 import { decimalText } from '../document.ts';
@@ -16,11 +16,32 @@ import { both, compare } from './family.ts';
 /** As many as a job may have cells; each is one more sum. */
 const binsMax = 10_000;
 
+type Spaced = Exclude<Bins, readonly unknown[]>;
+
+/** How many bins there are, without making one: 0 where they make no sense, and one too many where there are more. */
+export function countBins(bins: Bins): number {
+  if (!('width' in bins)) return Math.max(0, bins.length - 1);
+  const { from, to, width } = numbersOf(bins);
+  if (width.n <= 0n || cmp(from, to) >= 0) return 0;
+  const count = ceiling(div(sub(to, from), width));
+  return count > BigInt(binsMax) ? binsMax + 1 : Number(count);
+}
+
+/** @throws InputError BAD_BINS */
+export function checkBins(bins: Bins, field: string): void {
+  if ('width' in bins) checkSpaced(bins, field);
+  else edgesOf(bins, field);
+}
+
 /** @throws InputError BAD_BINS */
 export function edgesOf(bins: Bins, field: string): Rational[] {
-  const edges = 'width' in bins ? spacedEdges(bins, field) : bins.map(exactly);
-  if (edges.length < 2) throw new InputError('BAD_BINS', { field, detail: 'there are fewer than two edges' });
-  if (edges.length - 1 > binsMax) throw tooMany(field);
+  if ('width' in bins) {
+    checkSpaced(bins, field);
+    return spacedEdges(bins);
+  }
+  if (bins.length < 2) throw new InputError('BAD_BINS', { field, detail: 'there are fewer than two edges' });
+  if (bins.length - 1 > binsMax) throw tooMany(field);
+  const edges = bins.map(exactly);
   edges.forEach((edge, at) => {
     if (at === 0 || cmp(edges[at - 1]!, edge) < 0) return;
     throw new InputError('BAD_BINS', { field: `${field}[${at}]`, detail: 'this edge is not above the one before' });
@@ -28,17 +49,23 @@ export function edgesOf(bins: Bins, field: string): Rational[] {
   return edges;
 }
 
-function spacedEdges(bins: Exclude<Bins, readonly unknown[]>, field: string): Rational[] {
-  const [from, to, width] = [exactly(bins.from), exactly(bins.to), exactly(bins.width)];
+function checkSpaced(bins: Spaced, field: string): void {
+  const { from, to, width } = numbersOf(bins);
   if (width.n <= 0n) throw new InputError('BAD_BINS', { field: `${field}.width`, detail: 'the width is not above 0' });
   if (cmp(from, to) >= 0)
     throw new InputError('BAD_BINS', { field: `${field}.to`, detail: '`to` is not above `from`' });
+  if (countBins(bins) > binsMax) throw tooMany(field);
+}
+
+function spacedEdges(bins: Spaced): Rational[] {
+  const { from, to, width } = numbersOf(bins);
   const edges = [from];
-  while (cmp(add(edges.at(-1)!, width), to) < 0) {
-    if (edges.length >= binsMax) throw tooMany(field);
-    edges.push(add(edges.at(-1)!, width));
-  }
+  for (let next = add(from, width); cmp(next, to) < 0; next = add(next, width)) edges.push(next);
   return [...edges, to];
+}
+
+function numbersOf({ from, to, width }: Spaced) {
+  return { from: exactly(from), to: exactly(to), width: exactly(width) };
 }
 
 function tooMany(field: string): InputError {

@@ -15,6 +15,7 @@ import { undefinedTest } from './t-test.ts';
 export const chiSquare: Family<readonly [string, string]> = {
   measured: () => [],
   grouping: (pair) => pair.map((column, at) => ({ column, path: `chi_square[${at}]` })),
+  sums: ([a, b], dataset) => levelCount(dataset, a) * levelCount(dataset, b),
   prepare([a, b], dataset) {
     const where = present(dataset, [a, b]);
     const columns = levelsOf(dataset, b);
@@ -29,9 +30,12 @@ export const chiSquare: Family<readonly [string, string]> = {
   },
 };
 
+function levelCount(dataset: Dataset, name: string): number {
+  return Number(boundsOf(dataset.columns[name]!).max) + 1;
+}
+
 function levelsOf(dataset: Dataset, name: string): bigint[] {
-  const { max } = boundsOf(dataset.columns[name]!);
-  return Array.from({ length: Number(max) + 1 }, (_, level) => BigInt(level));
+  return Array.from({ length: levelCount(dataset, name) }, (_, level) => BigInt(level));
 }
 
 /** `counts` row by row. */

@@ -13,6 +13,10 @@ import { always, both, countOf, type Family, present, scalar, whole } from './fa
 export const count: Family<{ readonly where?: Where }> = {
   measured: () => [],
   grouping: () => [],
+  sums: () => 1,
+  check({ where }, dataset, field) {
+    compileWhere(where, dataset, `${field}.count.where`);
+  },
   prepare({ where }, dataset, field) {
     const condition = where === undefined ? always : both(compileWhere(where, dataset, `${field}.count.where`));
     return {

@@ -34,6 +34,7 @@ function tested(dataset: Dataset, pair: Pair) {
 export const covariance: Family<Pair> = {
   measured: columnsUnder('covariance'),
   grouping: () => [],
+  sums: () => 4,
   prepare([a, b], dataset) {
     const where = present(dataset, [a, b]);
     const scale = scaleOf(dataset, a) + scaleOf(dataset, b);
@@ -50,6 +51,7 @@ export const covariance: Family<Pair> = {
 export const correlation: Family<Pair> = {
   measured: columnsUnder('correlation'),
   grouping: () => [],
+  sums: () => 6,
   prepare([a, b], dataset) {
     const where = present(dataset, [a, b]);
     return {

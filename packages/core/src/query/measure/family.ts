@@ -88,7 +88,11 @@ export interface Family<Argument> {
   measured(argument: Argument): readonly Use[];
   /** Columns that only split people into groups: categories and booleans. */
   grouping(argument: Argument): readonly Use[];
+  /** How many statistics `prepare` makes, in arithmetic alone: nothing is built for a job that asks for too many. */
+  sums(argument: Argument, dataset: Dataset): number;
   /** @throws InputError where the argument does not fit the dataset; `field` is the measure's own path. */
+  check?(argument: Argument, dataset: Dataset, field: string): void;
+  /** Of an argument that was checked. */
   prepare(argument: Argument, dataset: Dataset, field: string): Prepared;
 }
 

@@ -4,12 +4,16 @@
  */
 import { rational } from '../../algebra/rational.ts';
 import type { Bins } from '../job.ts';
-import { binConditions, edgesOf, shownEdges } from './bins.ts';
+import { binConditions, checkBins, countBins, edgesOf, shownEdges } from './bins.ts';
 import { countOf, type Family, present, scalar, scaleOf, suppressed } from './family.ts';
 
 export const histogram: Family<{ readonly of: string; readonly bins: Bins }> = {
   measured: ({ of }) => [{ column: of, path: 'histogram.of' }],
   grouping: () => [],
+  sums: ({ bins }) => countBins(bins) + 2,
+  check({ bins }, _, field) {
+    checkBins(bins, `${field}.histogram.bins`);
+  },
   prepare({ of, bins }, dataset, field) {
     const edges = edgesOf(bins, `${field}.histogram.bins`);
     const shown = shownEdges(edges);

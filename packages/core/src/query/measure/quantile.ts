@@ -9,7 +9,7 @@
 import { add, cmp, div, mul, type Rational, rational, sub } from '../../algebra/rational.ts';
 import { InputError } from '../../channel/errors.ts';
 import type { Bins } from '../job.ts';
-import { binConditions, edgesOf, exactly, shownEdges } from './bins.ts';
+import { binConditions, checkBins, countBins, edgesOf, exactly, shownEdges } from './bins.ts';
 import { countOf, type Family, none, present, type QuantileValue, scalar, scaleOf, whole } from './family.ts';
 
 interface Argument {
@@ -29,6 +29,11 @@ function over<A extends Argument>(name: string, rankOf: (argument: A, field: str
   return {
     measured: ({ of }) => [{ column: of, path: `${name}.of` }],
     grouping: () => [],
+    sums: ({ bins }) => countBins(bins) + 2,
+    check(argument, _, field) {
+      checkBins(argument.bins, `${field}.${name}.bins`);
+      rankOf(argument, `${field}.${name}`);
+    },
     prepare(argument, dataset, field) {
       const { of } = argument;
       const edges = edgesOf(argument.bins, `${field}.${name}.bins`);

@@ -23,6 +23,7 @@ export const ratio: Family<Argument> = {
     ];
   },
   grouping: () => [],
+  sums: () => 2,
   prepare(argument, dataset) {
     const { numerator, denominator } = partsOf(argument);
     const where = present(dataset, [numerator, denominator]);

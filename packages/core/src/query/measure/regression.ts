@@ -44,12 +44,15 @@ export const regression: Family<Argument> = {
     ...x.map((column, at) => ({ column, path: `regression.x[${at}]` })),
   ],
   grouping: () => [],
-  prepare({ y, x }, dataset, field) {
+  sums: ({ x }) => 3 + 2 * x.length + x.length ** 2,
+  check({ x }, _, field) {
     x.forEach((column, at) => {
       const detail =
         x.indexOf(column) < at ? 'this column stands twice' : column === 'intercept' ? 'this name is taken' : '';
       if (detail !== '') throw new InputError('BAD_VALUE', { field: `${field}.regression.x[${at}]`, detail });
     });
+  },
+  prepare({ y, x }, dataset) {
     const columns = [y, ...x];
     const where = present(dataset, columns);
     const scales = x.map((column) => scaleOf(dataset, column));

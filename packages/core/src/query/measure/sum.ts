@@ -11,6 +11,7 @@ import { countOf, type Family, none, present, scalar, scaleOf, shift, sumOf, who
 export const sum: Family<string> = {
   measured: (column) => [{ column, path: 'sum' }],
   grouping: () => [],
+  sums: () => 1,
   prepare(column, dataset) {
     const where = present(dataset, [column]);
     const scale = scaleOf(dataset, column);
@@ -28,6 +29,7 @@ export const sum: Family<string> = {
 export const mean: Family<string> = {
   measured: (column) => [{ column, path: 'mean' }],
   grouping: () => [],
+  sums: () => 2,
   prepare(column, dataset) {
     const where = present(dataset, [column]);
     const scale = scaleOf(dataset, column);

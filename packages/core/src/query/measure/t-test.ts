@@ -24,6 +24,10 @@ interface Argument {
 export const tTest: Family<Argument> = {
   measured: ({ of }) => [{ column: of, path: 't_test.of' }],
   grouping: ({ by }) => [{ column: by, path: 't_test.by' }],
+  sums: () => 6,
+  check(argument, dataset, field) {
+    levelsOf(argument, dataset, `${field}.t_test`);
+  },
   prepare(argument, dataset, field) {
     const { of, by } = argument;
     const where = present(dataset, [of, by]);

@@ -14,6 +14,7 @@ function spread(name: string, show: (r: Rational) => ReturnType<typeof scalar>):
   return {
     measured: (column) => [{ column, path: name }],
     grouping: () => [],
+    sums: () => 3,
     prepare(column, dataset) {
       const where = present(dataset, [column]);
       const scale = scaleOf(dataset, column);

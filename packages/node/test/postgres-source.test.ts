@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { SourceError } from '@folkmoot/core/errors.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
@@ -5,9 +9,12 @@ import { startPostgres, type TestPostgres } from '@folkmoot/testkit/postgres.js'
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Snapshots } from '../src/snapshot.ts';
 import { inMemory } from '../src/sources/in-memory.ts';
+import { postgresSource } from '../src/sources/postgres.ts';
 import type { Original } from '../src/sources/source.ts';
 import { openSource } from '../src/sources/source-binding.ts';
+import { openStore } from '../src/store.ts';
 import { caseArbitrary } from './arbitrary-query.ts';
 import { askedOfTable, evaluated, writeTable } from './written-rows.ts';
 
@@ -68,6 +75,35 @@ async function refusal(answer: Promise<unknown>): Promise<SourceError> {
     },
     (error: SourceError) => error,
   );
+}
+
+/** A way to the database that passes nothing on any more once a word was sent on it, and closes nothing. */
+async function silentLink(to: number) {
+  let last: string | undefined;
+  const sockets: Socket[] = [];
+  const listener = createServer((near) => {
+    const far = connect(to, '127.0.0.1');
+    let isSilent = false;
+    sockets.push(near, far);
+    near.on('data', (bytes) => {
+      isSilent ||= last !== undefined && bytes.includes(last);
+      if (!isSilent) far.write(bytes);
+    });
+    far.on('data', (bytes) => void (isSilent || near.write(bytes)));
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.on('close', () => far.destroy());
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (listener.address() as AddressInfo).port,
+    silentAfter(word: string | undefined) {
+      last = word;
+    },
+    close() {
+      for (const socket of sockets) socket.destroy();
+      listener.close();
+    },
+  };
 }
 
 const create = `CREATE TABLE housing.residents (id text, age integer, rent_arrears_gbp numeric(10, 2), employed boolean, moved_in date)`;
@@ -234,6 +270,39 @@ describe('a PostgreSQL source', () => {
     }
     const unset = () => open(residents, own, '');
     expect(unset).toThrow(expect.objectContaining({ code: 'SOURCE_UNREACHABLE' }));
+  });
+
+  it('whose link falls silent is given up, and asked again by the next job', async () => {
+    await client.query(`${create}; ${fill}`);
+    const link = await silentLink(Number(new URL(server.url).port));
+    const folder = await mkdtemp(join(tmpdir(), 'folkmoot-'));
+    const store = openStore(join(folder, 'state'), () => 1_000);
+    try {
+      const patience = { statementMs: 200, answerMs: 100 };
+      const url = server.url.replace(/:\d+\/postgres$/, `:${link.port}/postgres`);
+      const source = () =>
+        postgresSource({
+          url,
+          table,
+          ownName: (name) => own[name as keyof typeof own] ?? name,
+          dataset: residents,
+          patience,
+        });
+      const snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key });
+      link.silentAfter('DECLARE rows');
+      const refused = { code: 'SOURCE_UNREACHABLE', message: expect.stringContaining('stopped answering') };
+      await expect(snapshots.of(residents, 'p', source)).rejects.toMatchObject(refused);
+      link.silentAfter('sum(');
+      await expect(source().query(sumsOf('age'), residents, false)).rejects.toMatchObject(refused);
+      link.silentAfter('COMMIT');
+      await expect(source().fingerprint(key)).rejects.toMatchObject(refused);
+      link.silentAfter(undefined);
+      expect(await snapshots.of(residents, 'p', source)).toMatchObject({ sha256: expect.any(String) });
+    } finally {
+      link.close();
+      store.close();
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('names the code where its user may not read', async () => {

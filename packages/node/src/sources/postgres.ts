@@ -10,6 +10,7 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
+import { Socket } from 'node:net';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { isFolkmootError, SourceError } from '@folkmoot/core/errors.js';
 import { hashJson } from '@folkmoot/core/hash.js';
@@ -21,8 +22,21 @@ import { columnMissing, columnsRead, type Original, type OwnName } from './sourc
 
 /** A database that does not answer within this is not there. */
 const connectTimeoutMs = 15_000;
+
+/** What a statement may take. */
+interface Patience {
+  /** The database gives a statement up after this. */
+  readonly statementMs: number;
+  /** We give up when its answer is not here so long after that: a link can fall silent without a word to either end. */
+  readonly answerMs: number;
+}
+
 /** A statement over the largest tables takes minutes; one that takes longer hangs. */
-const statementTimeoutMs = 15 * 60_000;
+const usualPatience: Patience = { statementMs: 15 * 60_000, answerMs: 30_000 };
+/** A database that says nothing for so long is asked whether it is still there. */
+const keepAliveMs = 30_000;
+/** For the last words on a connection; then it is dropped. */
+const goodbyeMs = 5_000;
 
 /** Few round trips, and little memory at a time. */
 const rowsPerFetch = 5_000;
@@ -34,6 +48,7 @@ export interface PostgresOptions {
   readonly ownName: OwnName;
   /** The dictionary's columns: what the fingerprint is taken of. */
   readonly dataset: Dataset;
+  readonly patience?: Patience;
 }
 
 type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
@@ -133,9 +148,15 @@ async function digest(run: Run, options: PostgresOptions): Promise<string> {
 }
 
 async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promise<T>): Promise<T> {
+  const { statementMs, answerMs } = options.patience ?? usualPatience;
+  const socket = new Socket();
   const client = new pg.Client({
     connectionString: options.url,
     connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: statementMs + answerMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
+    stream: () => socket,
     application_name: 'folkmoot',
     types: asText,
   });
@@ -144,12 +165,12 @@ async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promi
   try {
     await client.connect();
   } catch (error) {
-    await client.end().catch(() => {});
+    await leave(client, socket);
     throw new SourceError('SOURCE_UNREACHABLE', { detail: `the database does not let us in${reason(error)}` });
   }
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-    await client.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
+    await client.query(`SET LOCAL statement_timeout = ${statementMs}`);
     // Dates, times and floats must write themselves in one way whatever the database's settings.
     await client.query(
       `SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1`,
@@ -163,8 +184,15 @@ async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promi
   } catch (error) {
     throw isFolkmootError(error) ? error : failure(error);
   } finally {
-    await client.end().catch(() => {});
+    await leave(client, socket);
   }
+}
+
+/** Waits for the goodbye of a database that is there; the connection to one that is not is dropped. */
+async function leave(client: pg.Client, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), goodbyeMs);
+  await client.end().catch(() => {});
+  clearTimeout(timer);
 }
 
 /** Codes of SQLSTATE and of sockets are letters and digits; anything else may be text. */
@@ -174,6 +202,10 @@ function reason(error: unknown): string {
 }
 
 function failure(error: unknown): SourceError {
+  // The driver's own words for `query_timeout`, which has no code.
+  if (error instanceof Error && error.message === 'Query read timeout') {
+    return new SourceError('SOURCE_UNREACHABLE', { detail: 'the database stopped answering' });
+  }
   switch ((error as { code?: unknown }).code) {
     case '42P01':
     case '3F000':

@@ -127,13 +127,41 @@ describe('a snapshot', () => {
   });
 
   it('survives a file that is broken: ragged lines, open quotes, bytes that are no text', async () => {
-    const text = 'person,age,score\na,30,1\nb,31\nc,32,1,9,9\nd,33,"1\n';
+    const text = 'person,age,score\na,30,1\nb,31\nc,32,1,9,9\nd,33,"1\ne,34,"1"\n';
     writeFileSync(join(folder, 'r.csv'), Buffer.concat([Buffer.from(text), Buffer.from([0xff, 0xfe, 0x0a])]));
-    const [count] = numbers(await ask(residents(), 'r.csv'));
-    expect(count).toBeGreaterThanOrEqual(2);
+    expect(numbers(await ask(residents(), 'r.csv')).slice(0, 2)).toEqual([2, 30 + 34]);
     const lines = '{"person":"a","age":30,"score":1}\nnot json\n[1]\n{"person":"b","age":{"x":1},"score":2}\n';
     const other = residents({ name: 'others' });
     expect(numbers(await ask(other, write('r.jsonl', lines), sumsOf('score')))[0]).toBeGreaterThanOrEqual(2);
+  });
+
+  it('loses no record of others to a quote that is not closed', async () => {
+    const line = (person: number) => (person === 500 ? '500,"x' : `${person},30`);
+    const rows = Array.from({ length: 1000 }, (_, person) => line(person));
+    const file = write('r.csv', `person,age\n${rows.join('\n')}\n`);
+    expect(numbers(await ask(residents(), file, sumsOf('age')))).toEqual([999, 999 * 30, 999]);
+  });
+
+  it.each(['csv', 'jsonl'])('has one record more or none for any line (%s)', { timeout: 60_000 }, async (form) => {
+    const whole = (person: number) => (form === 'csv' ? `p${person},"3${person}"` : `{"person":"p${person}","age":30}`);
+    const part = fc.oneof(
+      fc.constantFrom('"', '""', ',', '\\', "'", '{', '}', '[', ']', ':', '\r', 'p0', '31', '\u0000', 'é', '"age"'),
+      fc.constantFrom(0xff, 0xc3, 0xe2).map((byte) => Buffer.from([byte])),
+    );
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 12 }), fc.nat(6), async (parts, at) => {
+        const bytes = Buffer.concat(parts.map((each) => (typeof each === 'string' ? Buffer.from(each) : each)));
+        const lines = Array.from({ length: 6 }, (_, person) => Buffer.from(whole(person)));
+        const before = form === 'csv' ? [Buffer.from('person,age')] : [];
+        const all = [...before, ...lines.slice(0, at), bytes, ...lines.slice(at)];
+        const file = `r${run++}.${form}`;
+        writeFileSync(join(folder, file), Buffer.concat(all.flatMap((each) => [each, Buffer.from('\n')])));
+        const dataset = residents({ name: file, unit: 'row' });
+        expect([6, 7]).toContain(numbers(await ask(dataset, file, sumsOf('age')))[0]);
+      }),
+      { numRuns: 60, seed: 5 },
+    );
   });
 
   it.each([

@@ -23,8 +23,6 @@ interface CsvShape {
 
 export interface CsvScan {
   see(chunk: Buffer): void;
-  /** The header, once its line has ended, whatever stands below it. @throws SourceError SOURCE_DUPLICATE_HEADER */
-  header(): readonly string[] | undefined;
   /** @throws SourceError SOURCE_EMPTY, SOURCE_RAGGED or SOURCE_DUPLICATE_HEADER */
   end(): CsvShape;
 }
@@ -132,17 +130,10 @@ export function csvScan(): CsvScan {
     if (records < 1) throw new SourceError('SOURCE_EMPTY');
     return { header, records };
   };
-  return {
-    see,
-    end,
-    header() {
-      if (records < 0) return undefined;
-      refuseDoubles(header);
-      return header;
-    },
-  };
+  return { see, end };
 }
 
-function refuseDoubles(header: readonly string[]): void {
+/** @throws SourceError SOURCE_DUPLICATE_HEADER */
+export function refuseDoubles(header: readonly string[]): void {
   if (new Set(header).size !== header.length) throw new SourceError('SOURCE_DUPLICATE_HEADER');
 }

@@ -7,6 +7,9 @@
  *
  * One pass hashes the file and looks at its bytes, one lets DuckDB read it into a table in memory, one hashes it again:
  * a file that changes in between gives SOURCE_CHANGED, never an answer. Nothing is written to disk.
+ *
+ * For a snapshot no record may refuse the others, nor take them with it: a CSV is then read by ourselves, line by line
+ * (csv-lines.ts), and a line of JSON that is no object is left out.
  * @module
  */
 import { createHmac } from 'node:crypto';
@@ -15,11 +18,13 @@ import { SourceError } from '@folkmoot/core/errors.js';
 import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
 import { csvScan } from './csv-header.ts';
+import { csvHeader, csvRecords } from './csv-lines.ts';
 import { compileSql, duckdbDialect, type Sql } from './dialect.ts';
 import { type FileState, readState, sameState } from './file-state.ts';
 import { inMemory, plainPath, type RunSql } from './in-memory.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
 import { type Copying, columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
+import { textTable } from './text-table.ts';
 import { utf8Check } from './utf8-check.ts';
 
 export type FileForm = 'csv' | 'parquet' | 'jsonl';
@@ -62,27 +67,34 @@ export function fileSource(options: FileOptions): Original {
       if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
       return result;
     },
-    async copy(columns, into) {
-      const { path, shown } = options;
-      const before = await readState(path, shown);
-      const copied = await copyTexts(options, columns, into);
-      if (!sameState(before, await readState(path, shown))) throw new SourceError('SOURCE_CHANGED');
-      return copied;
-    },
+    copy: (columns, into) => (options.form === 'csv' ? copyCsv : copyTexts)(options, columns, into),
     close: async () => {},
   };
 }
 
-/** The columns that the file has, as texts; a line that is not what it should be is padded, or left out. */
+/** The columns that the header names, as texts; a line that is no whole record is left out. */
+async function copyCsv({ path, shown, ownName }: FileOptions, columns: readonly string[], into: Copying) {
+  const header = csvHeader();
+  const before = await readState(path, shown, header.see);
+  const names = header.end();
+  const present = columns.filter((name) => names.includes(ownName(name)));
+  const places = present.map((name) => names.indexOf(ownName(name)));
+  const table = await textTable(into, present.length);
+  // An empty field is none, in quotes or not.
+  const records = csvRecords(names.length, (fields) => table.add(places.map((place) => fields[place] || null)));
+  const after = await readState(path, shown, records.see);
+  records.end();
+  table.end();
+  if (!sameState(before, after)) throw new SourceError('SOURCE_CHANGED');
+  return present;
+}
+
+/** The columns that the file has, as texts; a line that is not what it should be is left out. */
 async function copyTexts(options: FileOptions, columns: readonly string[], { run: runSql }: Copying) {
   const run = runner(runSql);
   const { path, shown, form, ownName } = options;
-  const rows =
-    form === 'csv'
-      ? csvRows(path, { header: await readHeader(path, shown) }, tolerantCsv)
-      : form === 'parquet'
-        ? await parquetRows(run, path)
-        : jsonRows(path, columns.map(ownName), sql`true`);
+  const before = await readState(path, shown);
+  const rows = form === 'parquet' ? await parquetRows(run, path) : jsonRows(path, columns.map(ownName), sql`true`);
   const present = columns.filter((name) => rows.column(ownName(name)) !== undefined);
   const texts = present.map((name, index) => {
     return sql`CAST(${rows.column(ownName(name))!} AS VARCHAR) AS ${sql.ref(`t${index}`)}`;
@@ -92,20 +104,8 @@ async function copyTexts(options: FileOptions, columns: readonly string[], { run
   } catch (error) {
     throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, form) : error;
   }
+  if (!sameState(before, await readState(path, shown))) throw new SourceError('SOURCE_CHANGED');
   return present;
-}
-
-/** @throws SourceError SOURCE_EMPTY where not even a header is there */
-async function readHeader(path: string, shown: string): Promise<readonly string[]> {
-  const scan = csvScan();
-  const { size } = await readState(path, shown, (chunk) => {
-    if (scan.header() === undefined) scan.see(chunk);
-  });
-  // A last line may have no end.
-  if (scan.header() === undefined) scan.see(Buffer.from('\n'));
-  const header = scan.header();
-  if (size === 0n || header === undefined) throw new SourceError('SOURCE_EMPTY');
-  return header;
 }
 
 /** The file's state, and of a CSV its shape; what is no UTF-8 is refused whatever else is wrong with it. */
@@ -174,20 +174,16 @@ async function ask(
 function csvRows(
   path: string,
   { header, records }: { readonly header: readonly string[]; readonly records?: number },
-  manners = strictCsv,
 ): FileRows {
   const columns = sql.join(header.map((_, index) => sql`${sql.lit(`c${index}`)}: 'VARCHAR'`));
   return {
     relation: sql`read_csv(${plainPath(path)}, auto_detect = false, header = true, columns = {${columns}}, delim = ',',
-      quote = '"', escape = '"', nullstr = '', ${manners})`,
+      quote = '"', escape = '"', nullstr = '',
+      strict_mode = true, null_padding = false, ignore_errors = false)`,
     column: (ownName) => (header.includes(ownName) ? sql.ref(`c${header.indexOf(ownName)}`) : undefined),
     ...(records === undefined ? {} : { records }),
   };
 }
-
-const strictCsv = sql`strict_mode = true, null_padding = false, ignore_errors = false`;
-/** In one thread: with padding, quoted line ends cannot be read in several. */
-const tolerantCsv = sql`strict_mode = false, null_padding = true, ignore_errors = true, parallel = false`;
 
 async function parquetRows(run: Run, path: string): Promise<FileRows> {
   const relation = sql`read_parquet(${plainPath(path)})`;

@@ -36,8 +36,9 @@ export async function readState(path: string, shown: string, see?: (chunk: Buffe
     }
     return { size, modifiedNs: mtimeNs, inode: ino, sha256: hash.digest('hex') };
   } catch (error) {
-    if (error instanceof SourceError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    // What `see` throws stays what it is.
+    const reason = (error as NodeJS.ErrnoException).code;
+    if (error instanceof SourceError || reason === undefined) throw error;
     throw new SourceError('SOURCE_UNREACHABLE', { detail: `the file \`${shown}\` cannot be read (${reason})` });
   } finally {
     await file?.close();

@@ -19,6 +19,7 @@ import pg from 'pg';
 import { compileSql, postgresDialect, type Sql } from './dialect.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
 import { columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
+import { textTable } from './text-table.ts';
 
 /** A database that does not answer within this is not there. */
 const connectTimeoutMs = 15_000;
@@ -80,29 +81,21 @@ export function postgresSource(options: PostgresOptions): Original {
         for (const statement of local.sums) results.push(await run(sql`${records} ${statement}`));
         return local.collect(results);
       }),
-    copy: (columns, { run: runInMemory, database }) =>
+    copy: (columns, into) =>
       inSnapshot(options, async (run) => {
         const own = await columnsOf(run, options);
         const present = columns.filter((name) => own.includes(options.ownName(name)));
-        const declared = present.map((_, index) => `t${index} VARCHAR, `).join('');
-        await runInMemory(`CREATE TEMP TABLE texts (${declared}one INTEGER)`);
+        const table = await textTable(into, present.length);
         const texts = [...present.map((name) => textOf(options, name)), sql`1`];
         await run(sql`DECLARE rows NO SCROLL CURSOR FOR SELECT ${sql.join(texts)} FROM ${tableOf(options)} AS r`);
-        const appender = await database.createAppender('texts');
         for (;;) {
           const rows = await run(sql`FETCH ${sql.lit(rowsPerFetch)} FROM rows`);
           if (rows.length === 0) break;
           for (const row of rows) {
-            for (const index of present.keys()) {
-              const text = row[index];
-              if (text === null) appender.appendNull();
-              else appender.appendVarchar(String(text));
-            }
-            appender.appendInteger(1);
-            appender.endRow();
+            table.add(present.map((_, index) => (row[index] === null ? null : String(row[index]))));
           }
         }
-        appender.closeSync();
+        table.end();
         return present;
       }),
     close: async () => {},

@@ -28,7 +28,8 @@ export interface Source {
 export interface Original extends Source {
   /**
    * Makes a table `texts` of all records: columns `t0`, `t1`… for those of these columns that the source has, which are
-   * returned in the same order. No record can make it fail: what cannot be read is null, or left out.
+   * returned in the same order. No record can make it fail, or change what is read of another: what cannot be read is
+   * null, or left out.
    */
   copy(columns: readonly string[], into: Copying): Promise<readonly string[]>;
 }

@@ -35,7 +35,16 @@ export interface Part {
 const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
 
 /** Logs in; `finished` resolves with the party's share in clear, when the coordinator has stored it sealed. */
-export async function takePart({ moot, url, party, rows, change = (sealed) => sealed, period, fingerprint, tap }: Part) {
+export async function takePart({
+  moot,
+  url,
+  party,
+  rows,
+  change = (sealed) => sealed,
+  period,
+  fingerprint,
+  tap,
+}: Part) {
   const node = await ScriptedNode.login(moot, url, party, tap);
   const { charter, keys } = moot;
   const finished = (async () => {

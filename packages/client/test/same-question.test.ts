@@ -62,7 +62,9 @@ async function asked(privacy: string, reading: { period?: string; fingerprint?: 
 }
 
 describe('the same question', () => {
-  it('has the same answer to the last byte, and another period or reading another one', { timeout: 60_000 }, async () => {
+  it('has the same answer to the last byte, and another period or reading another one', {
+    timeout: 60_000,
+  }, async () => {
     const first = await asked('{ epsilon: 1 }');
     const second = await asked('{ epsilon: 1.0, collusion: 2 }');
     const client = clientOf();

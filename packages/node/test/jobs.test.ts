@@ -185,10 +185,11 @@ describe('the jobs of a node', () => {
 
   it('are judged before anything is built for them', async () => {
     await open();
-    const wide = '{ of: arrears, bins: { from: 0, to: 20000, width: 2 } }';
+    // Over the limit of what may be built.
+    const wide = (width: number) => `{ of: arrears, bins: { from: 0, to: 20000, width: ${width} } }`;
     const text = jobYaml
       .replace('[tenure]', '[tenure, age]')
-      .replace(/measures: .*/, `measures: { a: { histogram: ${wide} }, b: { median: ${wide} } }`);
+      .replace(/measures: .*/, `measures: { a: { histogram: ${wide(2)} }, b: { median: ${wide(2.2)} } }`);
     invite(consortium.signed(text, nowMs));
     expect(await next()).toMatchObject({ type: 'denied', report: { code: 'REFUSED' } });
   });

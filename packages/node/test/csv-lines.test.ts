@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { csvHeader, csvRecords, lineBytesMax } from '../src/sources/csv-lines.ts';
+import { csvHeader, csvRecords } from '../src/sources/csv-lines.ts';
+import { lineBytesMax } from '../src/sources/text-lines.ts';
 
 /** Header and records of a file that comes in chunks of these sizes, over and over. */
 function read(file: string | Buffer, sizes: readonly number[] = [1 << 20]) {

@@ -142,6 +142,33 @@ describe('a snapshot', () => {
     expect(numbers(await ask(residents(), file, sumsOf('age')))).toEqual([999, 999 * 30, 999]);
   });
 
+  it.each([
+    ['an array', '[{"person":"x","age":30},{"person":"y","age":30}]'],
+    ['brackets that nobody closes', '['.repeat(5000)],
+    ['a text that nobody closes', '{"person":"x","age":"30'],
+    ['more text than a record has', `{"person":"x","age":"${'3'.repeat(40 << 20)}"}`],
+    ['two objects', '{"person":"x","age":30}{"person":"y","age":30}'],
+    ['bytes that are no text', Buffer.from('{"person":"\xff","age":30}', 'latin1')],
+  ])('loses no record of others to a line of JSON that is none: %s', async (_, line) => {
+    const whole = (person: number) => Buffer.from(`{"person":"p${person}","age":3${person}}\n`);
+    const bytes = [whole(1), whole(2), Buffer.from(line), Buffer.from('\n'), whole(3), whole(4)];
+    writeFileSync(join(folder, 'r.jsonl'), Buffer.concat(bytes));
+    expect(numbers(await ask(residents(), 'r.jsonl', sumsOf('age')))).toEqual([4, 31 + 32 + 33 + 34, 4]);
+  });
+
+  it('reads the same texts from JSON lines as an exact job', async () => {
+    const [count, sum] = [
+      { of: 'rows' as const, product: [], where: { kind: 'present', column: 'x/~y' } as const },
+      { of: 'rows' as const, product: ['x/~y'], where: { kind: 'present', column: 'x/~y' } as const },
+    ];
+    const rules = { type: 'decimal', scale: 4, min: -1, max: '9'.repeat(20), nulls: 'drop', outside: 'clamp' };
+    const dataset = residents({ unit: 'row', columns: { 'x/~y': rules as Column } });
+    const values = ['1', '1.50', '"2.25"', '-0.5', '1e3', 'null', '12345678901234567890', '0.1', '1E2', '"7"', '100.0'];
+    const file = write('r.jsonl', values.map((value) => `{ "z": [1], "x/~y": ${value} }\r\n`).join(''));
+    const query = { ...sumsOf('x/~y'), statistics: [count!, sum!] };
+    expect(await ask(dataset, file, query)).toEqual(await open(dataset, file).query(query, dataset, false));
+  });
+
   it.each(['csv', 'jsonl'])('has one record more or none for any line (%s)', { timeout: 60_000 }, async (form) => {
     const whole = (person: number) => (form === 'csv' ? `p${person},"3${person}"` : `{"person":"p${person}","age":30}`);
     const part = fc.oneof(

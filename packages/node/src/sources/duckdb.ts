@@ -9,7 +9,7 @@
  * a file that changes in between gives SOURCE_CHANGED, never an answer. Nothing is written to disk.
  *
  * For a snapshot no record may refuse the others, nor take them with it: a CSV is then read by ourselves, line by line
- * (csv-lines.ts), and a line of JSON that is no object is left out.
+ * (csv-lines.ts), and so are JSON lines.
  * @module
  */
 import { createHmac } from 'node:crypto';
@@ -24,6 +24,7 @@ import { type FileState, readState, sameState } from './file-state.ts';
 import { inMemory, plainPath, type RunSql } from './in-memory.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
 import { type Copying, columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
+import { textLines } from './text-lines.ts';
 import { textTable } from './text-table.ts';
 import { utf8Check } from './utf8-check.ts';
 
@@ -67,7 +68,7 @@ export function fileSource(options: FileOptions): Original {
       if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
       return result;
     },
-    copy: (columns, into) => (options.form === 'csv' ? copyCsv : copyTexts)(options, columns, into),
+    copy: (columns, into) => copies[options.form](options, columns, into),
     close: async () => {},
   };
 }
@@ -89,12 +90,35 @@ async function copyCsv({ path, shown, ownName }: FileOptions, columns: readonly 
   return present;
 }
 
-/** The columns that the file has, as texts; a line that is not what it should be is left out. */
-async function copyTexts(options: FileOptions, columns: readonly string[], { run: runSql }: Copying) {
-  const run = runner(runSql);
-  const { path, shown, form, ownName } = options;
+/**
+ * All columns, as texts; a line that is no object, is no UTF-8 or too long is left out, and a key that it lacks is null.
+ * DuckDB's own reader looks at lines together: an array on one of them makes it read all the others otherwise.
+ */
+async function copyJson({ path, shown, ownName }: FileOptions, columns: readonly string[], into: Copying) {
   const before = await readState(path, shown);
-  const rows = form === 'parquet' ? await parquetRows(run, path) : jsonRows(path, columns.map(ownName), sql`true`);
+  const table = await textTable(into, 1, 'lines');
+  const lines = textLines((line) => line !== undefined && table.add([line]), { orCr: false });
+  const after = await readState(path, shown, lines.see);
+  lines.end();
+  table.end();
+  if (!sameState(before, after)) throw new SourceError('SOURCE_CHANGED');
+  const run = runner(into.run);
+  const texts = columns.map((name, index) => {
+    const pointer = `/${ownName(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    return sql`json_extract_string(t0, ${sql.lit(pointer)}) AS ${sql.ref(`t${index}`)}`;
+  });
+  // What is no JSON has no type to ask for.
+  await run(sql`CREATE TEMP TABLE texts AS SELECT ${sql.join([...texts, sql`1 AS one`])} FROM lines
+    WHERE CASE WHEN json_valid(t0) THEN json_type(t0) = 'OBJECT' ELSE FALSE END`);
+  await run(sql`DROP TABLE lines`);
+  return columns;
+}
+
+/** The columns that the file has, as texts. */
+async function copyParquet({ path, shown, ownName }: FileOptions, columns: readonly string[], into: Copying) {
+  const run = runner(into.run);
+  const before = await readState(path, shown);
+  const rows = await parquetRows(run, path);
   const present = columns.filter((name) => rows.column(ownName(name)) !== undefined);
   const texts = present.map((name, index) => {
     return sql`CAST(${rows.column(ownName(name))!} AS VARCHAR) AS ${sql.ref(`t${index}`)}`;
@@ -102,11 +126,13 @@ async function copyTexts(options: FileOptions, columns: readonly string[], { run
   try {
     await run(sql`CREATE TEMP TABLE texts AS SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}`);
   } catch (error) {
-    throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, form) : error;
+    throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, 'parquet') : error;
   }
   if (!sameState(before, await readState(path, shown))) throw new SourceError('SOURCE_CHANGED');
   return present;
 }
+
+const copies = { csv: copyCsv, jsonl: copyJson, parquet: copyParquet } as const;
 
 /** The file's state, and of a CSV its shape; what is no UTF-8 is refused whatever else is wrong with it. */
 async function look({ path, shown, form }: FileOptions) {
@@ -197,11 +223,11 @@ async function parquetRows(run: Run, path: string): Promise<FileRows> {
   return { relation, column: (ownName) => (names.includes(ownName) ? sql.id(ownName) : undefined) };
 }
 
-function jsonRows(path: string, ownNames: readonly string[], ignoreErrors = sql`false`): FileRows {
+function jsonRows(path: string, ownNames: readonly string[]): FileRows {
   const columns = sql.join([...new Set(ownNames)].map((name) => sql`${sql.lit(name)}: 'VARCHAR'`));
   return {
     relation: sql`read_json(${plainPath(path)}, auto_detect = false, format = 'newline_delimited',
-      ignore_errors = ${ignoreErrors}, columns = {${columns}})`,
+      ignore_errors = false, columns = {${columns}})`,
     column: (ownName) => sql.id(ownName),
   };
 }

@@ -14,7 +14,7 @@ import type { Original } from './source.ts';
 
 /**
  * A file of one form by its ending. Protected jobs read a CSV line by line (csv-lines.ts), so its quoted fields may hold
- * no line breaks there; Parquet and JSON lines may hold anything.
+ * no line breaks there; Parquet and JSON lines may.
  */
 const fileBinding = z.strictObject({ file: z.string().min(1) });
 const postgresBinding = z.strictObject({

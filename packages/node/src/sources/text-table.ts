@@ -1,5 +1,5 @@
 /**
- * The table `texts` of a copy (see `Original`), filled row by row.
+ * A table of texts in memory, filled row by row: `texts` is that of a copy (see `Original`).
  * @module
  */
 import type { Copying } from './source.ts';
@@ -10,11 +10,12 @@ export interface TextTable {
   end(): void;
 }
 
-export async function textTable({ run, database }: Copying, columns: number): Promise<TextTable> {
+/** Of the columns `t0`, `t1`… and `one`. */
+export async function textTable({ run, database }: Copying, columns: number, name = 'texts'): Promise<TextTable> {
   const declared = Array.from({ length: columns }, (_, index) => `t${index} VARCHAR, `).join('');
   // A table is never without a column.
-  await run(`CREATE TEMP TABLE texts (${declared}one INTEGER)`);
-  const appender = await database.createAppender('texts');
+  await run(`CREATE TEMP TABLE ${name} (${declared}one INTEGER)`);
+  const appender = await database.createAppender(name);
   return {
     add(texts) {
       for (const text of texts) {

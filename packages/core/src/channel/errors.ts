@@ -206,7 +206,7 @@ export const errorTable = {
       remedy: 'restore the state folder, or have the data owner declare the next period',
     },
     SNAPSHOT_OTHER: {
-      text: 'the snapshot of the period was read under another dictionary',
+      text: 'the snapshot of the period was read under another dictionary, or by another version',
       remedy: 'have the data owner declare the next period',
     },
   },

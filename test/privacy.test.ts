@@ -10,13 +10,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folkmoot, type Started, start } from '../packages/cli/test/command-line.ts';
 import { towns, writeConsortium } from '../packages/cli/test/small-consortium.ts';
 
-/** A person and amounts that stand in no other file; the amounts are the last two of five owners' at each town. */
+/**
+ * A person and amounts that stand in no other file; the amounts are the last two of five owners' at each town. They are
+ * long enough that no hash or key holds their digits by chance.
+ */
 const planted = {
-  ash: { person: 'PLANTED-ash-88213', amounts: ['3141.59', '2718.28'] },
-  birch: { person: 'PLANTED-birch-77124', amounts: ['1618.03', '1414.21'] },
-  cedar: { person: 'PLANTED-cedar-66035', amounts: ['1732.05', '2236.06'] },
+  ash: { person: 'PLANTED-ash-88213', amounts: ['31415926.535897', '27182818.284590'] },
+  birch: { person: 'PLANTED-birch-77124', amounts: ['16180339.887498', '14142135.623730'] },
+  cedar: { person: 'PLANTED-cedar-66035', amounts: ['17320508.075688', '22360679.774997'] },
 };
-const common = ['100.00', '200.00', '300.00'];
+const common = ['10000000.000001', '20000000.000002', '30000000.000003'];
 
 function localTotal(town: keyof typeof planted): bigint {
   return [...common, ...planted[town].amounts].reduce((sum, text) => sum + BigInt(text.replace('.', '')), 0n);
@@ -52,6 +55,9 @@ async function serve(...args: string[]): Promise<{ url?: string }> {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'folkmoot-privacy-'));
   writeConsortium(folder);
+  const charter = join(folder, 'charter.yaml');
+  const text = readFileSync(charter, 'utf8');
+  writeFileSync(charter, text.replace('scale: 2, min: 0, max: 5000', 'scale: 6, min: 0, max: 99999999'));
   for (const town of towns) {
     const owners = [...common, ...planted[town].amounts].map(
       (amount, k) => `${k === 4 ? planted[town].person : `${town}-${k}`},${30 + k},owner,${amount}`,
@@ -131,7 +137,7 @@ const secrets: [string, Buffer][] = towns.flatMap((town) => [
 ]);
 const answers: [string, Buffer][] = [
   ['the answer', Buffer.from(String(total))],
-  ['the answer, with its point', Buffer.from(String(total).replace(/(..)$/, '.$1'))],
+  ['the answer, with its point', Buffer.from(String(total).replace(/(.{6})$/, '.$1'))],
   ['the answer, as a ring element', word(total)],
 ];
 
@@ -151,7 +157,7 @@ function stored(...places: string[]): Buffer {
 
 describe('a job of three processes, heard on the wire', () => {
   it('gives the analyst the exact sum and a receipt of each party', () => {
-    const text = String(total).replace(/(..)$/, '.$1');
+    const text = String(total).replace(/(.{6})$/, '.$1');
     expect(answer.rows).toEqual([
       { tenure: 'owner', people: { value: 15, exact: '15' }, total: { value: Number(text), exact: text } },
       {

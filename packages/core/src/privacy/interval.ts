@@ -8,6 +8,7 @@
  * @module
  */
 import { assert } from '../algebra/assert.ts';
+import { bitLength, floorSqrt } from '../algebra/integer-root.ts';
 import { type Rational, toNumber } from '../algebra/rational.ts';
 
 /** Bounds in units of 2^−256. */
@@ -89,17 +90,6 @@ export function expMiddle(a: Interval): number {
   return Math.exp(middle(minus(a, times(whole(BigInt(twos)), ln2)))) * 2 ** twos;
 }
 
-/** The largest x with x² ≤ n, by Newton's method from above. */
-export function floorSqrt(n: bigint): bigint {
-  if (n < 2n) return n;
-  let x = 1n << BigInt((bitLength(n) + 1) >> 1);
-  while (true) {
-    const next = (x + n / x) >> 1n;
-    if (next >= x) return x;
-    x = next;
-  }
-}
-
 /** n/d rounded toward −∞ or +∞, for d > 0. */
 export function quotient(n: bigint, d: bigint, toward: Direction): bigint {
   const cutOff = n / d;
@@ -157,11 +147,6 @@ function taylorToward(f: bigint, toward: Direction): bigint {
   }
   // What follows a term of at most one unit, n ≥ 8, is below 2/8 + (2/8)² + … < 1 unit.
   return toward === 'up' ? sum + 1n : sum;
-}
-
-function bitLength(n: bigint): number {
-  const hex = n.toString(16);
-  return 4 * (hex.length - 1) + (32 - Math.clz32(Number.parseInt(hex[0]!, 16)));
 }
 
 function least(values: readonly bigint[]): bigint {

@@ -9,9 +9,10 @@
  * @module
  */
 import { assert } from '../algebra/assert.ts';
+import { floorSqrt } from '../algebra/integer-root.ts';
 import { div, type Rational, rational, toNumber } from '../algebra/rational.ts';
 import { leastVariance } from './distributed-gaussian.ts';
-import { floorSqrt, quotient } from './interval.ts';
+import { quotient } from './interval.ts';
 import type { Coins } from './noise/coins.ts';
 import { discreteGaussian } from './noise/discrete-gaussian.ts';
 import { negativeBinomial } from './noise/negative-binomial.ts';

@@ -6,8 +6,8 @@
  * @module
  */
 import { assert } from '../../algebra/assert.ts';
+import { floorSqrt } from '../../algebra/integer-root.ts';
 import { type Rational, rational } from '../../algebra/rational.ts';
-import { floorSqrt } from '../interval.ts';
 import type { Coins } from './coins.ts';
 import { discreteLaplace } from './discrete-laplace.ts';
 import { type Sampler, scaleMax } from './sampler.ts';

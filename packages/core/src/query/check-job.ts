@@ -12,6 +12,7 @@ import type { Charter } from './charter.ts';
 import { type Condition, columnsOf, compileWhere, type Where } from './condition.ts';
 import type { Dataset } from './dictionary.ts';
 import { cellsOf, compileGroups, type GroupKey } from './group-key.ts';
+import type { Having } from './having.ts';
 import type { Job, Measure } from './job.ts';
 import { checkMeasure, sumsMax } from './measures.ts';
 import { listed, lookUp } from './name.ts';
@@ -38,6 +39,21 @@ export interface CheckedJob {
   readonly cells: number;
   /** The terms of a protected job; null for an exact one. */
   readonly privacy: PrivacyTerms | null;
+  /** Who deals randomness for a pooled job: a party of the charter that is not among `parties`; null for none. */
+  readonly helper: string | null;
+  /** A group opens only where all of these hold. */
+  readonly having: readonly Having[];
+  /** Only the `count` groups open that are largest by the measure `by`. */
+  readonly top: { readonly by: string; readonly count: number } | null;
+  /** `open: ratio`: means and ratios open as one value, and their parts do not. */
+  readonly ratioOnly: boolean;
+  /** One more row, over all groups. */
+  readonly total: boolean;
+}
+
+/** All who take part or deal, in ascending order: who is invited, who accepts, and who opens. */
+export function rosterOf({ parties, helper }: Pick<CheckedJob, 'parties' | 'helper'>): string[] {
+  return helper === null ? [...parties] : [...parties, helper].sort();
 }
 
 /**
@@ -87,6 +103,11 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
     groups,
     cells: cellsOf(groups),
     privacy,
+    helper: null,
+    having: [],
+    top: null,
+    ratioOnly: false,
+    total: false,
   };
 }
 

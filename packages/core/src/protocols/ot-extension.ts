@@ -44,10 +44,12 @@ export type TreeBits = 1 | 2 | 4 | 8;
  */
 const treeBitsDefault: TreeBits = 4;
 
-/** What a session rests on; tests may put an ideal form in their place. */
+/** What a session rests on; lanes take theirs from OTs made before, and tests may put an ideal form in their place. */
 export interface BaseOts {
   readonly send: typeof sendBaseOts;
   readonly recv: typeof recvBaseOts;
+  /** The Δ towards a peer whose base OTs were made before; without it each session draws its own. */
+  readonly delta?: (peer: PartyId) => Uint8Array;
 }
 
 export interface OtOptions {
@@ -162,7 +164,7 @@ export class OtSender {
   static async open(parent: Channel, peer: PartyId, rng: Rng, options: OtOptions = {}): Promise<OtSender> {
     const { k = treeBitsDefault, base = realBaseOts } = options;
     const { ch, name, pi } = sessionOf(parent, parent.self, peer);
-    const delta = rng(columns / 8).slice();
+    const delta = (base.delta?.(peer) ?? rng(columns / 8)).slice();
     // The key off the path is that of the other side.
     const sides = Array.from({ length: columns }, (_, j) => 1 - bitOf(delta, j));
     const keys = await base.recv(ch, peer, name, sides, rng);

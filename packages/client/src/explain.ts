@@ -38,7 +38,7 @@ export function explain({ job, charter, analyst, policies = {}, budgets, nowMs }
   return plan({
     checked,
     query,
-    layout: layout(query, checked.dataset, checked.parties.length),
+    layout: layout(query, checked.dataset, checked.parties),
     analyst,
     verdicts,
     budgets,

@@ -40,7 +40,7 @@ function planFor(text: string, { policy: rules, under = charter, budgets = {} }:
   return plan({
     checked,
     query,
-    layout: layout(query, checked.dataset, checked.parties.length),
+    layout: layout(query, checked.dataset, checked.parties),
     analyst,
     verdicts,
     budgets: new Map(Object.entries(budgets)),

@@ -31,7 +31,7 @@ function planFor(text: string, policies: Record<string, Policy> = {}, under = ch
       judge(checked, usesOf(checked), party, rules, analyst, 0),
     ]),
   );
-  return plan({ checked, query, layout: layout(query, checked.dataset, checked.parties.length), analyst, verdicts });
+  return plan({ checked, query, layout: layout(query, checked.dataset, checked.parties), analyst, verdicts });
 }
 const everyone = { camden: policy, hackney: policy, islington: policy };
 /** The text without its line breaks, to look for sentences in. */
@@ -69,7 +69,7 @@ describe('a plan', () => {
     const made = planFor(arrearsYaml, everyone);
     const checked = checkedJob(arrearsYaml);
     const query = compile(checked);
-    const share = bytesOf(layout(query, checked.dataset, 3));
+    const share = bytesOf(layout(query, checked.dataset, checked.parties));
     const sealed = made.transfers.filter(({ to }) => to === 'the analyst');
     expect(sealed.map(({ from }) => from)).toEqual(['camden', 'hackney', 'islington']);
     expect(sealed.every(({ bytes }) => bytes > share && bytes < share + 2_000)).toBe(true);

@@ -183,7 +183,7 @@ function computed({ rows, job, unit, rowsPerUnit, ownParty, threshold }: Case): 
   const charter = parseCharter(charterText(unit, rowsPerUnit), 'charter');
   const checked = checkJob(job, charter);
   const query = compile(checked, ownParty);
-  const arranged = layout(query, checked.dataset, parties.length);
+  const arranged = layout(query, checked.dataset, parties);
   const vectors = parties.map((party) =>
     encode(arranged, evaluate(query, checked.dataset, rows[party]!, party === ownParty)),
   );

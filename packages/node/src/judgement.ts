@@ -3,11 +3,15 @@
  *
  * Everything that can refuse without the records comes first, and is a function of public texts and the party's policy.
  * The records are looked at last, for the fingerprint alone: a refusal says nothing about what they hold.
+ *
+ * A party that a job names as its helper brings no records and learns nothing of others': it accepts without a rule. That
+ * it may help is for the rules of those to say whose records the job is about.
  * @module
  */
+import { createHmac } from 'node:crypto';
 import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
-import { type CheckedJob, checkJob } from '@folkmoot/core/check-job.js';
+import { type CheckedJob, checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { conform } from '@folkmoot/core/document.js';
 import { layout } from '@folkmoot/core/encode.js';
@@ -34,6 +38,8 @@ export interface Judge {
   readonly periods: ReadonlyMap<string, string>;
   /** The keyed hash of a dataset's records, as hex: of those that stand there now, or of the snapshot of a period. */
   fingerprint(dataset: Dataset, binding: Binding, period: string | null): Promise<string>;
+  /** The keyed hash that a helper states, which brings no records. */
+  readonly noRecords: string;
   /** Refuses what the ledger would refuse, before the records are looked at. */
   afford(claim: Claim): void;
 }
@@ -64,6 +70,11 @@ export function fingerprinter(
   };
 }
 
+/** The fingerprint of a party that reads nothing, under the key that fingerprints of records are made with. */
+export function fingerprintOfNothing(key: Uint8Array): string {
+  return createHmac('sha256', key).update('folkmoot no records v1').digest('hex');
+}
+
 /**
  * @throws PolicyError, CharterError, InputError, SourceError: the reason for a denial
  */
@@ -75,12 +86,15 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   checkSignedJob(signed, charter, nowMs);
   const checked = checkJob(envelope.job, charter);
   const { dataset, parties } = checked;
-  if (!parties.includes(party)) throw new InputError('UNKNOWN_PARTY', { party, detail: 'it takes no part in the job' });
+  if (!rosterOf(checked).includes(party)) {
+    throw new InputError('UNKNOWN_PARTY', { party, detail: 'it takes no part in the job' });
+  }
+  if (checked.helper === party) return help(signed, by);
   const { binding, verdict } = permit(checked, envelope.analyst, by);
   // What could overflow or would make too large a vector is refused before anyone waits for it; only who may ask has us
   // build it.
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null);
-  layout(query, dataset, parties.length);
+  layout(query, dataset, parties);
 
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
   if (claim !== undefined) by.afford(claim);
@@ -102,6 +116,24 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
     by.sign,
   );
   return claim === undefined ? { acceptance } : { acceptance, claim };
+}
+
+/** The word of a helper: by no rule, about no records, and asking for nothing that the charter does not ask for anyway. */
+function help({ envelope }: SignedJob, { config, membership, build, noRecords, sign }: Judge): Decision {
+  const acceptance = {
+    job: jobId(envelope),
+    party: config.party,
+    charter: membership.charterHash,
+    policy: policyHash(config.policy),
+    fingerprint: noRecords,
+    build,
+    expires: envelope.expires,
+    min_group: Math.max(envelope.job.min_group ?? 1, membership.charter.policy_floor.min_group),
+    rule: '',
+    period: null,
+    budget: null,
+  };
+  return { acceptance: signAcceptance(acceptance, sign) };
 }
 
 /**
@@ -132,7 +164,7 @@ function permit(
 
 /**
  * An acceptance may be old when the job starts: it counts only while the policy that it was given under stands, and the
- * same rule still covers the job with the same threshold.
+ * same rule still covers the job with the same threshold. A helper's word hangs on no policy.
  * @throws PolicyError POLICY_CHANGED, and whatever would be the reason for a denial now
  */
 export function checkStillAllowed(
@@ -142,9 +174,11 @@ export function checkStillAllowed(
 ): void {
   const { config, membership } = by;
   const { party } = config;
-  if (policyHash(config.policy) !== acceptance.policy) throw new PolicyError('POLICY_CHANGED', { party });
   const { job, analyst } = signed.envelope;
-  const { verdict } = permit(checkJob(job, membership.charter), analyst, by);
+  const checked = checkJob(job, membership.charter);
+  if (checked.helper === party) return;
+  if (policyHash(config.policy) !== acceptance.policy) throw new PolicyError('POLICY_CHANGED', { party });
+  const { verdict } = permit(checked, analyst, by);
   if (verdict.rule === acceptance.rule && verdict.minGroup === acceptance.min_group) return;
   const detail = `it was accepted by the rule “${acceptance.rule}”, which no longer allows it`;
   throw new PolicyError('POLICY_CHANGED', { party, detail });

@@ -86,7 +86,7 @@ export const explain: CommandSpec<Options> = {
     const made = plan({
       checked,
       query,
-      layout: layout(query, checked.dataset, checked.parties.length),
+      layout: layout(query, checked.dataset, checked.parties),
       analyst,
       verdicts,
       budgets,

@@ -87,7 +87,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   return {
     checked,
     query,
-    layout: protection?.layout ?? layout(query, checked.dataset, checked.parties.length),
+    layout: protection?.layout ?? layout(query, checked.dataset, checked.parties),
     protection,
     readings: standing?.readings ?? {},
     questionKey: standing && questionKey({ analyst: envelope.analyst, checked, readings: standing.readings }),

@@ -1,5 +1,6 @@
 /**
- * Local results as ring elements: each statistic in the smallest ring that its sum over all parties cannot leave.
+ * Local results as ring elements: each slot (input-slot.ts) in the smallest ring that its sum over all parties cannot
+ * leave.
  *
  * The bounds are public (rows times bounds of columns), so the layout is the same whatever the records hold, and no sum
  * ever wraps: what could is refused here, before anything runs. A wide sum is one element with carries, never separate
@@ -10,13 +11,14 @@ import { assert } from '../algebra/assert.ts';
 import { fromIntegers, length, type Ring, rings, toIntegers, type Vector } from '../algebra/ring.ts';
 import { InputError } from '../channel/errors.ts';
 import type { Dataset } from './dictionary.ts';
+import { slots } from './input-slot.ts';
 import { type LocalQuery, type LocalResult, type Statistic, statisticBound } from './statistic.ts';
 
-/** The statistics that share a ring: one vector, statistic by statistic, each cell by cell. */
+/** The slots that share a ring: one vector, slot by slot, each cell by cell. */
 export interface Section {
   readonly label: string;
   readonly ring: Ring;
-  /** Indices into the query's statistics. */
+  /** Indices into the query's slots, which are its statistics in a job without a `top`. */
   readonly statistics: readonly number[];
 }
 
@@ -26,11 +28,12 @@ export interface Layout {
 }
 
 /**
- * Which statistic goes where, for so many parties.
+ * Which slot goes where. `parties` are those that bring records.
  * @throws InputError OVERFLOW, naming the column and the bound
  */
-export function layout(query: LocalQuery, dataset: Dataset, parties: number): Layout {
-  const chosen = query.statistics.map((statistic) => ringFor(statistic, dataset, parties));
+export function layout(query: LocalQuery, dataset: Dataset, parties: readonly string[]): Layout {
+  const ringOf = query.statistics.map((statistic) => ringFor(statistic, dataset, parties.length));
+  const chosen = slots(query, parties).map(({ statistic }) => ringOf[statistic]);
   const sections = rings.map((ring) => ({
     label: `sums/${ring.bits}`,
     ring,
@@ -49,20 +52,20 @@ function ringFor(statistic: Statistic, dataset: Dataset, parties: number): Ring 
     statistic.product.length > names.length ? `the square of \`${names[0]}\`` : `\`${names.join('` times `')}\``;
   throw new InputError('OVERFLOW', {
     field: names.map((name) => `datasets.${dataset.name}.columns.${name}`).join(', '),
-    detail: `a sum of ${what} over ${parties} times ${dataset.max_rows} rows can reach ${bound}`,
+    detail: `a sum of ${what} over ${statistic.of === 'top' ? 1 : parties} times ${dataset.max_rows} rows can reach ${bound}`,
   });
 }
 
-/** One party's result as vectors, in the order of the sections. */
+/** One party's result, slot by slot, as vectors in the order of the sections. */
 export function encode({ sections, cells }: Layout, result: LocalResult): Vector[] {
   return sections.map(({ ring, statistics }) => {
     const integers = statistics.flatMap((at) => result[at]!);
-    assert(integers.length === statistics.length * cells, 'a result has one integer for each statistic and cell');
+    assert(integers.length === statistics.length * cells, 'a result has one integer for each slot and cell');
     return fromIntegers(ring, integers);
   });
 }
 
-/** The integers of opened vectors: `[statistic][cell]`. */
+/** The integers of opened vectors: `[slot][cell]`. */
 export function decode({ sections, cells }: Layout, vectors: readonly Vector[]): bigint[][] {
   assert(vectors.length === sections.length, 'there is a vector for each section');
   const totals: bigint[][] = [];

@@ -7,18 +7,28 @@
  *
  * The order of work is the same for every source: null rule, clamp, unit rule, `where` of the query, group, `where` of
  * the statistic. The unit rule (`max_rows_per_unit`) looks at the whole dataset, before any filter.
+ *
+ * `magnitude` and `top` are what the dominance rule asks: whether few people make up most of a sum. They go by a person's
+ * total, which is over the person's own rows of that cell that meet `where`. A person is told from another at one party
+ * only, so the largest totals of two parties are never added up: each party has a slot of its own for them (input-slot.ts).
  * @module
  */
 import type { Condition, GroupKey } from './condition.ts';
 import { boundsOf, type Dataset } from './dictionary.ts';
 
-/** A sum over the rows of a cell that meet `where`. */
+/** A number of the rows of a cell that meet `where`. */
 export interface Statistic {
-  /** `rows`: the sum of the product over rows; `people`: the number of distinct units (then the product is empty). */
-  readonly of: 'rows' | 'people';
+  /**
+   * `rows`: the sum of the product over rows; `people`: the number of distinct units (then the product is empty);
+   * `magnitude`: the sum of all people's totals of the product, each without its sign; `top`: the largest of those totals,
+   * or the next ones by `rank`, and 0 where there are fewer people. Where the unit is a row, every row is a person.
+   */
+  readonly of: 'rows' | 'people' | 'magnitude' | 'top';
   /** None to two column names; an empty product is 1, so that the sum is a count; a name that stands twice is a square. */
   readonly product: readonly string[];
   readonly where: Condition;
+  /** Of `top` alone: 1 is the largest. Equal totals take a rank each. */
+  readonly rank?: number;
 }
 
 /** All that one party has to compute for a job: the same for every party that takes part. */
@@ -38,9 +48,12 @@ export interface LocalQuery {
 /** One integer for each statistic and cell: `[statistic][cell]`. */
 export type LocalResult = readonly (readonly bigint[])[];
 
-/** The largest magnitude that a statistic can have over all parties, from public numbers alone. */
+/**
+ * The largest magnitude that a statistic can have over all parties, from public numbers alone. A `top` is one party's own;
+ * no person's total is larger than the sum of all rows could be.
+ */
 export function statisticBound(statistic: Statistic, dataset: Dataset, parties: number): bigint {
-  let bound = BigInt(dataset.max_rows) * BigInt(parties);
+  let bound = BigInt(dataset.max_rows) * BigInt(statistic.of === 'top' ? 1 : parties);
   for (const name of statistic.product) {
     const { min, max } = boundsOf(dataset.columns[name]!);
     bound *= -min > max ? -min : max;

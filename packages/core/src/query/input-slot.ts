@@ -1,0 +1,33 @@
+/**
+ * Where each number that a party brings to a job stands among those of all parties.
+ *
+ * Parties' vectors are added up element by element, which is what a sum is for. The largest totals of two parties are of
+ * different people and must not meet in one element: such a statistic has a slot a party, in which all the others bring 0.
+ * So a job without a `top` has one slot a statistic, in the order of the statistics.
+ * @module
+ */
+import { assert } from '../algebra/assert.ts';
+import type { LocalQuery, LocalResult } from './statistic.ts';
+
+export interface InputSlot {
+  /** Index into the query's statistics. */
+  readonly statistic: number;
+  /** The only party that brings anything to it; null where all of them do. */
+  readonly party: string | null;
+}
+
+/** The slots of a query, the same list at every party; `parties` are those with records, in the job's order. */
+export function slots(query: LocalQuery, parties: readonly string[]): InputSlot[] {
+  return query.statistics.flatMap(({ of }, statistic): InputSlot[] =>
+    of === 'top' ? parties.map((party) => ({ statistic, party })) : [{ statistic, party: null }],
+  );
+}
+
+/** One party's result slot by slot, `[slot][cell]`: zeros in what belongs to another party. */
+export function inSlots(places: readonly InputSlot[], self: string, local: LocalResult): LocalResult {
+  return places.map(({ statistic, party }) => {
+    const cells = local[statistic];
+    assert(cells !== undefined, 'a result has every statistic of the query');
+    return party === null || party === self ? cells : cells.map(() => 0n);
+  });
+}

@@ -7,7 +7,7 @@
  */
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
-import { checkJob } from '@folkmoot/core/check-job.js';
+import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
 import {
   type ErrorReport,
@@ -26,7 +26,15 @@ import { Computation } from './computation.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
-import { checkAccepted, checkStillAllowed, claimOnStart, decide, fingerprinter, type Judge } from './judgement.ts';
+import {
+  checkAccepted,
+  checkStillAllowed,
+  claimOnStart,
+  decide,
+  fingerprinter,
+  fingerprintOfNothing,
+  type Judge,
+} from './judgement.ts';
 import { keepReport, reportLedger } from './ledger-report.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
 import { Snapshots } from './snapshot.ts';
@@ -263,12 +271,13 @@ export class Jobs {
   }
 
   #save(state: JobState, detail: string | undefined): void {
-    const { store, log } = this.#options;
+    const { store, log, config } = this.#options;
     store.save(state, detail);
     const { job, status, attempt } = state;
     if (isTerminal(status)) this.#open.delete(job);
     else this.#open.set(job, state);
-    log.info({ event: 'job-moved', job, attempt, state: status }, 'job moved');
+    const helps = state.signed.envelope.job.join_helper === config.party;
+    log.info({ event: 'job-moved', job, attempt, state: status, ...(helps ? { helps } : {}) }, 'job moved');
     if (state.claim !== undefined) this.#keepReport();
     // Why a job failed here stands in full in this party's own log; why it failed elsewhere is for that party's.
     if ('report' in state && detail !== undefined) {
@@ -290,8 +299,9 @@ export class Jobs {
   #judge(job: string, signed: SignedJob): void {
     const { config, membership, build, sign, clock, env, store, periods } = this.#options;
     const fingerprint = fingerprinter(config, env, this.#fingerprintKey, this.#snapshots);
+    const noRecords = fingerprintOfNothing(this.#fingerprintKey);
     const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
-    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, fingerprint, afford };
+    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, fingerprint, noRecords, afford };
     decide(signed, by).then(
       (decision) => this.#dispatch(job, { event: 'allowed', ...decision }),
       (error: unknown) => {
@@ -305,9 +315,11 @@ export class Jobs {
     const { config, membership, clock, env } = this.#options;
     const { signed } = this.#open.get(job)!;
     const { charter, charterHash, keys } = membership;
-    const { dataset, parties } = checkJob(signed.envelope.job, charter);
+    const checked = checkJob(signed.envelope.job, charter);
+    const { dataset } = checked;
     const { party, folder } = config;
-    const binding = config.datasets[dataset.name]!;
+    // A helper brings no records: its computation is given none to read.
+    const binding = checked.helper === party ? undefined : config.datasets[dataset.name]!;
     const secrets = {
       identity: keys.secret.identity,
       static: keys.secret.static,
@@ -319,12 +331,12 @@ export class Jobs {
     // The noise is that of this very reading: if the state were lost and a period read again, the old noise over other
     // records would show what differs.
     const noiseKey = hkdf(keys.secret.node, fromHex(snapshot?.sha256 ?? ''), utf8('folkmoot noise key v1'), 32);
-    const reading = { binding, folder, env: { ...env }, ...(snapshot === undefined ? {} : { snapshot }) };
+    const reading = { folder, env: { ...env }, ...(binding && { binding }), ...(snapshot && { snapshot }) };
     const own = { party, attempt, nowMs, noiseKey, ...reading, ...secrets };
     const computation = new Computation({
       assignment: { ...own, charter, charterHash, signed, acceptances },
       job: fromHex(job),
-      roster: parties,
+      roster: rosterOf(checked),
       send: async (frame) => {
         if (this.#connection === undefined) throw new TransportError('LINK_LOST');
         await this.#connection.sendFrame(frame);

@@ -2,7 +2,7 @@
  * The computation of one attempt, in a thread of its own, so that the node's heartbeats go on.
  *
  * It holds the Noise sessions with the other parties (their frames pass the node's link unread), reads the party's own
- * records through the source, and runs the job. Masks and shares exist in this thread's memory only, and end with it.
+ * records through the source, and runs the job. A helper's computation has no records to read. Masks and shares exist in this thread's memory only, and end with it.
  * Nothing leaves before the node has said that the sealed bytes are durable.
  * @module
  */
@@ -12,6 +12,7 @@ import { agree, type Terms } from '@folkmoot/core/agree.js';
 import { assert } from '@folkmoot/core/assert.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
+import { rosterOf } from '@folkmoot/core/check-job.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, ProtocolError, SourceError } from '@folkmoot/core/errors.js';
 import { sign, verify } from '@folkmoot/core/identity.js';
@@ -33,7 +34,8 @@ export interface Assignment {
   readonly signed: SignedJob;
   readonly acceptances: readonly SignedAcceptance[];
   readonly nowMs: number;
-  readonly binding: Binding;
+  /** Where the party's records are; a helper has none. */
+  readonly binding?: Binding;
   /** The folder that the source's own path is relative to. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -75,7 +77,7 @@ async function compute(assignment: Assignment, node: MessagePort, orders: Orders
   const { party, attempt, charter, signed, acceptances, nowMs } = assignment;
   const tell = (word: Word) => node.postMessage(word);
   const terms: Terms = { signed, charter, acceptances, nowMs };
-  const { context, recipient, analyst } = agree(terms);
+  const { checked, context, recipient, analyst } = agree(terms);
   const link = new PortLink(assignment.frames);
   const network = await openChannel({
     self: party,
@@ -84,12 +86,14 @@ async function compute(assignment: Assignment, node: MessagePort, orders: Orders
     parties: partiesOf(charter),
     staticKey: assignment.static,
     peerStatic: (peer) => fromHex(charter.parties[peer]!.static!),
+    roles: rosterOf(checked).map((one) => (one === checked.helper ? 'helper' : 'party')),
     links: link,
     clock: systemClock,
   });
   const effects: Effects = {
     localQuery: async (query, dataset, ownParty) => {
       const { binding, folder, env, fingerprintKey, snapshot } = assignment;
+      assert(binding !== undefined, 'a helper reads no records');
       const accepted = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
       // A protected job never sees the records that stand in the source now.
       if (accepted.period !== null && snapshot === undefined) throw new SourceError('SNAPSHOT_LOST');

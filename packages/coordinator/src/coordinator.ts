@@ -11,10 +11,10 @@ import { checkBudgetRequest } from '@folkmoot/core/budget-statement.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
+import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
 import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
-import { checkJob } from '@folkmoot/core/job.js';
 import { questionKey } from '@folkmoot/core/question.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
@@ -112,19 +112,21 @@ export class Coordinator {
     const known = await this.#find(id);
     if (known !== undefined) return this.#again(known, signed);
     checkSignedJob(signed, charter, clock.now());
-    const { parties } = checkJob(signed.envelope.job, charter);
+    const checked = checkJob(signed.envelope.job, charter);
+    const roster = rosterOf(checked);
     this.#checkRoom(analyst);
 
     const title = signed.envelope.job.title ?? '';
     const submitted = { id, analyst, title, signed, submittedMs: clock.now() };
-    const state = queued<SignedAcceptance>(parties, Date.parse(signed.envelope.expires));
+    const state = queued<SignedAcceptance>(roster, Date.parse(signed.envelope.expires), checked.helper);
     if (!(await durably(store.insert(submitted, state)))) {
       const raced = await this.#find(id);
       if (raced !== undefined) return this.#again(raced, signed);
     }
-    const present = parties.filter((party) => this.#links.has(party));
+    const present = roster.filter((party) => this.#links.has(party));
     this.#open.set(id, { ...submitted, updatedMs: submitted.submittedMs, state: { ...state, present } });
-    this.#options.log.info({ job: id, analyst, parties }, 'job queued');
+    const { parties, helper } = checked;
+    this.#options.log.info({ job: id, analyst, parties, ...(helper === null ? {} : { helper }) }, 'job queued');
     this.#schedule();
     return { job: id, state: 'QUEUED', created: true };
   }

@@ -17,6 +17,8 @@ export interface JobView {
   readonly expires: string;
   readonly parties: readonly {
     readonly party: PartyId;
+    /** It brings no records, and deals the correlated randomness. */
+    readonly helper?: true;
     readonly connected: boolean;
     readonly verdict?: Verdict['verdict'];
     readonly report?: ErrorReport;
@@ -41,7 +43,12 @@ export function viewOf(
     submitted: instant(submittedMs),
     updated: instant(updatedMs),
     expires: instant(state.expiresMs),
-    parties: state.roster.map((party) => ({ party, connected: isConnected(party), ...byParty.get(party) })),
+    parties: state.roster.map((party) => ({
+      party,
+      ...(party === state.helper ? { helper: true as const } : {}),
+      connected: isConnected(party),
+      ...byParty.get(party),
+    })),
     ...(state.error === undefined ? {} : { error: state.error }),
     ...(state.sameAs === undefined ? {} : { same_as: state.sameAs }),
   };

@@ -16,6 +16,8 @@
  * nor the analyst ends the job: it waits, until its expiry, for the openings that are missing. A party that comes back
  * without having sent one is invited again, to which it answers with its opening, or with why it gave up.
  *
+ * A helper is one of the roster like any other: it is waited for, invited, accepts, and opens a message without a share.
+ *
  * The nodes are authoritative: everything here is a hint to them, and nothing here decides what they release. The
  * caller makes what a step returns durable (state, acceptance, opening, entries: one transaction) before it carries out
  * the effects, in their order. This version makes one attempt at a job; the number is kept for those that follow.
@@ -45,7 +47,10 @@ export interface JobState<A = unknown> {
   readonly phase: Phase;
   /** The attempt that is under way, or was last; 0 while none has been. */
   readonly attempt: number;
+  /** All that are invited, and open: the parties of the job, and its helper. */
   readonly roster: readonly PartyId[];
+  /** The one of the roster that brings no records and deals the correlated randomness, where the job names one. */
+  readonly helper?: PartyId;
   readonly expiresMs: number;
   /** Parties of the roster that are connected now. Not durable: after a restart nobody is. */
   readonly present: readonly PartyId[];
@@ -95,14 +100,20 @@ export type Entry =
       readonly error?: ErrorReport;
       readonly same_as?: string;
     }
-  | {
+  | (By & {
       readonly type: 'party';
-      readonly party: PartyId;
-      readonly attempt: number;
       readonly did: 'accepted' | 'denied' | 'failed' | 'opened';
       readonly report?: ErrorReport;
-    }
-  | { readonly type: 'phase'; readonly party: PartyId; readonly attempt: number; readonly phase: string };
+    })
+  | (By & { readonly type: 'phase'; readonly phase: string });
+
+/** Who did it, and at which attempt. */
+interface By {
+  readonly party: PartyId;
+  readonly attempt: number;
+  /** It is the job's helper. */
+  readonly helper?: true;
+}
 
 export interface Step<A = unknown> {
   readonly state: JobState<A>;
@@ -112,8 +123,9 @@ export interface Step<A = unknown> {
   readonly refused?: FolkmootError;
 }
 
-export function queued<A>(roster: readonly PartyId[], expiresMs: number): JobState<A> {
-  return { phase: 'QUEUED', attempt: 0, roster, expiresMs, present: [], acceptances: {}, opened: [] };
+export function queued<A>(roster: readonly PartyId[], expiresMs: number, helper: PartyId | null = null): JobState<A> {
+  const empty = { phase: 'QUEUED', attempt: 0, present: [], acceptances: {}, opened: [] } as const;
+  return { ...empty, roster, expiresMs, ...(helper === null ? {} : { helper }) };
 }
 
 export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
@@ -156,8 +168,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       return accepted(state, event.party, event.acceptance);
     case 'denied': {
       const error = withDetail(new StateError('PARTY_DENIED', { party: event.party }), event.report);
-      const entry = { type: 'party', party: event.party, attempt: state.attempt, did: 'denied' } as const;
-      return ended(state, 'FAILED', error, [{ ...entry, report: event.report }]);
+      const entry: Entry = { type: 'party', ...by(state, event.party), did: 'denied', report: event.report };
+      return ended(state, 'FAILED', error, [entry]);
     }
     case 'answered': {
       // Shares may leave only after the start, and none of its messages has.
@@ -175,7 +187,7 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       const releases = started && releasingPhases.includes(event.phase);
       const now: JobState<A> = releases ? { ...state, releasing: true } : state;
       const running: Step<A> = now.phase === 'READY' ? moved({ ...now, phase: 'RUNNING' }) : same(now);
-      const entry = { type: 'phase', party: event.party, attempt: state.attempt, phase: event.phase } as const;
+      const entry: Entry = { type: 'phase', ...by(state, event.party), phase: event.phase };
       return { ...running, entries: [...running.entries, entry] };
     }
     case 'opened':
@@ -200,6 +212,10 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       );
     }
   }
+}
+
+function by(state: JobState, party: PartyId): By {
+  return { party, attempt: state.attempt, ...(party === state.helper ? { helper: true } : {}) };
 }
 
 function same<A>(state: JobState<A>): Step<A> {
@@ -242,7 +258,7 @@ function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
 function accepted<A>(state: JobState<A>, party: PartyId, acceptance: A): Step<A> {
   if (state.phase !== 'INVITING') return same(state);
   const next = { ...state, acceptances: { ...state.acceptances, [party]: acceptance } };
-  return readyIfComplete(next, [{ type: 'party', party, attempt: state.attempt, did: 'accepted' }]);
+  return readyIfComplete(next, [{ type: 'party', ...by(state, party), did: 'accepted' }]);
 }
 
 /** READY when all have accepted and all are here; then everyone gets everyone's acceptance. */
@@ -261,7 +277,7 @@ function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
   const stored: Effect = { send: 'stored', to: party };
   if (state.opened.includes(party)) return { state, effects: [stored], entries: [] };
   const next = { ...state, opened: [...state.opened, party].sort() };
-  const entry: Entry = { type: 'party', party, attempt: state.attempt, did: 'opened' };
+  const entry: Entry = { type: 'party', ...by(state, party), did: 'opened' };
   if (next.opened.length === state.roster.length) return moved({ ...next, phase: 'DONE' }, [stored], [entry]);
   if (state.phase === 'READY') return moved({ ...next, phase: 'RUNNING' }, [stored], [entry]);
   return { state: next, effects: [stored], entries: [entry] };
@@ -270,7 +286,7 @@ function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
 /** What another party's failure did to this one says less than what that party itself will say, if it does. */
 function failed<A>(state: JobState<A>, party: PartyId, said: ErrorReport): Step<A> {
   const report = { ...said, party: said.party ?? party };
-  const entry: Entry = { type: 'party', party, attempt: state.attempt, did: 'failed', report: said };
+  const entry: Entry = { type: 'party', ...by(state, party), did: 'failed', report: said };
   if (said.code !== 'PARTY_FAILED') return ended(state, 'FAILED', report, [entry]);
   return { state: { ...state, failing: state.failing ?? { report } }, effects: [], entries: [entry] };
 }

@@ -26,6 +26,11 @@ const faults = (...statuses: readonly number[]) =>
   Object.fromEntries(statuses.map((status) => [String(status), answer('An error', ref('Fault'))]));
 const jobParameter = { name: 'job', in: 'path', required: true, schema: hex(32), description: 'The id of a job' };
 const open: Json = { security: [] };
+const helper = {
+  type: 'boolean',
+  const: true,
+  description: 'It brings no records, and deals the correlated randomness',
+};
 
 const paths: Json = {
   '/v1/health': {
@@ -155,11 +160,12 @@ const schemas: Json = {
         object(
           {
             party: text,
+            helper,
             connected: { type: 'boolean' },
             verdict: { enum: ['accepted', 'denied', 'failed', 'opened'] },
             report: ref('Report'),
           },
-          ['verdict', 'report'],
+          ['helper', 'verdict', 'report'],
         ),
       ),
       error: ref('Report'),
@@ -175,13 +181,14 @@ const schemas: Json = {
       attempt: { type: 'integer' },
       state: ref('State'),
       party: text,
+      helper,
       did: { enum: ['accepted', 'denied', 'failed', 'opened'] },
       phase: text,
       error: ref('Report'),
       same_as: hex(32),
       report: ref('Report'),
     },
-    ['state', 'party', 'did', 'phase', 'error', 'same_as', 'report'],
+    ['state', 'party', 'helper', 'did', 'phase', 'error', 'same_as', 'report'],
   ),
   Answer: object(
     {

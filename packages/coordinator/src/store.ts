@@ -294,17 +294,20 @@ export class Store {
       .where('job', '=', key.id)
       .executeTakeFirst();
     const sameAs = question?.same_as ?? null;
+    const signed = JSON.parse(row.signed_json) as SignedJob;
+    const { join_helper: helper } = signed.envelope.job;
     return {
       id: row.id,
       analyst: row.analyst,
       title: row.title,
-      signed: JSON.parse(row.signed_json) as SignedJob,
+      signed,
       submittedMs: row.submitted_ms,
       updatedMs: row.updated_ms,
       state: {
         phase: row.phase,
         attempt: row.attempt,
         roster: JSON.parse(row.roster_json) as string[],
+        ...(helper === undefined ? {} : { helper }),
         expiresMs: row.expires_ms,
         present: [],
         acceptances: Object.fromEntries(

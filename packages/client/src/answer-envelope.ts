@@ -12,6 +12,7 @@ import { agree } from '@folkmoot/core/agree.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import { fromBase64 } from '@folkmoot/core/bytes.js';
 import type { Charter } from '@folkmoot/core/charter.js';
+import { rosterOf } from '@folkmoot/core/check-job.js';
 import { conform } from '@folkmoot/core/document.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
 import { PolicyError, ProtocolError, TransportError } from '@folkmoot/core/errors.js';
@@ -106,6 +107,7 @@ export async function openAnswer(
   checkThresholds(acceptances, Math.max(signed.envelope.job.min_group ?? 1, charter.policy_floor.min_group));
   const { rounds, bytesPerParty } = plan({ ...agreement, analyst });
   const bytesSent = bytesPerParty * agreement.checked.parties.length;
+  const roster = rosterOf(agreement.checked);
   const delivery = {
     attempt,
     openings,
@@ -113,7 +115,7 @@ export async function openAnswer(
     receipts: receiptsOf(
       attempt,
       acceptances,
-      openings.filter(({ party }) => agreement.checked.parties.includes(party)),
+      openings.filter(({ party }) => roster.includes(party)),
     ),
   };
   const { job } = agreement.context(attempt);

@@ -31,10 +31,12 @@ export type JobEvent = Common &
     | {
         readonly type: 'party';
         readonly party: string;
+        /** It is the job's helper. */
+        readonly helper?: true;
         readonly did: 'accepted' | 'denied' | 'failed' | 'opened';
         readonly report?: ErrorReport;
       }
-    | { readonly type: 'phase'; readonly party: string; readonly phase: string }
+    | { readonly type: 'phase'; readonly party: string; readonly helper?: true; readonly phase: string }
   );
 
 /** No event of the coordinator comes near: the longest holds one report. */
@@ -161,11 +163,11 @@ function eventFrom(block: string): JobEvent | undefined {
     };
   }
   if (typeof party !== 'string') return undefined;
-  if (type === 'phase' && typeof phase === 'string')
-    return { ...common, type, party: harmless(party), phase: harmless(phase) };
+  const by = { party: harmless(party), ...(value.helper === true ? { helper: true as const } : {}) };
+  if (type === 'phase' && typeof phase === 'string') return { ...common, type, ...by, phase: harmless(phase) };
   if (type === 'party' && (did === 'accepted' || did === 'denied' || did === 'failed' || did === 'opened')) {
     const report = reportFrom(value.report);
-    return { ...common, type, party: harmless(party), did, ...(report === undefined ? {} : { report }) };
+    return { ...common, type, ...by, did, ...(report === undefined ? {} : { report }) };
   }
   return undefined;
 }

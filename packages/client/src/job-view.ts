@@ -8,6 +8,8 @@ import { harmless, reportFrom } from './http.ts';
 
 export interface PartyView {
   readonly party: string;
+  /** It brings no records, and deals the correlated randomness. */
+  readonly helper?: true;
   readonly connected: boolean;
   readonly verdict?: 'accepted' | 'denied' | 'failed' | 'opened';
   readonly report?: ErrorReport;
@@ -56,6 +58,7 @@ function partyFrom(value: unknown): PartyView {
   const report = reportFrom(given.report);
   return {
     party: textOf(given, 'party'),
+    ...(given.helper === true ? { helper: true as const } : {}),
     connected: given.connected === true,
     ...(known ? { verdict } : {}),
     ...(report === undefined ? {} : { report }),

@@ -37,7 +37,7 @@ export interface Receipt {
   readonly signature: string;
 }
 
-/** The receipts of an answer whose openings were verified. */
+/** The receipts of an answer whose openings were verified: of its parties, and of its helper. */
 export function receiptsOf(
   attempt: number,
   acceptances: readonly SignedAcceptance[],
@@ -65,8 +65,9 @@ export function openingVerifier(charter: Charter) {
 }
 
 /**
- * Every party that the answer names has signed for its job, under this charter, and no fewer are named than the charter
- * lets any such job have: three at least where the acceptances are those of an exact job.
+ * Every party that the answer names, and its helper, has signed for its job, under this charter, and no fewer parties are
+ * named than the charter lets any such job have: three at least where the acceptances are those of an exact job. A helper
+ * brings no records, so it is none of them, and has signed for no rule.
  *
  * What it proves: these parties, each known to the charter, each once and with exactly one receipt, accepted the job of
  * this id, and signed one list of commitments over this very roster. Leaving a party out, or adding one, breaks all
@@ -77,9 +78,13 @@ export function openingVerifier(charter: Charter) {
  * @throws ProtocolError BAD_ACCEPTANCE, BAD_COMMITMENT, BAD_OPENING_SIGNATURE, naming the party
  * @throws PolicyError TOO_FEW_PARTIES
  */
-export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'receipts'>, charter: Charter): void {
+export function verifyAnswer(
+  answer: Pick<Answer, 'job' | 'parties' | 'receipts'> & { readonly helper?: PartyId | null },
+  charter: Charter,
+): void {
   const receipts = answer.receipts.map(receiptFrom);
-  const roster = rosterOf(answer.parties, charter);
+  const helper = answer.helper ?? null;
+  const roster = rosterOf([...answer.parties, ...(helper === null ? [] : [helper])], charter);
   const attempt = receipts[0]?.attempt ?? 1;
   const signed = receipts.map(({ acceptance, acceptanceSignature }) => ({
     acceptance,
@@ -91,7 +96,8 @@ export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'receipts'
   // The word was good when it was given; that it has expired since does not unsay it.
   const nowMs = 0;
   checkAcceptances(signed, roster, charter, { job: answer.job, charter: charterHash(charter), nowMs });
-  checkFloor(signed, charter);
+  checkRoles(signed, helper);
+  checkFloor(signed, answer.parties.length, charter);
   const context: Context = { job: fromHex(answer.job), attempt, roster };
   const commitments = new Map(receipts.map(({ party, commitment }) => [party, fromHex(commitment)]));
   const statement = openingStatement(context, acceptancesHash(signed), commitments);
@@ -101,7 +107,7 @@ export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'receipts'
   }
 }
 
-/** The parties that the answer names: each of the charter, each once. */
+/** All that the answer names: each of the charter, each once. */
 function rosterOf(parties: readonly PartyId[], charter: Charter): readonly PartyId[] {
   parties.forEach((party, index) => {
     const refuse = (detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, field: 'parties', detail });
@@ -111,13 +117,23 @@ function rosterOf(parties: readonly PartyId[], charter: Charter): readonly Party
   return [...parties].sort();
 }
 
+/** A helper accepts by no rule of its own, and every party by one: so a helper cannot pass for a party. */
+function checkRoles(signed: readonly SignedAcceptance[], helper: PartyId | null): void {
+  for (const { acceptance } of signed) {
+    const { party, rule } = acceptance;
+    if ((rule === '') === (party === helper)) continue;
+    const detail = party === helper ? 'a helper accepts by no rule' : 'it has accepted as a helper';
+    throw new ProtocolError('BAD_ACCEPTANCE', { party, detail });
+  }
+}
+
 /** The acceptances of a protected job say so, all of them or none; what the answer itself says of it nobody signed. */
-function checkFloor(signed: readonly SignedAcceptance[], charter: Charter): void {
+function checkFloor(signed: readonly SignedAcceptance[], parties: number, charter: Charter): void {
   const isProtected = signed.some(({ acceptance }) => acceptance.period !== null);
   standingOf(signed, isProtected);
   const least = partiesFloor(charter, isProtected);
-  if (signed.length >= least) return;
-  const detail = `the charter asks for at least ${least}, and ${signed.length} signed`;
+  if (parties >= least) return;
+  const detail = `the charter asks for at least ${least}, and ${parties} signed`;
   throw new PolicyError('TOO_FEW_PARTIES', { field: 'parties', detail });
 }
 

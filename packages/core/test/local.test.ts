@@ -7,6 +7,7 @@ import { SourceError } from '../src/channel/errors.ts';
 import { compileWhere } from '../src/query/condition.ts';
 import { completeDataset, type Dataset, datasetSchema } from '../src/query/dictionary.ts';
 import { compile, evaluate } from '../src/query/local.ts';
+import { keyOf } from '../src/query/measure/family.ts';
 import type { Raw, Row } from '../src/query/record.ts';
 import type { LocalQuery, Statistic } from '../src/query/statistic.ts';
 import { arrearsYaml, charter, checkedJob, incomeYaml, jobText } from './consortium.ts';
@@ -211,6 +212,76 @@ describe('rows', () => {
   it('of the analyst’s own party count in sums, and not as people', () => {
     const given = [1, 2].map((x) => ({ id: `${x}`, x }));
     expect(run({ unit: 'id' }, given, undefined, true)).toEqual([2n, 0n, 3n]);
+  });
+});
+
+describe('totals of people', () => {
+  const columns = {
+    id: { type: 'identifier' },
+    x: { type: 'integer', min: -100, max: 100, nulls: 'drop' },
+    red: { type: 'boolean' },
+  };
+  const present = { kind: 'present', column: 'x' } as const;
+  const isRed = { kind: 'compare', column: 'red', op: 'eq', value: 1n } as const;
+  const magnitude = (where: LocalQuery['where'] = present): Statistic => ({ of: 'magnitude', product: ['x'], where });
+  const top = (rank: number, where: LocalQuery['where'] = present): Statistic => ({
+    ...magnitude(where),
+    of: 'top',
+    rank,
+  });
+  const given = [
+    { id: 'a', x: 50, red: true },
+    { id: 'b', x: -200, red: true },
+    { id: 'a', x: -60, red: false },
+    { id: 'c', x: 10, red: true },
+    { id: 'd', x: null, red: true },
+  ];
+  const run = (options: Options, statistics: Statistic[], where?: LocalQuery['where'], isOwn = false) => {
+    const dataset = datasetOf(columns, options);
+    return evaluate(queryOf(dataset, statistics, where), dataset, given, isOwn).map(([number]) => number);
+  };
+  const asked = [magnitude(), top(1), top(2), top(3), top(4)];
+
+  it('are taken over a person’s rows, and then without their sign', () => {
+    // −10 of a, −100 of b by its bounds, 10 of c; d has no value.
+    expect(run({ unit: 'id', perUnit: 2 }, asked)).toEqual([120n, 100n, 10n, 10n, 0n]);
+    expect(run({ unit: 'id', extra: 'keep_first' }, asked)).toEqual([160n, 100n, 50n, 10n, 0n]);
+  });
+
+  it('are those of single rows where the unit is a row', () => {
+    expect(run({}, asked)).toEqual([220n, 100n, 60n, 50n, 10n]);
+  });
+
+  it('are over what meets the conditions of the query and their own', () => {
+    const both = { kind: 'and', of: [present, isRed] } as const;
+    expect(run({ unit: 'id', perUnit: 2 }, [magnitude(both), top(2, both), top(2)])).toEqual([160n, 50n, 10n]);
+    expect(run({ unit: 'id', perUnit: 2 }, asked, isRed)).toEqual([160n, 100n, 50n, 10n, 0n]);
+  });
+
+  it('are those of each cell apart', () => {
+    const dataset = datasetOf(columns, { unit: 'id', perUnit: 2 });
+    const groups = [{ name: 'red', column: 'red', transform: 'value', first: 0n, labels: [false, true] }] as const;
+    const query: LocalQuery = { ...queryOf(dataset, asked), groups, cells: 2 };
+    expect(evaluate(query, dataset, given)).toEqual([
+      [60n, 160n],
+      [60n, 100n],
+      [0n, 50n],
+      [0n, 10n],
+      [0n, 0n],
+    ]);
+  });
+
+  it('are there for the analyst’s own party too', () => {
+    expect(run({ unit: 'id', perUnit: 2 }, [people, ...asked], undefined, true)).toEqual([
+      0n,
+      ...[120n, 100n, 10n, 10n, 0n],
+    ]);
+  });
+
+  it('have a key that tells ranks apart', () => {
+    const keys = [...asked, total('x'), { ...magnitude(), of: 'people' as const }].map(keyOf);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keyOf(top(2))).toBe(keyOf({ ...top(2) }));
   });
 });
 

@@ -126,12 +126,28 @@ function comparisonText(condition: Extract<Condition, { kind: 'compare' }>, data
 }
 
 /** `the sum of arrears` */
-function sumText({ of, product: [first, second] }: Statistic, dataset: Dataset): string {
+function sumText(statistic: Statistic, dataset: Dataset): string {
+  const { of, product } = statistic;
+  if (of === 'magnitude' || of === 'top') return totalText(statistic, dataset);
   const isPerson = dataset.unit !== 'row' && dataset.max_rows_per_unit === 1;
-  if (first === undefined) return of === 'people' || isPerson ? 'the number of people' : 'the number of rows';
-  if (second === undefined) return `the sum of ${first}`;
-  if (first === second) return `the sum of the squares of ${first}`;
-  return `the sum of ${[first, second].sort().join(' times ')}`;
+  if (product.length === 0) return of === 'people' || isPerson ? 'the number of people' : 'the number of rows';
+  return `the sum of ${productText(product)}`;
+}
+
+/** `arrears`; of two columns in the order of their names. */
+function productText([first, second]: readonly string[]): string {
+  if (first === undefined) return 'rows';
+  if (second === undefined) return first;
+  return first === second ? `the squares of ${first}` : [first, second].sort().join(' times ');
+}
+
+const ordinals = ['', 'second ', 'third ', 'fourth ', 'fifth '];
+
+/** `the second largest total of one person of arrears`; where the unit is a row, no person is known. */
+function totalText({ of, product, rank = 1 }: Statistic, dataset: Dataset): string {
+  const whose = dataset.unit === 'row' ? 'row' : 'person';
+  if (of === 'magnitude') return `the totals of ${productText(product)} ${whose} by ${whose}, without their signs`;
+  return `the ${ordinals[rank - 1] ?? `${rank}th `}largest total of one ${whose} of ${productText(product)}`;
 }
 
 /** More sums of one kind than this are named by the first, the last and their number. */

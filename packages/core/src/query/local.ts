@@ -75,7 +75,7 @@ export function compile(checked: CheckedJob, ownParty: string | null = null): Lo
  */
 export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row>, isOwnParty = false): LocalResult {
   const sums = query.statistics.map(() => new Array<bigint>(query.cells).fill(0n));
-  const people = query.statistics.map(({ of }) => (of === 'people' ? new Map<number, Set<Raw>>() : null));
+  const tallies = talliesOf(query.statistics);
   const rowsOf = new Map<Raw, number>();
   let seen = 0;
   for (const row of rows) {
@@ -88,19 +88,48 @@ export function evaluate(query: LocalQuery, dataset: Dataset, rows: Iterable<Row
     const cell = cellOf(query.groups, record.values);
     if (cell === null) continue;
     query.statistics.forEach((statistic, at) => {
-      if (meets(statistic.where, record) !== true) return;
-      const units = people[at]!;
-      if (units === null) sums[at]![cell]! += productOf(statistic, record.values);
-      else if (units.has(cell)) units.get(cell)!.add(record.unit);
-      else units.set(cell, new Set([record.unit]));
+      if (statistic.of !== 'rows' || meets(statistic.where, record) !== true) return;
+      sums[at]![cell]! += productOf(statistic, record.values);
     });
+    for (const { statistic, cells } of tallies.values()) {
+      if (meets(statistic.where, record) !== true) continue;
+      const totals = cells.get(cell) ?? new Map<Raw, bigint>();
+      totals.set(record.unit, (totals.get(record.unit) ?? 0n) + productOf(statistic, record.values));
+      cells.set(cell, totals);
+    }
   }
   if (seen === 0 && !dataset.lenient) throw new SourceError('SOURCE_EMPTY', { field: dataset.name });
-  people.forEach((units, at) => {
-    if (isOwnParty) return;
-    for (const [cell, ids] of units ?? []) sums[at]![cell] = BigInt(ids.size);
+  query.statistics.forEach((statistic, at) => {
+    if (statistic.of === 'rows' || (statistic.of === 'people' && isOwnParty)) return;
+    for (const [cell, totals] of tallies.get(tallyKey(statistic))!.cells) {
+      sums[at]![cell] = ofPeople(statistic, [...totals.values()]);
+    }
   });
   return sums;
+}
+
+/** Totals person by person in each cell: what all statistics of one product and condition go by, but sums of rows. */
+interface Tally {
+  readonly statistic: Statistic;
+  readonly cells: Map<number, Map<Raw, bigint>>;
+}
+
+function talliesOf(statistics: readonly Statistic[]): Map<string, Tally> {
+  const byPerson = statistics.filter(({ of }) => of !== 'rows');
+  return new Map(byPerson.map((statistic) => [tallyKey(statistic), { statistic, cells: new Map() }]));
+}
+
+function tallyKey({ product, where }: Statistic): string {
+  return keyOf({ of: 'rows', product, where });
+}
+
+/** A statistic of the totals of some people. */
+function ofPeople({ of, rank }: Statistic, totals: readonly bigint[]): bigint {
+  if (of === 'people') return BigInt(totals.length);
+  const magnitudes = totals.map((total) => (total < 0n ? -total : total));
+  if (of === 'magnitude') return magnitudes.reduce((sum, magnitude) => sum + magnitude, 0n);
+  assert(of === 'top' && rank !== undefined && rank >= 1, 'the largest totals have ranks from 1');
+  return magnitudes.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0))[rank - 1] ?? 0n;
 }
 
 /** The rows of one unit are counted over the whole dataset, before any filter. */

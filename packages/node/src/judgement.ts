@@ -9,7 +9,7 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { noRecords, type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import { type CheckedJob, checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
@@ -105,10 +105,12 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
       party,
       charter: membership.charterHash,
       policy: policyHash(config.policy),
-      fingerprint: await by.fingerprint(dataset, binding, period),
+      fingerprint: binding === null ? noRecords : await by.fingerprint(dataset, binding, period),
       build: by.build,
       expires: envelope.expires,
       min_group: verdict.minGroup,
+      ...(verdict.round === undefined ? {} : { round: verdict.round }),
+      ...(verdict.dominance === undefined ? {} : { dominance: verdict.dominance }),
       rule: verdict.rule,
       period,
       budget: claim?.unit ?? null,
@@ -137,17 +139,18 @@ function help({ envelope }: SignedJob, { config, membership, build, noRecords, s
 }
 
 /**
- * What this party's own files say of a job as they stand now: it holds the dataset, and a rule covers the job.
+ * What this party's own files say of a job as they stand now: it holds the dataset, and a rule covers the job. A helper
+ * holds nothing of it, and has no binding.
  * @throws InputError NOT_HELD, NOT_SUPPORTED; PolicyError REFUSED, TOO_FEW_PARTIES
  */
 function permit(
   checked: CheckedJob,
   analyst: string,
   { config, nowMs }: Pick<Judge, 'config' | 'nowMs'>,
-): { readonly binding: Binding; readonly verdict: Allowed } {
+): { readonly binding: Binding | null; readonly verdict: Allowed } {
   const { party } = config;
   const { name } = checked.dataset;
-  const binding = lookUp(config.datasets, name);
+  const binding = party === checked.helper ? null : lookUp(config.datasets, name);
   if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${name}` });
   const verdict = judge(checked, usesOf(checked), party, config.policy, analyst, nowMs);
   if (verdict.verdict === 'refuse') throw verdict.error;

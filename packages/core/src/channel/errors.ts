@@ -22,13 +22,17 @@ export const errorTable = {
     UNKNOWN_COLUMN: { text: 'the dataset has no such column', remedy: 'name a column of the dictionary' },
     UNKNOWN_PURPOSE: { text: 'the charter has no such purpose', remedy: 'name a purpose of the charter' },
     DUPLICATE_PARTY: { text: 'a party is named twice', remedy: 'name each party once' },
+    HELPER_TAKES_PART: {
+      text: 'the helper takes part in the job itself',
+      remedy: 'name a party of the charter that is not among `parties`',
+    },
     NOT_HELD: { text: 'a party does not hold this dataset', remedy: 'leave the party out' },
     WRONG_TYPE: {
       text: 'a column or value has the wrong type for this use',
       remedy: 'use a column or value of the type named',
     },
     BAD_BINS: {
-      text: 'the bins are not in ascending order',
+      text: 'the bins are not in ascending order, or do not fit those of another measure',
       remedy: 'give at least two edges, each larger than the one before',
     },
     TOO_MANY_CELLS: {
@@ -74,6 +78,10 @@ export const errorTable = {
     REFUSED: {
       text: 'no rule of the policy allows this job',
       remedy: 'ask for what a rule allows, or ask the data owner to change it',
+    },
+    CANNOT_ROUND: {
+      text: 'a measure cannot be answered where figures are rounded',
+      remedy: 'leave the measure out, or ask for a count, sum, mean, ratio, histogram, median or quantile',
     },
     NO_BUDGET: {
       text: 'the dataset has no budget for protected answers',

@@ -6,7 +6,8 @@
  *
  * For a protected job the acceptance also states what the noise depends on and a party alone decides: the period of the
  * reading that it answers from, and the unit that its budget is kept in. An exact job has neither, and what is signed
- * for it leaves them out.
+ * for it leaves them out. The same holds for what a rule asks beyond a threshold: `round` and `dominance` stand in an
+ * acceptance only where the rule has them. A helper, which has no records, states no fingerprint of any.
  * @module
  */
 import { z } from 'zod';
@@ -17,6 +18,7 @@ import type { Charter } from './charter.ts';
 import { clockSkewMs } from './envelope.ts';
 import { type Sign, verify } from './identity.ts';
 import { lookUp, memberSchema } from './name.ts';
+import { dominanceSchema, roundSchema } from './strictness.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits');
 
@@ -39,6 +41,10 @@ const acceptanceSchema = z.strictObject({
   expires: z.iso.datetime(),
   /** The threshold that this party's rule asks for; the largest of all holds. */
   min_group: z.int().min(1),
+  /** What the rule has figures rounded to; the largest of all holds. */
+  round: roundSchema.optional(),
+  /** The rule's own; for each n the smallest share of all holds. */
+  dominance: dominanceSchema.optional(),
   /** The name of the rule. */
   rule: z.string().max(200),
   /** The declared period of the data, for a protected job: `2026-Q4`. */
@@ -58,12 +64,15 @@ export interface SignedAcceptance {
   readonly signature: string;
 }
 
+/** In place of a fingerprint, from a helper: it reads no records. */
+export const noRecords = '0'.repeat(64);
+
 /** What a dataset's budget counts. */
 export type BudgetUnit = NonNullable<Acceptance['budget']>;
 
 /** What is signed: everything that is stated. */
 function stated(acceptance: Acceptance): object {
-  return Object.fromEntries(Object.entries(acceptance).filter(([, value]) => value !== null));
+  return Object.fromEntries(Object.entries(acceptance).filter(([, value]) => value !== null && value !== undefined));
 }
 
 /** The acceptance with its party's signature. */
@@ -96,22 +105,22 @@ export function checkAcceptance({ acceptance, signature }: SignedAcceptance, cha
 }
 
 /**
- * The acceptances of all parties of a job: each once, each good.
+ * The acceptances of all on a job's roster, its helper too: each once, each good.
  * @throws ProtocolError BAD_ACCEPTANCE, naming the party
  */
 export function checkAcceptances(
   signed: readonly SignedAcceptance[],
-  parties: readonly string[],
+  roster: readonly string[],
   charter: Charter,
   agreed: Agreed,
 ): void {
-  for (const party of parties) {
+  for (const party of roster) {
     const own = signed.filter(({ acceptance }) => acceptance.party === party);
     if (own.length === 0) throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it is missing' });
     if (own.length > 1) throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'there are two' });
     checkAcceptance(own[0]!, charter, agreed);
   }
-  const stranger = signed.find(({ acceptance }) => !parties.includes(acceptance.party));
+  const stranger = signed.find(({ acceptance }) => !roster.includes(acceptance.party));
   if (stranger !== undefined) {
     throw new ProtocolError('BAD_ACCEPTANCE', {
       party: stranger.acceptance.party,

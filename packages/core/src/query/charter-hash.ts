@@ -15,7 +15,10 @@ function essence(charter: Charter): unknown {
   const { signatures: _, ...rest } = charter;
   const datasets = Object.entries(charter.datasets).map(([name, dataset]) => [name, datasetEssence(dataset)]);
   return {
-    ...without({ ...rest, policy_floor: without(charter.policy_floor, { min_parties: 1, min_group: 1 }) }, empty),
+    ...without(
+      { ...rest, policy_floor: without(charter.policy_floor, { min_parties: 1, min_group: 1, round: 1 }) },
+      empty,
+    ),
     datasets: Object.fromEntries(datasets),
   };
 }

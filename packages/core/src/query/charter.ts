@@ -9,6 +9,7 @@ import { completeDataset, type Dataset, datasetSchema } from './dictionary.ts';
 import { parseDocument } from './document.ts';
 import { lookUp, memberSchema, nameSchema } from './name.ts';
 import { checkKeys } from './seal.ts';
+import { type DominanceRule, dominanceSchema, roundSchema } from './strictness.ts';
 
 export { charterHash, charterHashBytes, charterText, fingerprint } from './charter-hash.ts';
 export { checkKeys, checkSealed, type PublicKeys, partiesOf, signCharter, withKeys } from './seal.ts';
@@ -62,7 +63,12 @@ const charterSchema = z.strictObject({
   datasets: z.record(nameSchema, datasetSchema),
   matching: z.array(matchingSchema).default([]),
   policy_floor: z
-    .strictObject({ min_parties: z.int().min(1).default(1), min_group: z.int().min(1).default(1) })
+    .strictObject({
+      min_parties: z.int().min(1).default(1),
+      min_group: z.int().min(1).default(1),
+      round: roundSchema.optional(),
+      dominance: dominanceSchema.optional(),
+    })
     .default({ min_parties: 1, min_group: 1 }),
   signatures: z.record(memberSchema, hex(64)).optional(),
 });
@@ -81,7 +87,13 @@ export interface Charter {
   readonly purposes: Readonly<Record<string, string>>;
   readonly datasets: Readonly<Record<string, Dataset>>;
   readonly matching: readonly Readonly<z.infer<typeof matchingSchema>>[];
-  readonly policy_floor: { readonly min_parties: number; readonly min_group: number };
+  readonly policy_floor: {
+    readonly min_parties: number;
+    readonly min_group: number;
+    /** What figures are rounded to, at least. */
+    readonly round?: number | undefined;
+    readonly dominance?: DominanceRule | undefined;
+  };
   /** Each party's signature over the hash, in hexadecimal digits; absent before sealing. */
   readonly signatures?: Readonly<Record<string, string>> | undefined;
 }

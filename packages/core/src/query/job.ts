@@ -2,8 +2,8 @@
  * A job: the question an analyst puts, as YAML or JSON. Form only; what it means for a charter is in check-job.ts.
  *
  * The value that is parsed is exactly the value that is signed: no default is filled in here, so a job's canonical JSON
- * and its hash are those of what the analyst wrote. Keys of later versions (`join`, `having`…) are read, so
- * that they are refused by name and never overlooked.
+ * and its hash are those of what the analyst wrote. Keys of later versions (`join`, `reveal`) are read, so that they are
+ * refused by name and never overlooked.
  * @module
  */
 import { z } from 'zod';
@@ -11,6 +11,7 @@ import { type Where, whereSchema } from './condition.ts';
 import { numericSchema } from './dictionary.ts';
 import { parseDocument } from './document.ts';
 import { columnRefSchema, groupRefSchema, memberSchema, nameSchema } from './name.ts';
+import { roundSchema } from './strictness.ts';
 
 export { type CheckedJob, checkJob } from './check-job.ts';
 
@@ -21,6 +22,10 @@ const edgesMax = 10_001;
 /** Up to three keys (DESIGN: declared columns); more are never readable and soon exceed the cells. */
 const groupKeysMax = 3;
 const regressorsMax = 20;
+/** More conditions are no question that a reader of the plan could follow. */
+const havingMax = 20;
+/** More winners are the table itself. */
+const topMax = 20;
 
 /** A number, or the digits of one that no double holds. */
 export type Numeric = number | string;
@@ -102,14 +107,36 @@ const measureObject = z
   .refine((measure) => Object.keys(measure).length === 1, 'expected exactly one operation, such as { mean: arrears }')
   .meta({ minProperties: 1, maxProperties: 1 });
 
-const measureSchema = z.union([z.literal('count'), measureObject], {
-  error: 'expected `count`, or an operation such as { mean: arrears }',
-}) as unknown as z.ZodType<Measure>;
+const measureSchema = z
+  .union([z.literal('count'), measureObject], {
+    error: 'expected `count`, or an operation such as { mean: arrears }',
+  })
+  .meta({ id: 'Measure' }) as unknown as z.ZodType<Measure>;
 
 const side = z.strictObject({ party: memberSchema, dataset: nameSchema });
 
-/** A key whose form a later version decides; it is refused whatever it holds. */
-const later = z.json().meta({ id: 'Later' });
+const comparisons = ['gt', 'gte', 'lt', 'lte', 'between'] as const;
+
+const havingTest = z
+  .strictObject(
+    {
+      of: measureSchema.optional(),
+      gt: numericSchema.optional(),
+      gte: numericSchema.optional(),
+      lt: numericSchema.optional(),
+      lte: numericSchema.optional(),
+      between: z.tuple([numericSchema, numericSchema], { error: 'expected the two ends: [from, to]' }).optional(),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'invalid_type' ? 'expected a comparison with its number, such as { gte: 50 }' : undefined,
+    },
+  )
+  .refine((test) => comparisons.some((key) => test[key] !== undefined), 'expected a comparison, such as { gte: 50 }')
+  .meta({ anyOf: comparisons.map((key) => ({ required: [key] })) });
+
+/** What one figure of a group is held against, as written. */
+export type HavingTest = Readonly<z.infer<typeof havingTest>>;
 
 export const jobSchema = z
   .strictObject({
@@ -145,10 +172,25 @@ export const jobSchema = z
       .optional(),
     join_helper: memberSchema.optional(),
     reveal: z.string().max(100).optional(),
-    having: later.optional(),
-    top: later.optional(),
-    open: later.optional(),
-    round: z.int().min(1).optional(),
+    having: z
+      .record(nameSchema, havingTest)
+      .refine((having) => Object.keys(having).length > 0, 'expected at least one condition')
+      .refine((having) => Object.keys(having).length <= havingMax, `expected at most ${havingMax} conditions`)
+      .optional(),
+    top: z
+      .strictObject(
+        { by: nameSchema, count: z.int().min(1).max(topMax) },
+        {
+          error: (issue) =>
+            issue.code === 'invalid_type'
+              ? 'expected a measure and a number, such as { by: total, count: 5 }'
+              : undefined,
+        },
+      )
+      .optional(),
+    open: z.literal('ratio', { error: 'expected `ratio`' }).optional(),
+    round: roundSchema.optional(),
+    total: z.boolean().optional(),
   })
   .refine((job) => (job.from === undefined) !== (job.join === undefined), {
     error: 'expected either `from` (pooled rows) or `join`',

@@ -71,11 +71,16 @@ export const sumsMax = 25_000;
 
 /**
  * A measure against a dataset, with room for so many sums. Gives their number; none of them is made.
- * @throws InputError UNKNOWN_COLUMN, WRONG_TYPE, BAD_BINS, BAD_VALUE, TOO_MANY_CELLS, naming the field under `measures`
+ * @throws InputError UNKNOWN_COLUMN, WRONG_TYPE, BAD_BINS, BAD_VALUE, TOO_MANY_CELLS, naming what is wrong under `field`
  */
-export function checkMeasure(name: string, measure: Measure, dataset: Dataset, room = sumsMax): number {
+export function checkMeasure(
+  name: string,
+  measure: Measure,
+  dataset: Dataset,
+  room = sumsMax,
+  field = `measures.${name}`,
+): number {
   const { family, argument } = familyOf(measure);
-  const field = `measures.${name}`;
   checkUses(measure, dataset, field);
   const sums = family.sums(argument, dataset);
   if (sums > room) {

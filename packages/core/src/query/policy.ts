@@ -13,12 +13,14 @@ import { toHex } from '../algebra/bytes.ts';
 import { hashJson } from '../algebra/hash.ts';
 import { PolicyError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
-import { type CheckedJob, filterColumns, partiesFloor } from './check-job.ts';
+import { allMeasures, type CheckedJob, filterColumns, partiesFloor } from './check-job.ts';
+import type { Operation } from './job.ts';
 import { measureUses } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 import { type Gap, privacyGaps } from './privacy-rule.ts';
 import { lacksOwnParty } from './privacy-terms.ts';
 import { checkRule, type Rule, ruleSchema } from './rule.ts';
+import { canRound, type DominanceRule } from './strictness.ts';
 
 /** The `policy:` section of a node.yaml. */
 export const policySchema = z.strictObject({
@@ -31,7 +33,7 @@ export type Policy = Readonly<z.infer<typeof policySchema>>;
 
 /** Every use that a job makes of its dataset; one rule must cover them all. */
 export interface JobUses {
-  readonly operations: readonly string[];
+  readonly operations: readonly Operation[];
   readonly measure: readonly string[];
   /** Columns that split rows inside a measure. */
   readonly split: readonly string[];
@@ -45,6 +47,9 @@ export type Verdict =
       readonly rule: string;
       /** The threshold: the largest of job, rule and floor. */
       readonly minGroup: number;
+      /** What the rule itself asks for; absent where it says nothing. */
+      readonly round?: number;
+      readonly dominance?: DominanceRule;
       readonly approval: 'automatic' | 'manual';
       /** Whether some rule also allows exact answers about the dataset, which no budget bounds. */
       readonly exactToo: boolean;
@@ -77,7 +82,7 @@ export function checkPolicy(policy: Policy, charter: Charter, party: string): vo
 
 /** What a job uses: a function of the job alone, the same at every party. */
 export function usesOf(checked: CheckedJob): JobUses {
-  const uses = Object.values(checked.job.measures).map(measureUses);
+  const uses = allMeasures(checked).map(measureUses);
   return {
     operations: distinct(uses.map(({ operation }) => operation)),
     measure: distinct(uses.flatMap(({ columns }) => columns)),
@@ -87,7 +92,19 @@ export function usesOf(checked: CheckedJob): JobUses {
   };
 }
 
-const distinct = (names: readonly string[]): string[] => [...new Set(names)].sort();
+const distinct = <T extends string>(names: readonly T[]): T[] => [...new Set(names)].sort();
+
+/**
+ * A helper deals randomness for others and brings no records: it has nothing that a rule could protect. Whether it may
+ * help is for the rules of those whose records it helps to compute with.
+ */
+const asHelper: Verdict = {
+  verdict: 'allow',
+  rule: 'helper',
+  minGroup: 1,
+  approval: 'automatic',
+  exactToo: false,
+};
 
 /** A party's own verdict on a job by an analyst of the charter. `nowMs` decides whether a rule has expired. */
 export function judge(
@@ -98,6 +115,7 @@ export function judge(
   analyst: string,
   nowMs: number,
 ): Verdict {
+  if (party === checked.helper && !checked.parties.includes(party)) return asHelper;
   const ownParty = lookUp(checked.charter.analysts, analyst)?.party;
   if (lacksOwnParty(checked, ownParty ?? null)) return withoutOwnParty(party, ownParty!);
   const rules = policy.rules.filter((rule) => rule.datasets.includes(checked.dataset.name));
@@ -111,6 +129,8 @@ export function judge(
       verdict: 'allow',
       rule: rule.name,
       minGroup: thresholdOf(rule, checked),
+      ...(rule.round === undefined ? {} : { round: rule.round }),
+      ...(rule.dominance === undefined ? {} : { dominance: rule.dominance }),
       approval: rule.approval,
       exactToo,
     };
@@ -170,6 +190,8 @@ function gapsOf(rule: Rule, checked: CheckedJob, uses: JobUses, party: string, a
     ...uncovered(uses.group_by, rule.group_by, 'grouping by', 'group_by'),
     ...uncovered(uses.filter, rule.filter, 'filtering on', 'filter'),
     ...companyGaps(rule, checked, party),
+    ...helperGaps(rule, checked),
+    ...roundingGaps(rule, checked, uses),
     ...privacyGaps(rule, checked),
   ];
 }
@@ -241,4 +263,25 @@ function companyGaps(rule: Rule, { charter, parties, privacy }: CheckedJob, part
     });
   }
   return gaps;
+}
+
+function helperGaps({ helpers }: Rule, { helper }: CheckedJob): Gap[] {
+  if (helper === null || helpers.includes(helper)) return [];
+  const asker = helpers.length === 0 ? 'leave `join_helper` out' : `name ${either(helpers)} as \`join_helper\``;
+  return [{ lacks: `${helper} as a helper`, asker, owner: `add \`${helper}\` to \`helpers\`` }];
+}
+
+const either = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+
+/** Under noise no exact sum is opened, whatever is rounded. */
+function roundingGaps({ round = 1 }: Rule, { privacy }: CheckedJob, { operations }: JobUses): Gap[] {
+  if (round === 1 || privacy !== null) return [];
+  return operations
+    .filter((name) => !canRound(name))
+    .map((name) => ({
+      lacks: `a ${name} where figures are rounded to ${round}`,
+      asker: `leave the measures of kind \`${name}\` out`,
+      owner: 'take `round` out',
+    }));
 }

@@ -27,10 +27,14 @@ function canonicalTerms({ epsilon, rho, delta, mechanism, collusion, split }: Pr
   };
 }
 
+/** A key that says what holds without it is no part of the question. */
+function canonicalJob({ title: _, round, total, ...rest }: CheckedJob['job']): object {
+  return { ...rest, ...(round === undefined || round === 1 ? {} : { round }), ...(total === true ? { total } : {}) };
+}
+
 /** The hash of the question, in hexadecimal digits. */
 export function questionHash({ job, parties, privacy }: CheckedJob): string {
-  const { title: _, ...rest } = job;
-  return toHex(hashJson({ ...rest, parties, privacy: privacy === null ? null : canonicalTerms(privacy) }));
+  return toHex(hashJson({ ...canonicalJob(job), parties, privacy: privacy === null ? null : canonicalTerms(privacy) }));
 }
 
 /** By whom a question is asked, of which readings of the data. */

@@ -10,6 +10,7 @@ import type { Charter } from './charter.ts';
 import { dateSchema, fractionOf, numericSchema } from './dictionary.ts';
 import { operationNames } from './job.ts';
 import { lookUp, memberSchema, nameSchema } from './name.ts';
+import { dominanceSchema, roundSchema } from './strictness.ts';
 
 const columns = z.array(nameSchema).default([]);
 const analystRef = z.string().regex(/^(role:)?[A-Za-z][A-Za-z0-9_.@-]*$/, 'expected an analyst’s id, or role:ROLE');
@@ -26,11 +27,16 @@ export const ruleSchema = z.strictObject({
   match_on: columns,
   /** The only parties this one computes with under the rule; any when absent. */
   counterparts: z.array(memberSchema).optional(),
+  /** Who may deal randomness for a job under the rule; nobody when absent. */
   helpers: z.array(memberSchema).default([]),
   purposes: z.array(nameSchema).min(1),
   analysts: z.array(analystRef).min(1),
   min_parties: z.int().min(1).optional(),
   min_group: z.int().min(1).optional(),
+  /** What figures of an exact answer are rounded to. */
+  round: roundSchema.optional(),
+  /** A sum opens only where its n largest contributors hold at most this share of it. */
+  dominance: dominanceSchema.optional(),
   privacy: z
     .strictObject({
       required: z.boolean().default(false),

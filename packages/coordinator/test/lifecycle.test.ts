@@ -280,6 +280,48 @@ describe('the life of a job at the coordinator', () => {
     }
   });
 
+  describe('with a helper', () => {
+    const from = queued<string>(roster, expiresMs, 'bee');
+    const report = { ...tampered, party: 'ant' };
+
+    it('waits for it, invites it and starts it like any party', () => {
+      expect(after([attach[0]!, attach[2]!, { type: 'turn' }], from).state.phase).toBe('QUEUED');
+      expect(sends(after(inviting, from).effects)).toEqual(['invite ant', 'invite bee', 'invite cat']);
+      expect(after([...inviting, accept[0]!, accept[2]!], from).state.phase).toBe('INVITING');
+      expect(sends(after(ready, from).effects)).toEqual(['start ant', 'start bee', 'start cat']);
+    });
+
+    it('is not done before the helper has opened too', () => {
+      const waiting = after([...running, open[0]!, open[2]!], from);
+      expect(waiting.state.phase).toBe('RUNNING');
+      expect(step(waiting.state, open[1]!).state.phase).toBe('DONE');
+    });
+
+    it('fails and tells all others when the helper goes away in its work', () => {
+      for (const events of [ready, running, [...running, { type: 'phase', party: 'bee', attempt: 1, phase: 'deal' }]]) {
+        const lost = after([...(events as Event<string>[]), { type: 'detached', party: 'bee' }], from);
+        expect(lost.state).toMatchObject({ phase: 'FAILED', error: { code: 'LINK_LOST', party: 'bee' } });
+        expect(sends(lost.effects)).toEqual(['abort ant', 'abort cat']);
+      }
+    });
+
+    it.each<[string, readonly Event<string>[], Event<string>]>([
+      ['accepts', inviting, accept[1]!],
+      ['denies', inviting, { type: 'denied', party: 'bee', attempt: 1, report: refusal }],
+      ['works', running, { type: 'phase', party: 'bee', attempt: 1, phase: 'share' }],
+      ['opens', running, open[1]!],
+      ['fails', running, { type: 'failed', party: 'bee', attempt: 1, report }],
+    ])('says that it is the helper who %s, and says so of nobody else', (_, before, event) => {
+      const by = (party: string) => {
+        const { entries } = after([...before, { ...event, party } as Event<string>], from);
+        return entries.find((entry) => entry.type !== 'state');
+      };
+      expect(by('bee')).toMatchObject({ party: 'bee', helper: true });
+      expect(by('ant')).toMatchObject({ party: 'ant' });
+      expect(by('ant')).not.toHaveProperty('helper');
+    });
+  });
+
   it('keeps its order under every sequence of events', () => {
     const party = fc.constantFrom(...roster, 'dog');
     const attempt = fc.constantFrom(1, 1, 1, 2);

@@ -9,7 +9,7 @@ import { queued } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
 import { openDatabase } from '../src/sqlite-database.ts';
 import { Store } from '../src/store.ts';
-import { acceptanceOf, type Consortium, consortium, parties, signedJob } from './consortium.ts';
+import { acceptanceOf, type Consortium, consortium, jobYaml, parties, signedJob } from './consortium.ts';
 
 let moot: Consortium;
 let folder: string;
@@ -33,8 +33,8 @@ async function reopen(): Promise<void> {
   store = new Store(openDatabase(folder));
 }
 
-function submitted() {
-  const signed = signedJob(moot);
+function submitted(text?: string) {
+  const signed = signedJob(moot, {}, 'owl', text);
   return { id: jobId(signed.envelope), analyst: 'owl', title: 'T', signed, submittedMs: 5 };
 }
 
@@ -97,6 +97,15 @@ describe('the coordinator’s store', () => {
       [limits.entriesPerJob, 'phase'],
       [limits.entriesPerJob + 1, 'state'],
     ]);
+  });
+
+  it('knows after a restart who of a job’s roster helps', async () => {
+    const job = submitted(`${jobYaml}join_helper: cat\n`);
+    const state = queued<never>(parties, 9_000, 'cat');
+    await store.insert(job, state);
+    await reopen();
+    expect((await store.job(job.id))?.state).toEqual(state);
+    expect((await store.open())[0]?.state.helper).toBe('cat');
   });
 
   it('counts its starts', async () => {

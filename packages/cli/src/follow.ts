@@ -42,12 +42,15 @@ export async function followToEnd({
   connectMsMax,
   onEvent,
 }: Following): Promise<void> {
+  /** What each did last. */
   const parties = new Map<string, string>();
+  const helpers = new Map<string, string>();
   let state: JobStateName = 'QUEUED';
   const show = () => {
     const doing = Map.groupBy([...parties.keys()].sort(), (party) => parties.get(party)!);
     const each = [...doing].map(([phase, who]) => `${phase} ${who.length === 1 ? who[0] : `(${who.length})`}`);
-    progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each].join(' · '));
+    const helping = [...helpers].map(([helper, phase]) => `${phase} ${helper} (helper)`);
+    progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each, ...helping].join(' · '));
   };
   show();
   const late = new AbortController();
@@ -56,9 +59,10 @@ export async function followToEnd({
     for await (const event of client.events(job, { signal: AbortSignal.any([signal, late.signal]) })) {
       onEvent?.(event);
       if (event.type !== 'state' || event.state !== 'QUEUED') clearTimeout(timer);
-      if (event.type === 'phase') parties.set(event.party, event.phase);
-      if (event.type === 'party') parties.set(event.party, event.did);
-      if (event.type === 'state') {
+      if (event.type !== 'state') {
+        const doing = event.helper === true ? helpers : parties;
+        doing.set(event.party, event.type === 'phase' ? event.phase : event.did);
+      } else {
         state = event.state;
         if (state === 'DONE') return;
         if (event.error !== undefined) throw errorOf(event.error);

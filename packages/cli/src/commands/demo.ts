@@ -10,7 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { Answer } from '@folkmoot/core/answer.js';
-import { checkJob } from '@folkmoot/core/check-job.js';
+import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
 import { type Agreement, agrees, type Coverage, compareFigures, coverageOf } from '../agreement.ts';
@@ -40,8 +40,7 @@ export const demo: CommandSpec<Options> = {
     const folder = options.consortium === undefined ? sampleFolder() : resolve(cwd, options.consortium);
     const given = await readConsortium(folder);
     const jobs = await readJobs(join(folder, 'jobs'));
-    const checked = jobs.map(({ job }) => checkJob(job, given.charter));
-    const needed = [...new Set(checked.flatMap(({ parties }) => parties))];
+    const needed = [...new Set(jobs.flatMap(({ job }) => rosterOf(checkJob(job, given.charter))))];
     const temporary = await temporaryFolder();
     const database = await loadDemoDatabase({
       url: env.ISLINGTON_DATABASE_URL,

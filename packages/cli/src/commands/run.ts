@@ -3,7 +3,7 @@
  * @module
  */
 import { resolve } from 'node:path';
-import { checkJob } from '@folkmoot/core/check-job.js';
+import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { ErrorReport } from '@folkmoot/core/errors.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { renderAnswer } from '../answer-text.ts';
@@ -39,12 +39,12 @@ export const run: CommandSpec<Options> = {
     const consortium = await readConsortium(resolve(cwd, options.consortium));
     const analyst = analystOf(consortium.charter, options.as);
     // What can be refused is refused before anything starts.
-    const { parties } = checkJob(job, consortium.charter);
+    const needed = rosterOf(checkJob(job, consortium.charter));
     progress.update('starting the coordinator and the nodes');
     const setting = {
       consortium,
       analyst,
-      needed: parties,
+      needed,
       approve: options.approve === true,
       signal,
       onAbsent: (party: string, { message }: ErrorReport) =>

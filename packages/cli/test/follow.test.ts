@@ -1,0 +1,46 @@
+import type { Client } from '@folkmoot/client/client.js';
+import type { JobEvent } from '@folkmoot/client/events.js';
+import { describe, expect, it } from 'vitest';
+import { followToEnd } from '../src/follow.ts';
+
+type Told = JobEvent extends infer Each
+  ? Each extends JobEvent
+    ? Omit<Each, 'sequence' | 'at' | 'attempt'>
+    : never
+  : never;
+
+/** The lines that are shown for these events. */
+async function shown(told: readonly Told[]): Promise<string[]> {
+  const lines: string[] = [];
+  async function* events() {
+    for (const [index, event] of told.entries()) {
+      yield { ...event, sequence: index + 1, at: '2026-11-22T00:00:00.000Z', attempt: 1 } as JobEvent;
+    }
+  }
+  const progress = { isShown: true, update: (line: string) => void lines.push(line), keep() {}, clear() {} };
+  const client = { events } as unknown as Client;
+  const { signal } = new AbortController();
+  await followToEnd({ client, job: 'a'.repeat(64), title: 'Arrears', progress, signal });
+  return lines;
+}
+
+describe('the line of progress', () => {
+  it('counts the parties that do the same, and names a helper beside them', async () => {
+    const lines = await shown([
+      { type: 'state', state: 'RUNNING' },
+      { type: 'phase', party: 'ash', phase: 'share' },
+      { type: 'phase', party: 'dale', helper: true, phase: 'share' },
+      { type: 'phase', party: 'birch', phase: 'share' },
+      { type: 'party', party: 'dale', helper: true, did: 'opened' },
+      { type: 'state', state: 'DONE' },
+    ]);
+    expect(lines).toEqual([
+      'Arrears · waiting for every party to connect',
+      'Arrears · computing',
+      'Arrears · computing · share ash',
+      'Arrears · computing · share ash · share dale (helper)',
+      'Arrears · computing · share (2) · share dale (helper)',
+      'Arrears · computing · share (2) · opened dale (helper)',
+    ]);
+  });
+});

@@ -9,7 +9,7 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { noRecords, type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
+import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import { type CheckedJob, checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
@@ -20,7 +20,7 @@ import { InputError, PolicyError, ProtocolError, StateError } from '@folkmoot/co
 import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
-import { judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
+import { helperRule, judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
 import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Claim } from './ledger.ts';
@@ -105,7 +105,7 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
       party,
       charter: membership.charterHash,
       policy: policyHash(config.policy),
-      fingerprint: binding === null ? noRecords : await by.fingerprint(dataset, binding, period),
+      fingerprint: await by.fingerprint(dataset, binding, period),
       build: by.build,
       expires: envelope.expires,
       min_group: verdict.minGroup,
@@ -131,7 +131,7 @@ function help({ envelope }: SignedJob, { config, membership, build, noRecords, s
     build,
     expires: envelope.expires,
     min_group: Math.max(envelope.job.min_group ?? 1, membership.charter.policy_floor.min_group),
-    rule: '',
+    rule: helperRule,
     period: null,
     budget: null,
   };
@@ -139,18 +139,17 @@ function help({ envelope }: SignedJob, { config, membership, build, noRecords, s
 }
 
 /**
- * What this party's own files say of a job as they stand now: it holds the dataset, and a rule covers the job. A helper
- * holds nothing of it, and has no binding.
+ * What this party's own files say of a job as they stand now: it holds the dataset, and a rule covers the job.
  * @throws InputError NOT_HELD, NOT_SUPPORTED; PolicyError REFUSED, TOO_FEW_PARTIES
  */
 function permit(
   checked: CheckedJob,
   analyst: string,
   { config, nowMs }: Pick<Judge, 'config' | 'nowMs'>,
-): { readonly binding: Binding | null; readonly verdict: Allowed } {
+): { readonly binding: Binding; readonly verdict: Allowed } {
   const { party } = config;
   const { name } = checked.dataset;
-  const binding = party === checked.helper ? null : lookUp(config.datasets, name);
+  const binding = lookUp(config.datasets, name);
   if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${name}` });
   const verdict = judge(checked, usesOf(checked), party, config.policy, analyst, nowMs);
   if (verdict.verdict === 'refuse') throw verdict.error;

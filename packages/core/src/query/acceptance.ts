@@ -7,7 +7,7 @@
  * For a protected job the acceptance also states what the noise depends on and a party alone decides: the period of the
  * reading that it answers from, and the unit that its budget is kept in. An exact job has neither, and what is signed
  * for it leaves them out. The same holds for what a rule asks beyond a threshold: `round` and `dominance` stand in an
- * acceptance only where the rule has them. A helper, which has no records, states no fingerprint of any.
+ * acceptance only where the rule has them.
  * @module
  */
 import { z } from 'zod';
@@ -63,9 +63,6 @@ export interface SignedAcceptance {
   readonly acceptance: Acceptance;
   readonly signature: string;
 }
-
-/** In place of a fingerprint, from a helper: it reads no records. */
-export const noRecords = '0'.repeat(64);
 
 /** What a dataset's budget counts. */
 export type BudgetUnit = NonNullable<Acceptance['budget']>;

@@ -94,13 +94,16 @@ export function usesOf(checked: CheckedJob): JobUses {
 
 const distinct = <T extends string>(names: readonly T[]): T[] => [...new Set(names)].sort();
 
+/** What stands in place of a rule's name where a party only helps. */
+export const helperRule = 'helper';
+
 /**
  * A helper deals randomness for others and brings no records: it has nothing that a rule could protect. Whether it may
  * help is for the rules of those whose records it helps to compute with.
  */
 const asHelper: Verdict = {
   verdict: 'allow',
-  rule: 'helper',
+  rule: helperRule,
   minGroup: 1,
   approval: 'automatic',
   exactToo: false,

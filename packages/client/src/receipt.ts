@@ -24,6 +24,7 @@ import { PolicyError, ProtocolError } from '@folkmoot/core/errors.js';
 import { verify } from '@folkmoot/core/identity.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type Opening, openingStatement } from '@folkmoot/core/open.js';
+import { helperRule } from '@folkmoot/core/policy.js';
 
 export interface Receipt {
   readonly party: PartyId;
@@ -121,7 +122,7 @@ function rosterOf(parties: readonly PartyId[], charter: Charter): readonly Party
 function checkRoles(signed: readonly SignedAcceptance[], helper: PartyId | null): void {
   for (const { acceptance } of signed) {
     const { party, rule } = acceptance;
-    if ((rule === '') === (party === helper)) continue;
+    if ((rule === helperRule) === (party === helper)) continue;
     const detail = party === helper ? 'a helper accepts by no rule' : 'it has accepted as a helper';
     throw new ProtocolError('BAD_ACCEPTANCE', { party, detail });
   }

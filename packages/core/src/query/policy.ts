@@ -94,8 +94,8 @@ export function usesOf(checked: CheckedJob): JobUses {
 
 const distinct = <T extends string>(names: readonly T[]): T[] => [...new Set(names)].sort();
 
-/** What stands in place of a rule's name where a party only helps. */
-export const helperRule = 'helper';
+/** What stands in place of a rule's name where a party only helps; no rule has this name. */
+export const helperRule = '';
 
 /**
  * A helper deals randomness for others and brings no records: it has nothing that a rule could protect. Whether it may

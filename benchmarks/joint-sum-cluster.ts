@@ -12,12 +12,8 @@
  * @module
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { jointSum, open as openShares } from '@folkmoot/core/additive.js';
 import type { Context, PartyId } from '@folkmoot/core/channel.js';
-import { sha256 } from '@folkmoot/core/hash.js';
 import { publicKeyOf, signer, verify } from '@folkmoot/core/identity.js';
 import { type Opening, open, verifyOpenings } from '@folkmoot/core/open.js';
 import { Prg } from '@folkmoot/core/prg.js';
@@ -34,18 +30,15 @@ import {
   frameType,
 } from '@folkmoot/transport/frame.js';
 import { connect, type FrameLink } from '@folkmoot/transport/link.js';
-import { listen } from '@folkmoot/transport/listener.js';
-import { openChannel } from '@folkmoot/transport/peer-network.js';
 import { Relay } from '@folkmoot/transport/relay.js';
+import { attemptLink, key, listening, openAttempt } from './attempt.ts';
 import { median } from './machine.ts';
 
-export const seed = 20261121;
 /** Set once in each process. */
 let parties: readonly PartyId[] = [];
 export const ways = ['plain, direct', 'shared, direct', 'plain, relayed', 'whole, relayed'] as const;
 export type Way = (typeof ways)[number];
 
-const key = (purpose: string) => sha256(new TextEncoder().encode(`${seed} ${purpose}`));
 const context = (round: number): Context => ({ job: key(`job ${round}`), attempt: 1, roster: parties });
 const acceptances = key('acceptances');
 const bulkSession = new Uint8Array(16);
@@ -131,31 +124,6 @@ class Downloads {
   }
 }
 
-/** One attempt's use of a link: peers that are quicker may write before this party opens its channel. */
-function attemptLink(link: FrameLink): FrameLink {
-  const early: Uint8Array[] = [];
-  let receiver = (frame: Uint8Array): void | Promise<void> => {
-    early.push(frame);
-  };
-  link.onFrame((frame) => receiver(frame));
-  return {
-    send: (frame) => link.send(frame),
-    onFrame(next) {
-      receiver = next;
-      for (const frame of early.splice(0)) void next(frame);
-    },
-    onClose: (listener) => link.onClose(listener),
-    close: () => link.close(),
-  };
-}
-
-/** The X25519 public key of a seed. */
-function staticKeyOf(seedBytes: Uint8Array): Uint8Array {
-  const prefix = Buffer.from('302e020100300506032b656e04220420', 'hex');
-  const secret = createPrivateKey({ key: Buffer.concat([prefix, seedBytes]), format: 'der', type: 'pkcs8' });
-  return createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(12);
-}
-
 async function party(self: PartyId, direct: string, relayed: string): Promise<void> {
   const index = parties.indexOf(self);
   const links = { direct: await connect(direct, systemClock), relayed: await connect(relayed, systemClock) };
@@ -179,16 +147,7 @@ async function party(self: PartyId, direct: string, relayed: string): Promise<vo
       const channel = new SessionChannel({ self, context: context(round), secret, write: () => Promise.resolve() });
       return alone(upload(links.direct, index, {}, bytesOf(jointSum(channel, 'sum', own))));
     }
-    const network = await openChannel({
-      self,
-      context: context(round),
-      charterHash: key('charter'),
-      parties,
-      staticKey: key(`static ${self}`),
-      peerStatic: (peer) => staticKeyOf(key(`static ${peer}`)),
-      links: attempt,
-      clock: systemClock,
-    });
+    const network = await openAttempt(self, context(round), attempt);
     const info = { ...network.channel.context, sender: self, recipient: 'analyst' };
     const sealed = await seal(recipient, info, bytesOf(jointSum(network.channel, 'sum', own)));
     const { commitments, signatures } = await open(network.channel, {
@@ -205,9 +164,9 @@ async function party(self: PartyId, direct: string, relayed: string): Promise<vo
     return { bulkBytes, sessionBytes: network.traffic.bytesSent };
   };
 
-  serve(async ({ elements }) => {
+  serve(async ({ elements, round }) => {
     if (own.words.length !== elements) own = inputOf(self, elements);
-    attempt = attemptLink(links.relayed);
+    attempt = attemptLink(links.relayed, self, context(round));
   }, work);
 }
 
@@ -223,13 +182,6 @@ function serve(prepare: (go: Go) => Promise<void>, work: (go: Go) => Promise<Sen
     process.send!({ ...sent, peakBytes: process.resourceUsage().maxRSS * 1024 } satisfies Done);
   });
   process.send!({ ready: true });
-}
-
-async function listening(onLink: (link: FrameLink) => void): Promise<string> {
-  const server = createServer();
-  listen(server, { path: '/', clock: systemClock, onLink });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
 async function relay(): Promise<void> {

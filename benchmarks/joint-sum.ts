@@ -2,7 +2,8 @@
  * The joint sum of three parties' vectors, four ways over the same sockets; see joint-sum-cluster.ts.
  * @module
  */
-import { measure, seed } from './joint-sum-cluster.ts';
+import { seed } from './attempt.ts';
+import { measure } from './joint-sum-cluster.ts';
 import { megabytes, seconds, table } from './machine.ts';
 
 const sizes = [1e3, 1e4, 1e5, 1e6, 1e7];

@@ -2,7 +2,8 @@
  * 2 to 50 parties on one machine, 10^5 elements each: what a party sends in bulk does not depend on how many take part.
  * @module
  */
-import { measure, seed } from './joint-sum-cluster.ts';
+import { seed } from './attempt.ts';
+import { measure } from './joint-sum-cluster.ts';
 import { megabytes, seconds, table } from './machine.ts';
 
 const elements = 1e5;

@@ -7,7 +7,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { measure, seed } from './joint-sum-cluster.ts';
+import { seed } from './attempt.ts';
+import { measure } from './joint-sum-cluster.ts';
 import { seconds, table } from './machine.ts';
 
 const peers = join(import.meta.dirname, 'peers');

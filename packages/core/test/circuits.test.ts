@@ -399,7 +399,7 @@ describe('circuits', () => {
       (ch, source) => toInteger(ch, source, { ...bits, width: 1 }),
       (ch, source) => toRing(ch, source, { count: productsMax + 1, words }),
       (ch, source) => and(ch, source, words, words),
-      (ch, source) => selectEach(ch, source, bits, new Array(16).fill(many)),
+      (ch, source) => selectEach(ch, source, { count: productsMax + 1, words }, []),
     ];
     for (const program of programs) {
       await expect(onShares([], program, { parties: 2 })).rejects.toEqual(code('OVER_LIMIT'));

@@ -1,10 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRng } from '../src/algebra/prg.ts';
-import { fromIntegers, length, rings, toIntegers, type Vector, vector, Z2_64, Z2_192 } from '../src/algebra/ring.ts';
-import { elementsMax, noCost } from '../src/protocols/cost.ts';
-import { type Guarded, type Suppressed, suppress, suppressCost } from '../src/protocols/suppress.ts';
-import { open, share } from '../src/sharing/additive.ts';
+import {
+  equal,
+  fromIntegers,
+  length,
+  rings,
+  toIntegers,
+  type Vector,
+  vector,
+  Z2_64,
+  Z2_192,
+} from '../src/algebra/ring.ts';
+import type { Channel } from '../src/channel/channel.ts';
+import { allOf, allOfCost } from '../src/protocols/and.ts';
+import { atLeastZero, atLeastZeroCost } from '../src/protocols/at-least-zero.ts';
+import { constant } from '../src/protocols/compare.ts';
+import type { Correlations } from '../src/protocols/correlations.ts';
+import { type Cost, inSequence, noCost, productsMax } from '../src/protocols/cost.ts';
+import { type Suppressed, suppress, suppressCost } from '../src/protocols/suppress.ts';
+import { addConstant, open, share } from '../src/sharing/additive.ts';
+import { type Bits, packBits, wordsFor } from '../src/sharing/bit-share.ts';
 import { join, piecesOf, split } from '../src/sharing/wide-share.ts';
 import { elementsOf, expectRightOrTyped, onShares, opened, type Program, partyCounts } from './circuits.ts';
 import { integers } from './laws.ts';
@@ -27,35 +43,66 @@ describe('a wide share', () => {
   });
 });
 
-/** Counts, and values guarded by some of them, in clear. */
+/** People in each cell, and values that show where all counts under `tests` reach a threshold; all in clear. */
 interface Question {
   readonly counts: Vector[];
-  readonly guarded: Guarded[];
+  readonly guarded: { readonly tests: number[]; readonly values: Vector[] }[];
+}
+
+/** The road of small groups: conditions, the bits of what opens together, and the values times them. */
+async function withheld(
+  ch: Channel,
+  source: Correlations,
+  { counts, guarded }: Question,
+  threshold: bigint,
+  width: number,
+): Promise<Suppressed[]> {
+  const differences = counts.map((each) => addConstant(ch, each, constant(length(each), -threshold)));
+  const enough = await atLeastZero(ch, source, differences, width);
+  const shown = await allOf(
+    ch,
+    source,
+    guarded.map(({ tests }) => tests.map((test) => enough[test]!)),
+  );
+  return suppress(
+    ch,
+    source,
+    guarded.map(({ values }, i) => ({ bits: shown[i]!, vectors: values })),
+  );
+}
+
+function costOf({ counts, guarded }: Question, width: number, parties: number): Cost {
+  const cells = guarded.map(({ tests }) => length(counts[tests[0]!]!));
+  return inSequence(
+    atLeastZeroCost(parties, counts.map(length), width),
+    allOfCost(
+      parties,
+      guarded.map(({ tests }, i) => ({ entries: tests.length, count: cells[i]! })),
+    ),
+    suppressCost(
+      parties,
+      guarded.map(({ values }, i) => ({
+        count: cells[i]!,
+        pieces: values.reduce((sum, { ring }) => sum + piecesOf(ring), 0),
+      })),
+    ),
+  );
 }
 
 /** Runs the suppression on shares, and opens what it lets through: of each group its bits, then its values. */
 async function suppressed(question: Question, threshold: bigint, peopleMax: bigint, parties = 3) {
   const { counts, guarded } = question;
-  const sizes = {
-    counts: counts.map(length),
-    threshold,
-    peopleMax,
-    guarded: guarded.map(({ tests, values }) => ({
-      tests,
-      pieces: values.reduce((sum, { ring }) => sum + piecesOf(ring), 0),
-    })),
-  };
+  const width = (threshold > peopleMax ? threshold : peopleMax).toString(2).length + 1;
   const inputs = [...counts, ...guarded.flatMap(({ values }) => values)];
   const program: Program<Suppressed[]> = (ch, source, shares) => {
-    const people = shares.slice(0, counts.length);
     let start = counts.length;
     const ours = guarded.map(({ tests, values }) => {
       start += values.length;
       return { tests, values: shares.slice(start - values.length, start) };
     });
-    return suppress(ch, source, { people, threshold, peopleMax }, ours);
+    return withheld(ch, source, { counts: shares.slice(0, counts.length), guarded: ours }, threshold, width);
   };
-  const results = await onShares(inputs, program, { parties }, suppressCost(parties, sizes));
+  const results = await onShares(inputs, program, { parties }, costOf(question, width, parties));
   return guarded.map(({ values }, group) => ({
     shown: opened(results.map((each) => each[group]!.shown)),
     values: values.map(({ ring }, i) => {
@@ -140,20 +187,56 @@ describe('suppression', () => {
     ]);
   });
 
-  it('takes the rounds and bytes that its head states', () => {
-    const sizes = { counts: [32], threshold: 5n, peopleMax: 65_535n, guarded: [{ tests: [0], pieces: 1 }] };
-    const [two, three] = [suppressCost(2, sizes), suppressCost(3, sizes)];
+  it('takes 6 rounds and 27 bytes a cell for two parties and people below 2^16, 7 and 31 for three', () => {
+    const question = {
+      counts: [vector(Z2_64, 32)],
+      guarded: [{ tests: [0], values: [vector(Z2_64, 32)] }],
+    };
+    const [two, three] = [costOf(question, 17, 2), costOf(question, 17, 3)];
     expect([two.rounds, two.bitTriples / 32, two.sharedBits / 32, two.triples / 32]).toEqual([6, 42, 1, 1]);
     expect([three.rounds, three.bitTriples / 32]).toEqual([7, 58]);
     expect([two.bytes / 32, three.bytes / 32]).toEqual([26.625, 2 * 30.625]);
-    expect(suppressCost(3, { ...sizes, counts: [], guarded: [] })).toEqual(noCost);
+    expect(costOf({ counts: [], guarded: [] }, 17, 3)).toEqual(noCost);
+  });
+
+  it('multiplies more than one round holds in batches, each bit converted once', async () => {
+    // 6 pieces a cell: 2^20 products are 174,762 cells, in whole words 174,752.
+    const cells = 174_752;
+    const wide = vector(Z2_192, cells + 5);
+    wide.words[3 * 7] = 9n;
+    wide.words[3 * (cells + 4) + 2] = 1n;
+    const inputs = [wide, elementsOf([4n, 5n]), elementsOf([6n])];
+    const shownBits = [1, 1, 0];
+    const sizes = [
+      { count: cells + 5, pieces: 6 },
+      { count: 2, pieces: 1 },
+      { count: 1, pieces: 1 },
+    ];
+    const cost = suppressCost(2, sizes);
+    expect([cost.rounds, cost.sharedBits, cost.triples]).toEqual([2, cells + 96, 6 * (cells + 5) + 3]);
+    const program: Program<Suppressed[]> = (ch, source, shares) => {
+      const isFirst = ch.self === ch.context.roster[0];
+      const guarded = shares.map((share, i) => {
+        const count = length(share);
+        const words = new Uint32Array(wordsFor(count)).fill(shownBits[i] === 1 && isFirst ? 0xffff_ffff : 0);
+        return { bits: { count, words }, vectors: [share] };
+      });
+      return suppress(ch, source, guarded);
+    };
+    const results = await onShares(inputs, program, { parties: 2 }, cost);
+    const pieces = inputs.map(({ ring }, group) =>
+      Array.from({ length: piecesOf(ring) }, (_, j) => open(results.map((each) => each[group]!.values[0]![j]!))),
+    );
+    expect(equal(join(Z2_192, pieces[0]!), wide)).toBe(true);
+    expect([...toIntegers(pieces[1]![0]!), ...toIntegers(pieces[2]![0]!)]).toEqual([4n, 5n, 0n]);
+    expect(opened(results.map((each) => each[0]!.shown)).every((each) => each === 1n)).toBe(true);
+    expect(opened(results.map((each) => each[2]!.shown))).toEqual([0n]);
   });
 
   it('ends right or in a typed error on a network with faults', async () => {
     const inputs = [elementsOf([0n, 4n, 5n]), elementsOf([9n, 9n, 9n]), elementsOf([11n, 12n, 13n])];
     const program: Program<Suppressed[]> = (ch, source, [a, b, value]) => {
-      const counts = { people: [a!, b!], threshold: 5n, peopleMax: 100n };
-      return suppress(ch, source, counts, [{ tests: [0, 1], values: [value!] }]);
+      return withheld(ch, source, { counts: [a!, b!], guarded: [{ tests: [0, 1], values: [value!] }] }, 5n, 8);
     };
     await expectRightOrTyped(inputs, program, (results) => {
       expect(opened(results.map((each) => each[0]!.values[0]![0]!))).toEqual([0n, 0n, 13n]);
@@ -176,8 +259,8 @@ describe('suppression', () => {
             return message;
           },
         };
-        const counts = { people: [count!], threshold: 5n, peopleMax: 1000n };
-        return suppress(spied, source, counts, [{ tests: [0], values: [value!] }]);
+        const question = { counts: [count!], guarded: [{ tests: [0], values: [value!] }] };
+        return withheld(spied, source, question, 5n, 11);
       };
       const results = await onShares([same(people), same(100n * people)], program, { seed: 5 });
       const [values, bits] = [results.map((each) => each[0]!.values[0]![0]!), results.map((each) => each[0]!.shown)];
@@ -190,19 +273,14 @@ describe('suppression', () => {
     }
   });
 
-  it('refuses lengths that differ and what is over the limit', async () => {
-    const run = (question: Question) =>
-      onShares([], (ch, source) => {
-        const counts = { people: question.counts, threshold: 5n, peopleMax: 100n };
-        return suppress(ch, source, counts, question.guarded);
-      });
-    const [one, two] = [elementsOf([1n]), elementsOf([1n, 2n])];
-    const many = vector(Z2_64, elementsMax);
-    const guard = (tests: number[], ...values: Vector[]): Guarded => ({ tests, values });
-    await expect(run({ counts: [two], guarded: [guard([0], one)] })).rejects.toEqual(code('LENGTHS_DIFFER'));
-    await expect(run({ counts: [one, two], guarded: [guard([0, 1])] })).rejects.toEqual(code('LENGTHS_DIFFER'));
-    await expect(run({ counts: [many, one], guarded: [] })).rejects.toEqual(code('OVER_LIMIT'));
-    await expect(run({ counts: [one], guarded: [guard([])] })).rejects.toThrow('assertion failed');
+  it('refuses lengths that differ and more cells than the limit', async () => {
+    const run = (bits: Bits, ...vectors: Vector[]) =>
+      onShares([], (ch, source) => suppress(ch, source, [{ bits, vectors }]), { parties: 2 });
+    const two = packBits([1, 1]);
+    await expect(run(two, elementsOf([1n]))).rejects.toEqual(code('LENGTHS_DIFFER'));
+    await expect(run(two, elementsOf([1n, 2n]), vector(Z2_192, 3))).rejects.toEqual(code('LENGTHS_DIFFER'));
+    const count = productsMax + 1;
+    await expect(run({ count, words: new Uint32Array(wordsFor(count)) })).rejects.toEqual(code('OVER_LIMIT'));
   });
 });
 

@@ -4,7 +4,8 @@
  * With a random bit r that is shared both ways and e = b ⊕ r opened, b x = e x + (1 − 2e) r x; and r x is a product over
  * Z_2^64, whose d = r − α and ε = x − β are opened in the same round.
  *
- * Rounds    1 (none for no elements)        Sends    1 bit a bit and 16 bytes a value, to each peer
+ * Rounds    1 (none for no elements), and 1 more for each further 2^20 values
+ * Sends     1 bit a bit and 16 bytes a value, to each peer
  * Takes     1 shared bit a bit (whole words of 32 for each vector of bits), 1 triple a value
  * Security  semi-honest, N−1 colluding: all that is opened is uniform. An active party can shift the results.
  * @module
@@ -14,7 +15,7 @@ import type { Channel } from '../channel/channel.ts';
 import { type Bits, wordsFor, xorInto } from '../sharing/bit-share.ts';
 import { unmaskBits } from './convert.ts';
 import type { Correlations } from './correlations.ts';
-import { type Cost, checkLengths, noCost, productsMax } from './cost.ts';
+import { type Cost, checkLengths, elementsMax, inSequence, noCost, productsMax } from './cost.ts';
 import { product } from './multiply.ts';
 import { openMasked, openMaskedBits } from './open-masked.ts';
 
@@ -32,8 +33,7 @@ export interface Selected {
 }
 
 /**
- * Of each selection, the bits over the ring, and each of its vectors times them, element by element; in one round for
- * all.
+ * Of each selection, the bits over the ring, and each of its vectors times them, element by element.
  * @throws ProtocolError LENGTHS_DIFFER, OVER_LIMIT
  */
 export async function selectAll(
@@ -42,14 +42,72 @@ export async function selectAll(
   selections: readonly Selection[],
 ): Promise<Selected[]> {
   for (const { bits, vectors } of selections) checkLengths('select', productsMax, bits.count, ...vectors.map(length));
+  const results = selections.map(({ bits, vectors }) => ({
+    bit: vector(Z2_64, bits.count),
+    products: vectors.map(() => vector(Z2_64, bits.count)),
+  }));
+  for (const batch of batchesOf(
+    selections.map(({ bits, vectors }) => ({ count: bits.count, vectors: vectors.length })),
+  )) {
+    const parts = batch.map(({ at, start, end }) => {
+      const { bits, vectors } = selections[at]!;
+      const words = bits.words.subarray(start / 32, wordsFor(end));
+      return { bits: { count: end - start, words }, vectors: vectors.map((x) => slice(x, start, end)) };
+    });
+    const selected = await selectBatch(ch, source, parts);
+    for (const [i, { at, start }] of batch.entries()) {
+      const { bit, products } = results[at]!;
+      bit.words.set(selected[i]!.bit.words, start);
+      for (const [j, product] of products.entries()) product.words.set(selected[i]!.products[j]!.words, start);
+    }
+  }
+  return results;
+}
+
+/** The elements from `start`, a whole word, to before `end` of the selection `at`. */
+interface Part {
+  readonly at: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The sizes of a selection: its bits, and its vectors. */
+interface SelectionSize {
+  readonly count: number;
+  readonly vectors: number;
+}
+
+/**
+ * What is computed in one round: about `elementsMax` products, so that its message has 16 MiB. Cuts go through all
+ * vectors of a selection at one place, so that no bit is converted twice.
+ */
+function batchesOf(sizes: readonly SelectionSize[]): Part[][] {
+  const batches: Part[][] = [];
+  let room = 0;
+  for (const [at, { count, vectors }] of sizes.entries()) {
+    const wordSize = 32 * Math.max(1, vectors);
+    for (let start = 0; start < count; ) {
+      if (room < wordSize) {
+        batches.push([]);
+        room = elementsMax;
+      }
+      const end = Math.min(count, start + 32 * Math.max(1, Math.floor(room / wordSize)));
+      batches.at(-1)!.push({ at, start, end });
+      room -= wordsFor(end - start) * wordSize;
+      start = end;
+    }
+  }
+  return batches;
+}
+
+async function selectBatch(ch: Channel, source: Correlations, selections: readonly Selection[]): Promise<Selected[]> {
   const parts = selections.flatMap(({ bits, vectors }, at) => vectors.map((x) => ({ at, bits, x })));
   const n = parts.reduce((sum, { bits }) => sum + bits.count, 0);
   const strides = selections.map(({ bits }) => wordsFor(bits.count));
   const words = strides.reduce((sum, each) => sum + each, 0);
   checkLengths('select', productsMax, n);
-  checkLengths('select', productsMax, 32 * words);
   const isFirst = ch.self === ch.context.roster[0];
-  const r = words === 0 ? { xor: new Uint32Array(0), ring: vector(Z2_64, 0) } : await source.sharedBits(32 * words);
+  const r = await source.sharedBits(32 * words);
   const t = n === 0 ? undefined : await source.triples(n);
 
   // Round 1. Open e = b ⊕ r, d = r − α and ε = x − β, which r, α and β make uniform.
@@ -127,13 +185,12 @@ export function selectCost(parties: number, count: number, vectors = 1): Cost {
   return selectAllCost(parties, [{ count, vectors }]);
 }
 
-export function selectAllCost(
-  parties: number,
-  selections: readonly { readonly count: number; readonly vectors: number }[],
-): Cost {
-  const words = selections.reduce((sum, { count }) => sum + wordsFor(count), 0);
-  const products = selections.reduce((sum, { count, vectors }) => sum + count * vectors, 0);
-  if (words === 0) return noCost;
-  const bytes = (parties - 1) * (4 * words + 16 * products);
-  return { ...noCost, rounds: 1, bytes, sharedBits: 32 * words, triples: products };
+export function selectAllCost(parties: number, sizes: readonly SelectionSize[]): Cost {
+  const batches = batchesOf(sizes).map((batch): Cost => {
+    const words = batch.reduce((sum, { start, end }) => sum + wordsFor(end - start), 0);
+    const products = batch.reduce((sum, { at, start, end }) => sum + (end - start) * sizes[at]!.vectors, 0);
+    const bytes = (parties - 1) * (4 * words + 16 * products);
+    return { ...noCost, rounds: 1, bytes, sharedBits: 32 * words, triples: products };
+  });
+  return inSequence(...batches);
 }

@@ -186,18 +186,24 @@ function groupsArbitrary(dataset: Dataset): fc.Arbitrary<GroupKey[]> {
   return fc.shuffledSubarray(keys, { maxLength: Math.min(2, keys.length) });
 }
 
-function statisticArbitrary(dataset: Dataset): fc.Arbitrary<Statistic> {
+/** One statistic, or several of the same totals: their sum and the largest by rank. */
+function statisticsArbitrary(dataset: Dataset): fc.Arbitrary<Statistic[]> {
   const numeric = Object.keys(dataset.columns).filter((name) => dataset.columns[name]!.type !== 'identifier');
   return fc
     .tuple(
-      fc.constantFrom('rows' as const, 'people' as const),
+      fc.constantFrom('rows' as const, 'people' as const, 'totals' as const),
       fc.array(fc.constantFrom(...numeric), { maxLength: 2 }),
       conditionArbitrary(dataset),
+      fc.uniqueArray(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 4 }),
     )
-    .map(([of, columns, where]) => {
+    .map(([of, columns, condition, ranks]): Statistic[] => {
       const product = of === 'people' ? [] : columns;
       const present = product.map((column): Condition => ({ kind: 'present', column }));
-      return { of, product, where: present.length === 0 ? where : { kind: 'and', of: [...present, where] } };
+      const where: Condition = present.length === 0 ? condition : { kind: 'and', of: [...present, condition] };
+      if (of !== 'totals') return [{ of, product, where }];
+      return ranks.map((rank) =>
+        rank === 0 ? { of: 'magnitude', product, where } : { of: 'top', product, where, rank },
+      );
     });
 }
 
@@ -212,7 +218,7 @@ export const caseArbitrary: fc.Arbitrary<Case> = datasetArbitrary.chain((made) =
       .record({
         where: conditionArbitrary(dataset),
         groups: groupsArbitrary(dataset),
-        statistics: fc.array(statisticArbitrary(dataset), { minLength: 1, maxLength: 6 }),
+        statistics: fc.array(statisticsArbitrary(dataset), { minLength: 1, maxLength: 6 }),
       })
       .map(({ where, groups, statistics }) => ({
         dataset: dataset.name,
@@ -220,7 +226,7 @@ export const caseArbitrary: fc.Arbitrary<Case> = datasetArbitrary.chain((made) =
         where,
         groups,
         cells: groups.reduce((product, key) => product * key.labels.length, 1),
-        statistics,
+        statistics: statistics.flat(),
         ownParty: null,
       })),
   });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Condition } from '@folkmoot/core/condition.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import fc from 'fast-check';
@@ -135,5 +136,93 @@ describe('a local query as SQL', () => {
     };
     const given = { dataset, rows, query, ownParty: false };
     expect(await askedOfFile(folder, writeCsv(folder, 'many.csv', rows), given)).toEqual(await evaluated(given));
+  });
+
+  describe('of people’s totals', () => {
+    const huge = '9'.repeat(37);
+    const dataset: Dataset = {
+      name: 'residents',
+      held_by: ['camden'],
+      unit: 'person',
+      max_rows_per_unit: 3,
+      extra_rows: 'refuse',
+      max_parties_per_unit: 1,
+      max_rows: 1_000_000_000_000,
+      columns: {
+        person: { type: 'identifier' },
+        a: { type: 'integer', min: `-${huge}`, max: huge, nulls: 'drop', outside: 'clamp' },
+        b: { type: 'integer', min: -1000, max: 1000, nulls: 'drop', outside: 'clamp' },
+      },
+    };
+    const totalsOf = (product: readonly string[], ranks: readonly number[], where: Condition = presentIn(product)) => [
+      { of: 'magnitude' as const, product, where },
+      ...ranks.map((rank) => ({ of: 'top' as const, product, where, rank })),
+    ];
+    const presentIn = (columns: readonly string[]) => ({
+      kind: 'and' as const,
+      of: columns.map((column) => ({ kind: 'present' as const, column })),
+    });
+    const queryOf = (statistics: LocalQuery['statistics']): LocalQuery => ({
+      dataset: 'residents',
+      columns: ['a', 'b'],
+      where: { kind: 'true' },
+      groups: [],
+      cells: 1,
+      statistics,
+      ownParty: null,
+    });
+
+    it('orders and adds totals that no engine’s integer holds', async () => {
+      const amount = fc.oneof(
+        fc.bigInt({ min: -(10n ** 37n), max: 10n ** 37n }),
+        fc.bigInt({ min: -2n, max: 2n }).map((n) => n << 40n),
+        // Neighbours of the largest, so that totals differ in their last digits alone, or cancel.
+        fc.tuple(fc.bigInt({ min: 0n, max: 2n }), fc.constantFrom(1n, -1n)).map(([n, s]) => s * (BigInt(huge) - n)),
+      );
+      const row = fc.record({
+        person: fc.constantFrom('p', 'q', 'r', 's', 't', 'u'),
+        a: fc.option(amount.map(String), { freq: 6 }),
+        b: fc.option(fc.integer({ min: -1000, max: 1000 }).map(String), { freq: 6 }),
+      });
+      const products = [['a'], ['a', 'a'], ['a', 'b'], ['b', 'b'], ['b'], []];
+      const query = queryOf(products.flatMap((product) => totalsOf(product, [1, 2, 3, 9])));
+      await fc.assert(
+        fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 18 }), async (rows) => {
+          const given = { dataset: { ...dataset, extra_rows: 'keep_first' as const }, rows, query, ownParty: true };
+          const outcome = await evaluated(given);
+          expect(await askedOfFile(folder, writeCsv(folder, 'wide.csv', rows), given)).toEqual(outcome);
+        }),
+        { numRuns: 30 },
+      );
+    });
+
+    it('sorts them once for all ranks, in one statement', () => {
+      const query = queryOf([...totalsOf(['b'], [1, 2, 3, 4, 5]), ...totalsOf(['b'], [2]), ...totalsOf(['a'], [])]);
+      for (const dialect of [duckdbDialect, postgresDialect]) {
+        const statements = localSql(query, dataset, false, dialect).sums.map((each) => compileSql(each).text);
+        expect(statements).toHaveLength(1);
+        expect(statements[0]!.match(/row_number\(\)/g)).toHaveLength(1);
+        expect(statements[0]!.match(/GROUP BY cell, u/g)).toHaveLength(1);
+      }
+    });
+
+    it('puts no more of them into a statement than it takes', async () => {
+      const rows = Array.from({ length: 60 }, (_, index) => ({
+        person: `${index % 25}`,
+        a: `${(index * 7919) % 101}`,
+        b: `${((index * 31) % 41) - 20}`,
+      }));
+      const statistics = Array.from({ length: 60 }, (_, index) =>
+        totalsOf(['b'], [1, 2, 26], {
+          kind: 'and',
+          of: [{ kind: 'compare', column: 'a', op: 'gte', value: BigInt(index) }],
+        }),
+      ).flat();
+      const given = { dataset, rows, query: queryOf(statistics), ownParty: false };
+      expect(localSql(given.query, dataset, false, duckdbDialect).sums).toHaveLength(4);
+      expect(await askedOfFile(folder, writeCsv(folder, 'many-totals.csv', rows), given)).toEqual(
+        await evaluated(given),
+      );
+    });
   });
 });

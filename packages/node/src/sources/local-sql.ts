@@ -12,8 +12,9 @@ import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
 import { integerSql } from './column-sql.ts';
 import { conditionSql, type Place, yearSql } from './condition-sql.ts';
-import type { Dialect, Sql } from './dialect.ts';
-import { type Part, productSum } from './exact-sum.ts';
+import { compileSql, type Dialect, type Sql } from './dialect.ts';
+import { productSum } from './exact-sum.ts';
+import { peopleCounts, peopleTotals, type StatisticPart, type Totals, widthOf } from './people-sql.ts';
 import { type RecordColumn, type RecordSql, recordSql } from './record-sql.ts';
 
 /** A row of a result: texts or bigints as the engine's driver gives them, by position. */
@@ -42,11 +43,14 @@ export function localSql(
 ): LocalSql {
   const { columns, records, checks, kept } = from;
   const place = placesOf(columns, dataset, dialect);
-  const { ofRows, ofPeople } = partsOf(query, dataset, ownParty, dialect, place);
-  const rowBatches = batched(ofRows, dialect.sumsPerStatement);
-  const peopleBatches = batched(ofPeople, dialect.sumsPerStatement);
+  const { ofRows, ofPeople, ofTotals } = partsOf(query, dataset, ownParty, dialect, place);
   const grouped = sql`(SELECT *, ${cellSql(query, place)} AS cell FROM records
     WHERE ${conditionSql(query.where, place)} AND ${kept}) AS grouped WHERE cell IS NOT NULL`;
+  const batches: readonly { readonly statement: Sql; readonly parts: readonly StatisticPart[] }[] = [
+    ...batched(ofRows, dialect).map((parts) => ({ statement: rowSums(parts, grouped), parts })),
+    ...batched(ofPeople, dialect).map((parts) => ({ statement: peopleCounts(parts, grouped), parts })),
+    ...batched(ofTotals, dialect, widthOf).map((some) => peopleTotals(some, grouped, hasOneRowEach(dataset), dialect)),
+  ];
   return {
     records,
     check: sql`SELECT ${sql.join(checks.map(({ count }) => count))} FROM records`,
@@ -56,13 +60,10 @@ export function localSql(
         if (error !== undefined) throw error;
       }
     },
-    sums: [
-      ...rowBatches.map((parts) => rowSums(parts, grouped)),
-      ...peopleBatches.map((parts) => peopleCounts(parts, grouped)),
-    ],
+    sums: batches.map(({ statement }) => statement),
     collect: (results) => {
       const answer = query.statistics.map(() => new Array<bigint>(query.cells).fill(0n));
-      for (const [batch, parts] of [...rowBatches, ...peopleBatches].entries()) {
+      for (const [batch, { parts }] of batches.entries()) {
         for (const row of results[batch]!) {
           const cell = Number(integerOf(row[0]));
           for (const [index, { statistic, weight }] of parts.entries()) {
@@ -95,27 +96,35 @@ function placesOf(columns: readonly RecordColumn[], dataset: Dataset, dialect: D
   };
 }
 
-/** A part of a statistic: an aggregate of rows, or the condition that one of a person's rows has to meet. */
-type StatisticPart = Part & { readonly statistic: number };
-
+/**
+ * What each statistic is made of: aggregates of rows, conditions that one of a person's rows has to meet, and people's
+ * totals.
+ */
 function partsOf(query: LocalQuery, dataset: Dataset, ownParty: boolean, dialect: Dialect, place: PlaceOf) {
   const ofRows: StatisticPart[] = [];
   const ofPeople: StatisticPart[] = [];
-  const oneRowEach = dataset.unit === 'row' || dataset.max_rows_per_unit === 1;
-  for (const [statistic, { of, product, where }] of query.statistics.entries()) {
+  const totals = new Map<string, Totals & { readonly asked: Totals['asked'][number][] }>();
+  for (const [statistic, { of, product, where, rank }] of query.statistics.entries()) {
     if (of === 'people' && ownParty) continue;
     const condition = conditionSql(where, place);
     const filter = where.kind === 'true' ? sql`` : sql` FILTER (WHERE ${condition})`;
-    if (of === 'people' && !oneRowEach) ofPeople.push({ statistic, of: condition, weight: 1n });
+    const factors = product.map((name) => ({ value: place(name).value, bound: magnitudeOf(dataset, name) }));
+    const parts = () => productSum(factors, BigInt(dataset.max_rows), dialect);
+    if (of === 'magnitude' || of === 'top') {
+      const key = JSON.stringify(compileSql(sql`${sql.join([condition, ...factors.map(({ value }) => value)])}`));
+      const known = totals.get(key) ?? { parts: parts(), condition, asked: [] };
+      known.asked.push({ statistic, rank: of === 'top' ? rank! : null });
+      totals.set(key, known);
+    } else if (of === 'people' && !hasOneRowEach(dataset)) ofPeople.push({ statistic, of: condition, weight: 1n });
     else if (product.length === 0) ofRows.push({ statistic, of: sql`count(*)${filter}`, weight: 1n });
-    else {
-      const factors = product.map((name) => ({ value: place(name).value, bound: magnitudeOf(dataset, name) }));
-      for (const part of productSum(factors, BigInt(dataset.max_rows), dialect)) {
-        ofRows.push({ statistic, of: sql`sum(${part.of})${filter}`, weight: part.weight });
-      }
-    }
+    else for (const part of parts()) ofRows.push({ statistic, of: sql`sum(${part.of})${filter}`, weight: part.weight });
   }
-  return { ofRows, ofPeople };
+  return { ofRows, ofPeople, ofTotals: [...totals.values()] };
+}
+
+/** Whether no two of the rows that count are of one person. */
+function hasOneRowEach({ unit, max_rows_per_unit }: Dataset): boolean {
+  return unit === 'row' || max_rows_per_unit === 1;
 }
 
 function magnitudeOf(dataset: Dataset, name: string): bigint {
@@ -123,9 +132,18 @@ function magnitudeOf(dataset: Dataset, name: string): bigint {
   return -min > max ? -min : max;
 }
 
-function batched(parts: readonly StatisticPart[], size: number): readonly (readonly StatisticPart[])[] {
-  const batches: StatisticPart[][] = [];
-  for (let from = 0; from < parts.length; from += size) batches.push(parts.slice(from, from + size));
+/** In order, as many together as a statement takes; `width` is the number of columns that each needs. */
+function batched<T>(items: readonly T[], { sumsPerStatement }: Dialect, width = (_: T): number => 1): T[][] {
+  const batches: T[][] = [];
+  let room = 0;
+  for (const item of items) {
+    room -= width(item);
+    if (batches.length === 0 || room < 0) {
+      batches.push([]);
+      room = sumsPerStatement - width(item);
+    }
+    batches.at(-1)!.push(item);
+  }
   return batches;
 }
 
@@ -140,14 +158,6 @@ function cellSql(query: LocalQuery, place: PlaceOf): Sql {
 
 function rowSums(parts: readonly StatisticPart[], grouped: Sql): Sql {
   return sql`SELECT cell, ${sql.join(parts.map(({ of }) => of))} FROM ${grouped} GROUP BY cell`;
-}
-
-/** First whether a person has a row that meets each condition, then how many have: no set of persons a condition. */
-function peopleCounts(parts: readonly StatisticPart[], grouped: Sql): Sql {
-  const met = parts.map(({ of }, index) => sql`coalesce(bool_or(${of}), FALSE) AS ${sql.ref(`p${index}`)}`);
-  const counts = parts.map((_, index) => sql`count(*) FILTER (WHERE ${sql.ref(`p${index}`)})`);
-  return sql`SELECT cell, ${sql.join(counts)} FROM
-    (SELECT cell, ${sql.join(met)} FROM ${grouped} GROUP BY cell, u) AS people GROUP BY cell`;
 }
 
 /** A sum over no rows is null to SQL and 0 to us. */

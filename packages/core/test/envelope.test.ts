@@ -195,6 +195,41 @@ describe('the acceptances of a job', () => {
     expect(toHex(acceptancesHash([read, all[1]!, all[2]!]))).toBe(toHex(acceptancesHash(all)));
   });
 
+  it('state what a rule asks beyond a threshold, only where it asks', () => {
+    const strict = { round: 5, dominance: { n: 1, share: 0.8 } };
+    const given = signedBy('hackney', strict);
+    expect(check([all[0]!, given, all[2]!])).not.toThrow();
+    const again = signedAcceptanceSchema.parse(JSON.parse(JSON.stringify(given)));
+    expect(check([all[0]!, again, all[2]!])).not.toThrow();
+    const looser = [{ round: 4 }, { round: undefined }, { dominance: { n: 1, share: 0.9 } }, { dominance: undefined }];
+    for (const change of looser) {
+      const changed = { ...given, acceptance: { ...given.acceptance, ...change } };
+      expect(refusalOf(check([all[0]!, changed, all[2]!]))).toMatchObject({ code: 'BAD_ACCEPTANCE', party: 'hackney' });
+    }
+    // A rule that asks nothing more is signed for as it always was.
+    expect(signedBy('camden', { round: undefined, dominance: undefined }).signature).toBe(all[0]!.signature);
+    expect(toHex(acceptancesHash(all))).toBe('7a30a60935ab76dc0ec48bd16cdab7790fd4285a94c78fd2da9f4961e8769b34');
+  });
+
+  it.each([{ round: 0 }, { round: 1.5 }, { dominance: { n: 1, share: 0 } }, { dominance: { n: 0, share: 0.5 } }])(
+    'are not well formed with %j',
+    (changes) => {
+      const { signature, acceptance: good } = all[0]!;
+      expect(signedAcceptanceSchema.safeParse({ signature, acceptance: good }).success).toBe(true);
+      expect(signedAcceptanceSchema.safeParse({ signature, acceptance: { ...good, ...changes } }).success).toBe(false);
+    },
+  );
+
+  it('are a helper’s too', () => {
+    const roster = [...parties, 'ncl-health'];
+    const helped = [...all, signedBy('ncl-health', { rule: '', min_group: 1 })];
+    expect(() => checkAcceptances(helped, roster, charter, agreed)).not.toThrow();
+    expect(refusalOf(() => checkAcceptances(all, roster, charter, agreed))).toMatchObject({
+      code: 'BAD_ACCEPTANCE',
+      party: 'ncl-health',
+    });
+  });
+
   it.each([
     ['one is missing', all.slice(0, 2), 'islington'],
     ['one is there twice', [...all, signedBy('hackney')], 'hackney'],

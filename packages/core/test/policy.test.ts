@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCharter } from '../src/query/charter.ts';
-import { checkPolicy, judge, type Policy, policyHash, usesOf, type Verdict } from '../src/query/policy.ts';
+import { checkPolicy, helperRule, judge, type Policy, policyHash, usesOf, type Verdict } from '../src/query/policy.ts';
 import {
   arrearsYaml,
   charter,
@@ -201,6 +201,114 @@ describe('a policy', () => {
           measure === allowed ? 'allow' : 'refuse',
         );
       }
+    }
+  });
+});
+
+describe('a rule on what only selects or tests', () => {
+  it('covers the columns, kinds and filters of what is tested and not opened', () => {
+    const tested = (of: string) => checkedJob(jobText(`measures: { n: count }\nhaving: { m: { of: ${of}, gt: 1 } }`));
+    expect(usesOf(tested('{ ratio: [arrears, income] }'))).toMatchObject({
+      operations: ['count', 'ratio'],
+      measure: ['arrears', 'income'],
+    });
+    expect(usesOf(tested('{ count: { where: { income: { gt: 1 } } } }')).filter).toEqual(['income']);
+    const text = (of: string) => jobText(`measures: { n: count }\nhaving: { m: { of: ${of}, gt: 1 } }`);
+    expect(verdictOn(text('{ sum: arrears }')).verdict).toBe('allow');
+    const narrow = policyWith(['measure: [age, arrears, income, employed]', 'measure: [age]']);
+    expect(refused(verdictOn(text('{ sum: arrears }'), narrow)).column).toBe('arrears');
+    expect(refused(verdictOn(text('{ count: { where: { income: { gt: 1 } } } }'))).column).toBe('income');
+    const fewer = policyWith(['[count, sum, mean', '[count, mean']);
+    expect(refused(verdictOn(text('{ sum: arrears }'), fewer)).change).toContain('add `sum` to `operations`');
+  });
+
+  it('asks nothing of the measures that are tested by their names', () => {
+    const text =
+      'group_by: [tenure]\nmeasures: { n: count }\nhaving: { n: { gt: 1 } }\ntop: { by: n, count: 2 }\ntotal: true';
+    expect(usesOf(checkedJob(jobText(text)))).toEqual(
+      usesOf(checkedJob(jobText('group_by: [tenure]\nmeasures: { n: count }'))),
+    );
+  });
+});
+
+describe('a rule on helpers', () => {
+  const helped = jobText('join_helper: ncl-health\nmeasures: { n: count }');
+  const listing = (helpers: string) => policyWith(['min_parties: 3', `min_parties: 3\n    helpers: [${helpers}]`]);
+
+  it('lists who may help', () => {
+    expect(verdictOn(helped, listing('ncl-health'))).toMatchObject({ verdict: 'allow', rule: 'prevention statistics' });
+    expect(verdictOn(jobText('measures: { n: count }'), listing('ncl-health')).verdict).toBe('allow');
+  });
+
+  it('refuses another, with both remedies', () => {
+    const name = (helpers: string) => refused(verdictOn(helped, listing(helpers)));
+    const owner = 'or have the data owner of camden add `ncl-health` to `helpers` in the rule “prevention statistics”';
+    expect(name('').change).toBe(`leave \`join_helper\` out; ${owner}`);
+    expect(name('hackney').change).toBe(`name hackney as \`join_helper\`; ${owner}`);
+    expect(name('hackney, islington').change).toBe(`name hackney or islington as \`join_helper\`; ${owner}`);
+    expect(name('').error).toMatchObject({ code: 'REFUSED', party: 'camden' });
+    expect(name('').error.message).toContain('ncl-health as a helper');
+    expect(refused(verdictOn(helped)).rule).toBe('prevention statistics');
+  });
+
+  it('is not asked of the helper, which brings no records', () => {
+    const checked = checkedJob(helped);
+    const none = policyOf('rules: []');
+    const asHelper = { verdict: 'allow', rule: helperRule, minGroup: 1, approval: 'automatic', exactToo: false };
+    expect(judge(checked, usesOf(checked), 'ncl-health', none, analyst, now)).toEqual(asHelper);
+    expect(judge(checked, usesOf(checked), 'camden', none, analyst, now).verdict).toBe('refuse');
+    // No job is both; were one made, its party would need a rule all the same.
+    const both = { ...checked, helper: 'camden' };
+    expect(judge(both, usesOf(both), 'camden', none, analyst, now).verdict).toBe('refuse');
+  });
+
+  it('does not make the helper a counterpart', () => {
+    const rule = policyWith(['min_parties: 3', 'counterparts: [hackney, islington]\n    helpers: [ncl-health]']);
+    expect(verdictOn(helped, rule).verdict).toBe('allow');
+  });
+});
+
+describe('a rule on rounding and dominance', () => {
+  const strict = (lines: string) => policyWith(['min_parties: 3', `min_parties: 3\n    ${lines}`]);
+  const spread = jobText('measures: { n: count, s: { stddev: age } }');
+
+  it('is stated as it stands, and only where it does', () => {
+    const count = jobText('measures: { n: count }\nround: 10');
+    expect(verdictOn(count, strict('round: 5'))).toMatchObject({ verdict: 'allow', round: 5 });
+    expect(verdictOn(count, strict('round: 5'))).not.toHaveProperty('dominance');
+    const dominance = { n: 2, share: 0.85 };
+    expect(verdictOn(count, strict('dominance: { n: 2, share: 0.85 }'))).toMatchObject({ dominance });
+    expect(verdictOn(count)).not.toHaveProperty('round');
+    expect(verdictOn(count)).not.toHaveProperty('dominance');
+  });
+
+  it('refuses what cannot be rounded, with both remedies', () => {
+    expect(verdictOn(spread, strict('round: 1')).verdict).toBe('allow');
+    const refusal = refused(verdictOn(spread, strict('round: 2')));
+    expect(refusal.change).toBe(
+      'leave the measures of kind `stddev` out; or have the data owner of camden take `round` out in the rule “prevention statistics”',
+    );
+    expect(refusal.error.message).toContain('a stddev where figures are rounded to 2');
+    expect(verdictOn(arrearsYaml.replace(/ {2}spread.*\n/, ''), strict('round: 5')).verdict).toBe('allow');
+    // Noise withholds the exact sums already.
+    const noisy = jobText('measures: { s: { stddev: age } }\nprivacy: { epsilon: 1 }');
+    expect(verdictOn(noisy, strict('round: 2')).verdict).toBe('allow');
+  });
+
+  it.each([
+    ['round: 0', 'rules[0].round'],
+    ['round: 1.5', 'rules[0].round'],
+    ['dominance: { n: 1, share: 0 }', 'rules[0].dominance.share'],
+    ['dominance: { n: 1, share: 1.0001 }', 'rules[0].dominance.share'],
+    ['dominance: { n: 1, share: "0.80001" }', 'rules[0].dominance.share'],
+    ['dominance: { n: 0, share: 0.8 }', 'rules[0].dominance.n'],
+  ])('is refused with %s', (lines, field) => {
+    expect(refusalOf(() => strict(lines))).toMatchObject({ code: 'BAD_VALUE', field });
+  });
+
+  it('may forbid nothing, and as much as can be', () => {
+    for (const share of ['1', '0.0001', '"1.0"']) {
+      expect(() => strict(`round: 1000000\n    dominance: { n: 5, share: ${share} }`)).not.toThrow();
     }
   });
 });

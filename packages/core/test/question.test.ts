@@ -13,9 +13,15 @@ describe('a question', () => {
     ['no title', ['title: Mean arrears, protected\n', '']],
     ['the parties named that are the default', ['group_by', 'parties: [islington, hackney, camden]\ngroup_by']],
     ['the mechanism named that is the only one', ['collusion: 1', 'collusion: 1, mechanism: laplace']],
+    ['rounding that rounds nothing', ['group_by', 'round: 1\ngroup_by']],
+    ['a total that is not asked for', ['group_by', 'total: false\ngroup_by']],
     ['another order of its keys', ['{ epsilon: 1, collusion: 1 }', '{ collusion: 1, epsilon: 1.0 }']],
   ] as const)('stays the same with %s', (_, change) => {
     expect(hash(change)).toBe(original);
+  });
+
+  it('stays the same from version to version', () => {
+    expect(original).toBe('60a463e1506f74decc7362edac46f1cccb8e6e48514f29f6a69fda735d000603');
   });
 
   it('stays the same where an empty grouping is written out', () => {
@@ -28,6 +34,10 @@ describe('a question', () => {
     ['another measure', ['mean: arrears', 'mean: age']],
     ['another name of a measure', ['households: count', 'homes: count']],
     ['another threshold', ['group_by', 'min_group: 9\ngroup_by']],
+    ['rounding', ['group_by', 'round: 5\ngroup_by']],
+    ['a total', ['group_by', 'total: true\ngroup_by']],
+    ['a condition on the groups', ['group_by', 'having: { households: { gte: 9 } }\ngroup_by']],
+    ['the largest groups alone', ['group_by', 'top: { by: households, count: 2 }\ngroup_by']],
     ['fewer parties', ['group_by', 'parties: [camden, hackney]\ngroup_by']],
     ['another epsilon', ['epsilon: 1', 'epsilon: 1.000001']],
     ['another collusion', ['collusion: 1', 'collusion: 2']],

@@ -31,9 +31,14 @@ export const dominanceSchema = z.strictObject({
   }),
 });
 
+/** It is also asked about texts that are no numbers, beside the schema's own complaint. */
 function isShare(written: number | string): boolean {
-  const share = fractionOf(written);
-  return share.n > 0n && cmp(share, one) <= 0 && shareUnit % share.d === 0n;
+  try {
+    const share = fractionOf(written);
+    return share.n > 0n && cmp(share, one) <= 0 && shareUnit % share.d === 0n;
+  } catch {
+    return false;
+  }
 }
 
 /** As a rule, a floor or an acceptance writes it. */

@@ -13,6 +13,12 @@ export interface Cost extends Demand {
   readonly bytes: number;
 }
 
+/** What a source costs for a demand: the longest chain of messages, and the bytes of all parties' messages together. */
+export interface Preprocessing {
+  readonly rounds: number;
+  readonly bytes: number;
+}
+
 export const noCost: Cost = { rounds: 0, bytes: 0, bitTriples: 0, triples: 0, sharedBits: 0 };
 
 /** One after the other. */
@@ -37,6 +43,12 @@ export const elementsMax = 2 ** 20;
 
 /** Elements of one multiplication, and words of one AND: a message of 256 MiB at most, half of what a channel queues. */
 export const productsMax = 2 ** 24;
+
+/**
+ * Items of one piece of preprocessing, and of one request to a dealer, whose streams then have up to 24 MiB a
+ * participant. Bit triples take three eighths of a byte each, so a piece has more of them.
+ */
+export const pieceMax: Demand = { bitTriples: 2 ** 25, triples: 2 ** 20, sharedBits: 2 ** 20 };
 
 /** @throws ProtocolError LENGTHS_DIFFER or OVER_LIMIT. Lengths are public, so that every party throws or none. */
 export function checkLengths(field: string, max: number, first: number, ...others: readonly number[]): void {

@@ -5,13 +5,16 @@
  * each product, or of each bit's ring form, is what is missing to the relation: the dealer computes it from all streams
  * and sends it. Only the last participant asks, so that the dealer knows kinds and counts, and nothing else.
  *
- * Rounds    2 for each 2^20 items of a call
- * Sends     the last participant 5 bytes; the dealer 4·⌈n/32⌉ bytes (bit triples) or 8·n (triples, shared bits)
+ * The kinds have streams and messages of their own, so that calls of different kinds run side by side.
+ *
+ * Rounds    2 for each `pieceMax` items of a call; 1 to let the dealer go, which nobody waits for
+ * Sends     the last participant 4 bytes a request, and 12 at the end; the dealer 4·⌈n/32⌉ bytes (bit triples) or 8·n
+ *           (triples, shared bits)
  * Security  The dealer sees sizes only. But where it colludes with one participant, it knows all masks of the others, and
  *           their privacy is gone: a dealer is for those who all agree to it. An active dealer can make results wrong.
  * @module
  */
-import { struct, u8, u32 } from '../algebra/codec.ts';
+import { struct, u32 } from '../algebra/codec.ts';
 import { Prg } from '../algebra/prg.ts';
 import { addInto, bytesOf, fromBytes, slice, subInto, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
@@ -19,24 +22,28 @@ import { ProtocolError } from '../channel/errors.ts';
 import { kernels } from '../kernels/kernels.ts';
 import type { BitTriples, SharedBits, Triples } from '../sharing/beaver-triple.ts';
 import { unpackBits, wordsFor } from '../sharing/bit-share.ts';
-import type { Correlations } from './correlations.ts';
-import { checkLengths, productsMax } from './cost.ts';
+import type { Correlations, Demand } from './correlations.ts';
+import { checkLengths, type Preprocessing, pieceMax, productsMax } from './cost.ts';
 import { message, octets, recvFrom, sendTo } from './message.ts';
-import { turns } from './turns.ts';
+import { type Turns, turns } from './turns.ts';
 
-/** Items of one request, whose streams have up to 24 MiB a participant at the dealer. */
-const itemsPerRequestMax = 2 ** 20;
-
-type Kind = 'bitTriples' | 'triples' | 'sharedBits';
+type Kind = keyof Demand;
 const kinds: readonly Kind[] = ['bitTriples', 'triples', 'sharedBits'];
 
-/** A kind of `kinds`, counted from 1; 0 ends the session. */
-const Request = message('dealer/request', struct({ kind: u8, count: u32 }));
+/** So many items of the fork's kind; 0 ends the session. */
+const Request = message('dealer/request', struct({ count: u32 }));
 
 /** One participant's streams for one request, as bytes: what is uniform, and the part that the last one lacks. */
 interface Drawn {
   readonly uniform: readonly Uint8Array[];
   readonly corrected: Uint8Array;
+}
+
+/** What a participant has of one kind. */
+interface Line {
+  readonly ch: Channel;
+  readonly stream: Prg;
+  readonly inTurn: Turns;
 }
 
 export interface DealerCorrelations extends Correlations {
@@ -48,23 +55,34 @@ export interface DealerCorrelations extends Correlations {
 export function dealerCorrelations(parent: Channel, dealer: PartyId): DealerCorrelations {
   const ch = parent.fork('dealer');
   const isLast = participantsOf(ch, dealer).at(-1) === ch.self;
-  const stream = new Prg(ch.deriveKey(dealer, ch.self, 'dealer/stream'));
-  const inTurn = turns();
+  const lineOf = (kind: Kind): Line => {
+    const line = ch.fork(kind);
+    return { ch: line, stream: new Prg(line.deriveKey(dealer, ch.self, 'dealer/stream')), inTurn: turns() };
+  };
+  const lines: Readonly<Record<Kind, Line>> = {
+    bitTriples: lineOf('bitTriples'),
+    triples: lineOf('triples'),
+    sharedBits: lineOf('sharedBits'),
+  };
 
   /** Asks piece by piece, where I am the one to ask. */
-  const take = (kind: Kind, count: number, put: (start: number, end: number, drawn: Drawn) => void): Promise<void> =>
-    inTurn(async () => {
-      for (let start = 0; start < count; start += itemsPerRequestMax) {
-        const end = Math.min(start + itemsPerRequestMax, count);
+  const take = (kind: Kind, count: number, put: (start: number, end: number, drawn: Drawn) => void): Promise<void> => {
+    const { ch, stream, inTurn } = lines[kind];
+    return inTurn(async () => {
+      for (let start = 0; start < count; start += pieceMax[kind]) {
+        const end = Math.min(start + pieceMax[kind], count);
+        const asked = isLast ? sendTo(ch, dealer, Request, { count: end - start }) : undefined;
+        // The dealer draws at the same time.
         const drawn = draw(stream, kind, end - start);
         if (isLast) {
-          await sendTo(ch, dealer, Request, { kind: kinds.indexOf(kind) + 1, count: end - start });
+          await asked;
           const form = octets('dealer/correction', drawn.corrected.length);
           drawn.corrected.set(await recvFrom(ch, dealer, form));
         }
         put(start, end, drawn);
       }
     });
+  };
 
   return {
     async bitTriples(count) {
@@ -100,26 +118,45 @@ export function dealerCorrelations(parent: Channel, dealer: PartyId): DealerCorr
       return share;
     },
 
-    close: () => inTurn(async () => (isLast ? sendTo(ch, dealer, Request, { kind: 0, count: 0 }) : undefined)),
+    async close() {
+      const goodbye = ({ ch, inTurn }: Line) => inTurn(() => sendTo(ch, dealer, Request, { count: 0 }));
+      if (isLast) await Promise.all(Object.values(lines).map(goodbye));
+    },
   };
 }
 
-/** The dealer's part: serves until the participants let it go. */
-export async function deal(parent: Channel): Promise<void> {
+/**
+ * The dealer's part: serves until the participants let it go, and no more than the demand where it knows it.
+ * @throws ProtocolError BAD_MESSAGE for a request that is over its limit
+ */
+export async function deal(parent: Channel, demand?: Demand): Promise<void> {
   const ch = parent.fork('dealer');
+  await Promise.all(kinds.map((kind) => dealKind(ch.fork(kind), kind, demand?.[kind] ?? Number.POSITIVE_INFINITY)));
+}
+
+async function dealKind(ch: Channel, kind: Kind, most: number): Promise<void> {
   const asking = participantsOf(ch, ch.self).at(-1)!;
   const streams = ch.peers.map((peer) => new Prg(ch.deriveKey(ch.self, peer, 'dealer/stream')));
-  for (;;) {
-    const { kind, count } = await recvFrom(ch, asking, Request);
-    if (kind === 0) return;
-    const wanted = kinds[kind - 1];
-    if (wanted === undefined || count > itemsPerRequestMax) {
+  for (let left = most; ; ) {
+    const { count } = await recvFrom(ch, asking, Request);
+    if (count === 0) return;
+    if (count > Math.min(left, pieceMax[kind])) {
       throw new ProtocolError('BAD_MESSAGE', { party: asking, field: Request.label });
     }
-    const drawn = streams.map((stream) => draw(stream, wanted, count));
-    const correction = correctionOf(wanted, count, drawn);
+    left -= count;
+    const drawn = streams.map((stream) => draw(stream, kind, count));
+    const correction = correctionOf(kind, count, drawn);
     await sendTo(ch, asking, octets('dealer/correction', correction.length), correction);
   }
+}
+
+/** What `prefetch` costs with a dealer, who is let go afterwards: bytes of the last participant and the dealer together. */
+export function dealerPreprocessing(demand: Demand): Preprocessing {
+  const requests = kinds.map((kind) => Math.ceil(demand[kind] / pieceMax[kind]));
+  if (requests.every((count) => count === 0)) return { rounds: 0, bytes: 0 };
+  const asked = 4 * requests.reduce((sum, count) => sum + count, kinds.length);
+  const answered = 4 * wordsFor(demand.bitTriples) + 8 * (demand.triples + demand.sharedBits);
+  return { rounds: 2 * Math.max(...requests) + 1, bytes: asked + answered };
 }
 
 /** The same links without the dealer, for the circuits: their roster is the participants. */

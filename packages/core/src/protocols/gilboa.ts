@@ -22,7 +22,7 @@ import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 export const productsPerCallMax = 2 ** 13;
 
 /** Bytes of all corrections of one product: 64 − t bits for bit t, in whole bytes. */
-const correctionBytes = 288;
+export const productBytes = 288;
 
 const noOffset = new Uint8Array(16);
 
@@ -39,7 +39,7 @@ export async function sendProducts(session: OtSender, a: Vector): Promise<Vector
   }
   const padded = new BigUint64Array(n);
   padded.set(a.words);
-  const corrections = new Uint8Array(n * correctionBytes);
+  const corrections = new Uint8Array(n * productBytes);
   const sum = new BigUint64Array(n);
   const k = kernels();
   for (const { t, width, offset } of planes(n)) {
@@ -70,7 +70,7 @@ export async function recvProducts(session: OtReceiver, b: Vector): Promise<Vect
   }
   const share = new BigUint64Array(n);
   if (n > 0) {
-    const form = octets('ot/products', n * correctionBytes);
+    const form = octets('ot/products', n * productBytes);
     const corrections = await recvFrom(session.channel, session.peer, form);
     const k = kernels();
     const correction = new BigUint64Array(n);

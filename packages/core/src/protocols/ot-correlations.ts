@@ -21,11 +21,12 @@ import type { Channel, PartyId } from '../channel/channel.ts';
 import { kernels } from '../kernels/kernels.ts';
 import type { BitTriples, SharedBits, Triples } from '../sharing/beaver-triple.ts';
 import { unpackBits, wordsFor } from '../sharing/bit-share.ts';
-import type { Correlations } from './correlations.ts';
-import { checkLengths, productsMax } from './cost.ts';
-import { productsPerCallMax, recvProducts, sendProducts } from './gilboa.ts';
+import type { Correlations, Demand } from './correlations.ts';
+import { checkLengths, type Preprocessing, productsMax } from './cost.ts';
+import { productBytes, productsPerCallMax, recvProducts, sendProducts } from './gilboa.ts';
 import { recvCorrelated, recvCorrelatedBits, sendCorrelated, sendCorrelatedBits } from './oblivious-transfer.ts';
-import { type OtOptions, OtReceiver, OtSender } from './ot-extension.ts';
+import { extensionBytes, type OtOptions, OtReceiver, OtSender, treeBitsDefault } from './ot-extension.ts';
+import { correctionBytes } from './punctured-tree.ts';
 import { turns } from './turns.ts';
 
 /** Bits of one exchange: its extensions have 8 MiB at k = 2, and its masks 8 MiB for shared bits. */
@@ -157,4 +158,28 @@ function randomWords(rng: Rng, count: number): Uint32Array {
 
 function randomVector(rng: Rng, count: number): Vector {
   return fromBytes(Z2_64, rng(8 * count).slice(), count);
+}
+
+/**
+ * What the opening of all sessions over base OTs made before, and then one call of each kind, cost: bytes of all parties
+ * together. Of further shared bits the parties that are first in the roster begin while the last still end.
+ */
+export function otCost(parties: number, demand: Demand, { k = treeBitsDefault }: OtOptions = {}): Preprocessing {
+  const pairs = (parties * (parties - 1)) / 2;
+  const words = wordsFor(demand.bitTriples);
+  const products = 32 * Math.ceil(demand.triples / 32);
+  const calls = (count: number, max: number) => Math.ceil(count / max);
+  const turned = calls(demand.sharedBits, bitsPerCall);
+  return {
+    rounds:
+      (k === 1 ? 0 : 1) +
+      2 * calls(words, bitsPerCall / 32) +
+      2 * calls(demand.triples, productsPerCallMax) +
+      (turned === 0 ? 0 : parties + 2 * (turned - 1)),
+    bytes:
+      2 * pairs * ((128 / k) * correctionBytes(k)) +
+      2 * pairs * (extensionBytes(32 * words, k, 'given') + 4 * words) +
+      2 * pairs * (extensionBytes(64 * products, k, 'given') + productBytes * products) +
+      pairs * (extensionBytes(demand.sharedBits, k, 'given') + 8 * demand.sharedBits),
+  };
 }

@@ -42,7 +42,7 @@ export type TreeBits = 1 | 2 | 4 | 8;
  * By `benchmarks/ot.ts`, 4 takes half the bytes of 2 at three quarters of its speed, and a core that runs both ends still
  * fills a link of 250 Mbit/s. 8 halves them again, at a fifth of the speed: for slow links.
  */
-const treeBitsDefault: TreeBits = 4;
+export const treeBitsDefault: TreeBits = 4;
 
 /** What a session rests on; lanes take theirs from OTs made before, and tests may put an ideal form in their place. */
 export interface BaseOts {

@@ -1,0 +1,158 @@
+/**
+ * The preprocessing of a demand by oblivious transfer, in lanes that need nothing of each other.
+ *
+ * One set of base OTs with each peer serves all lanes: lane l takes block l of the keystream of each base key for a base
+ * key of its own, and makes its part of the demand in a fork of its own. How many lanes there are follows from the
+ * demand alone, so that all parties agree, whatever cores each of them has; where a lane runs is the caller's choice.
+ *
+ * A party's Δ towards a peer is the same in all lanes. The lanes' streams are independent, so that their rows together
+ * are those of one longer extension under this Δ, and the hash is as safe on them as it is there.
+ *
+ * Rounds    2 (1 for k = 1), then the longest lane's: 2 for each 2^20 bit triples, 2 for each 2^13 triples, and N for the
+ *           first 2^20 shared bits and 2 for each further
+ * Sends     for each ordered pair 4,128 bytes of base OTs, and each lane's trees and extensions; see `otPreprocessing`
+ * Security  that of the extension
+ * @module
+ */
+import { platform } from '#platform';
+import { assert } from '../algebra/assert.ts';
+import { concat, lengthPrefixed, u32, utf8 } from '../algebra/bytes.ts';
+import type { Rng } from '../algebra/prg.ts';
+import type { Channel, PartyId } from '../channel/channel.ts';
+import { recvBaseOts, sendBaseOts } from './base-ot.ts';
+import type { Correlations, Demand } from './correlations.ts';
+import type { Preprocessing } from './cost.ts';
+import { otCorrelations, otCost } from './ot-correlations.ts';
+import { type BaseOts, bitOf, type OtOptions } from './ot-extension.ts';
+import { handOut, type Stock, takeStock } from './prefetch.ts';
+
+/** What this party holds of the base OTs with one peer: both keys of the OTs that it sent, and those it chose by Δ. */
+export interface PairKeys {
+  readonly peer: PartyId;
+  readonly delta: Uint8Array;
+  /** 128 pairs of 16 bytes. */
+  readonly sent: Uint8Array;
+  /** 128 times 16 bytes. */
+  readonly chosen: Uint8Array;
+}
+
+/** Plain data, which may go to another thread of this party. It holds keys, and goes nowhere else. */
+export interface LaneTask {
+  readonly demand: Demand;
+  readonly keys: readonly PairKeys[];
+  readonly options: Omit<OtOptions, 'base'>;
+}
+
+/** Where lanes run. */
+export interface Lanes {
+  /** Runs one lane over its channel, as `runLane` does. Lanes are started all at once. */
+  run(ch: Channel, task: LaneTask): Promise<Stock>;
+}
+
+/** More lanes than this would leave each of them short pieces. */
+const lanesMax = 4;
+
+/** OTs that are worth a lane of their own: as many as 25,000 triples take. */
+const otsPerLane = 1_600_000;
+
+const baseOts = 128;
+
+/** How many lanes all parties make of a demand. */
+export function lanesFor({ bitTriples, triples, sharedBits }: Demand): number {
+  const ots = bitTriples + 64 * triples + sharedBits;
+  return Math.max(1, Math.min(lanesMax, Math.floor(ots / otsPerLane)));
+}
+
+/** The parts of a demand, in whole blocks of the extension but for the last. */
+export function laneDemands(demand: Demand): Demand[] {
+  const lanes = lanesFor(demand);
+  const part = (count: number, lane: number): number => {
+    const end = (l: number) => Math.min(count, 128 * Math.floor((Math.ceil(count / 128) * l) / lanes));
+    return end(lane + 1) - end(lane);
+  };
+  return Array.from({ length: lanes }, (_, lane) => ({
+    bitTriples: part(demand.bitTriples, lane),
+    triples: part(demand.triples, lane),
+    sharedBits: part(demand.sharedBits, lane),
+  }));
+}
+
+/** Makes the whole demand among the channel's parties. Without `lanes` they run side by side in this thread. */
+export async function otPrefetch(
+  parent: Channel,
+  rng: Rng,
+  demand: Demand,
+  options: OtOptions = {},
+  lanes: Lanes = { run: (ch, task) => runLane(ch, task, rng) },
+): Promise<Correlations> {
+  const ch = parent.fork('lanes');
+  const { base = { send: sendBaseOts, recv: recvBaseOts }, ...rest } = options;
+  const demands = laneDemands(demand);
+  const keys = await Promise.all(ch.peers.map((peer) => pairKeys(ch, peer, rng, base)));
+  const streams = keys.map((each) => laneKeys(each, demands.length));
+  const stocks = demands.map((each, lane) =>
+    lanes.run(ch.fork(`${lane}`), { demand: each, keys: streams.map((pair) => pair[lane]!), options: rest }),
+  );
+  return handOut(await Promise.all(stocks));
+}
+
+/** One lane, from its keys to its part of the demand. */
+export async function runLane(ch: Channel, { demand, keys, options }: LaneTask, rng: Rng): Promise<Stock> {
+  const of = (peer: PartyId) => keys.find((each) => each.peer === peer)!;
+  const base: BaseOts = {
+    delta: (peer) => of(peer).delta,
+    async send(_, peer, _session, count) {
+      assert(count === baseOts, 'a lane has the keys of one session');
+      const key = keysIn(of(peer).sent);
+      return Array.from({ length: count }, (_, i) => [key(2 * i), key(2 * i + 1)] as const);
+    },
+    async recv(_, peer, _session, choices) {
+      assert(choices.length === baseOts, 'a lane has the keys of one session');
+      return choices.map((_, i) => keysIn(of(peer).chosen)(i));
+    },
+  };
+  return takeStock(await otCorrelations(ch, rng, { ...options, base }), demand);
+}
+
+/** Both directions' base OTs with a peer. The key off the path is that of the other side, as in the extension. */
+async function pairKeys(ch: Channel, peer: PartyId, rng: Rng, base: BaseOts): Promise<PairKeys> {
+  const delta = rng(baseOts / 8).slice();
+  const sides = Array.from({ length: baseOts }, (_, j) => 1 - bitOf(delta, j));
+  const session = (sender: PartyId, receiver: PartyId) => {
+    const { job, attempt } = ch.context;
+    const name = lengthPrefixed(utf8('lanes'), job, u32(attempt), utf8(sender), utf8(receiver));
+    return [ch.fork(`base/${sender}/${receiver}`), peer, name] as const;
+  };
+  const [chosen, sent] = await Promise.all([
+    base.recv(...session(peer, ch.self), sides, rng),
+    base.send(...session(ch.self, peer), baseOts, rng),
+  ]);
+  return { peer, delta, sent: concat(...sent.flat()), chosen: concat(...chosen) };
+}
+
+/** The keys of each lane: the blocks of each key's own keystream. */
+function laneKeys({ peer, delta, sent, chosen }: PairKeys, lanes: number): PairKeys[] {
+  const spread = (keys: Uint8Array): Uint8Array[] => {
+    const all = Array.from({ length: lanes }, () => new Uint8Array(keys.length));
+    for (let at = 0; at < keys.length; at += 16) {
+      const blocks = platform.aesStream(keys.subarray(at, at + 16)).next(16 * lanes);
+      for (const [lane, own] of all.entries()) own.set(blocks.subarray(16 * lane, 16 * lane + 16), at);
+    }
+    return all;
+  };
+  const [ofSent, ofChosen] = [spread(sent), spread(chosen)];
+  return ofSent.map((own, lane) => ({ peer, delta, sent: own, chosen: ofChosen[lane]! }));
+}
+
+function keysIn(keys: Uint8Array): (i: number) => Uint8Array {
+  return (i) => keys.slice(16 * i, 16 * i + 16);
+}
+
+/** What `otPrefetch` costs: bytes of all parties together. */
+export function otPreprocessing(parties: number, demand: Demand, options: OtOptions = {}): Preprocessing {
+  const orderedPairs = parties * (parties - 1);
+  const lanes = laneDemands(demand).map((each) => otCost(parties, each, options));
+  const { rounds } = lanes.reduce((longest, each) => (each.rounds > longest.rounds ? each : longest));
+  const bytes = lanes.reduce((sum, each) => sum + each.bytes, orderedPairs * (32 + 32 * baseOts));
+  return { rounds: 1 + rounds, bytes };
+}

@@ -238,3 +238,133 @@ export function multiply128(elements: usize, table: usize, count: usize): void {
     v128.store(elements + i, product);
   }
 }
+
+/** σ(l ‖ r) = (l ⊕ r) ‖ l. */
+function turned(row: v128): v128 {
+  const zero = i64x2.splat(0);
+  const swapped = i8x16.shuffle(row, zero, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  const left = i8x16.shuffle(row, zero, 0, 1, 2, 3, 4, 5, 6, 7, 16, 16, 16, 16, 16, 16, 16, 16);
+  return v128.xor(swapped, left);
+}
+
+export function grow(nodes: usize, right: usize, ciphered: usize, count: usize, sums: usize, period: usize): void {
+  for (let start: usize = 0; start < count; start += period) {
+    for (let i: usize = 0; i < period; i++) {
+      const at = (start + i) << 4;
+      const node = v128.load(nodes + at);
+      const left = v128.xor(v128.load(ciphered + at), turned(node));
+      v128.store(nodes + at, left);
+      v128.store(right + at, v128.xor(left, node));
+      const sum = sums + (i << 4);
+      v128.store(sum, v128.xor(v128.load(sum), left));
+    }
+  }
+}
+
+export function clearLowBits(rows: usize, count: usize): void {
+  const kept = i64x2(-2, -1);
+  for (let i: usize = 0; i < count << 4; i += 16) v128.store(rows + i, v128.and(v128.load(rows + i), kept));
+}
+
+/** Of four rows, that which the four bits at `place` of the taps add up, from the table of their 16 sums. */
+function added(table: usize, taps: u32, place: u32): v128 {
+  return v128.load(table + ((<usize>((taps >> place) & 15)) << 4));
+}
+
+/** What the six fours before give to a row. */
+function before(tables: usize, four: usize, taps: u32): v128 {
+  const a = v128.xor(
+    added(tables + (((four + 2) & 7) << 8), taps, 20),
+    added(tables + (((four + 3) & 7) << 8), taps, 16),
+  );
+  const b = v128.xor(
+    added(tables + (((four + 4) & 7) << 8), taps, 12),
+    added(tables + (((four + 5) & 7) << 8), taps, 8),
+  );
+  const c = v128.xor(v128.xor(a, b), added(tables + (((four + 6) & 7) << 8), taps, 4));
+  return v128.xor(c, added(tables + (((four + 7) & 7) << 8), taps, 0));
+}
+
+/** The row where the bit is 1, else zeros. */
+function where(row: v128, taps: u32, place: u32): v128 {
+  return v128.and(row, i32x4.splat(0 - <i32>((taps >> place) & 1)));
+}
+
+export function convolve(rows: usize, taps: usize, count: usize, tables: usize): void {
+  memory.fill(tables, 0, 8 * 256);
+  for (let four: usize = 0; four < count >> 2; four++) {
+    const at = rows + (four << 6);
+    const word = taps + (four << 4);
+    const taps1 = load<u32>(word, 4);
+    const taps2 = load<u32>(word, 8);
+    const taps3 = load<u32>(word, 12);
+    const y0 = v128.xor(v128.load(at), before(tables, four, load<u32>(word)));
+    let y1 = v128.xor(v128.load(at, 16), before(tables, four, taps1));
+    let y2 = v128.xor(v128.load(at, 32), before(tables, four, taps2));
+    let y3 = v128.xor(v128.load(at, 48), before(tables, four, taps3));
+    y1 = v128.xor(y1, where(y0, taps1, 24));
+    y2 = v128.xor(v128.xor(y2, where(y0, taps2, 24)), where(y1, taps2, 25));
+    y3 = v128.xor(v128.xor(y3, where(y0, taps3, 24)), v128.xor(where(y1, taps3, 25), where(y2, taps3, 26)));
+    v128.store(at, y0);
+    v128.store(at, y1, 16);
+    v128.store(at, y2, 32);
+    v128.store(at, y3, 48);
+    const table = tables + ((four & 7) << 8);
+    const y01 = v128.xor(y0, y1);
+    const y23 = v128.xor(y2, y3);
+    v128.store(table, y0, 16);
+    v128.store(table, y1, 32);
+    v128.store(table, y01, 48);
+    v128.store(table, y2, 64);
+    v128.store(table, v128.xor(y0, y2), 80);
+    v128.store(table, v128.xor(y1, y2), 96);
+    v128.store(table, v128.xor(y01, y2), 112);
+    v128.store(table, y3, 128);
+    v128.store(table, v128.xor(y0, y3), 144);
+    v128.store(table, v128.xor(y1, y3), 160);
+    v128.store(table, v128.xor(y01, y3), 176);
+    v128.store(table, y23, 192);
+    v128.store(table, v128.xor(y0, y23), 208);
+    v128.store(table, v128.xor(y1, y23), 224);
+    v128.store(table, v128.xor(y01, y23), 240);
+  }
+}
+
+function named(rows: usize, place: usize): v128 {
+  return v128.load(rows + ((<usize>load<u16>(place)) << 4));
+}
+
+export function gather(rows: usize, count: usize, places: usize, out: usize, outs: usize): void {
+  const rows1 = rows + ((count / 7) << 4);
+  const rows2 = rows + (((2 * count) / 7) << 4);
+  const rows3 = rows + (((3 * count) / 7) << 4);
+  const rows4 = rows + (((4 * count) / 7) << 4);
+  const rows5 = rows + (((5 * count) / 7) << 4);
+  const rows6 = rows + (((6 * count) / 7) << 4);
+  for (let i: usize = 0; i < outs; i++) {
+    const at = places + i * 14;
+    const a = v128.xor(named(rows, at), named(rows1, at + 2));
+    const b = v128.xor(named(rows2, at + 4), named(rows3, at + 6));
+    const c = v128.xor(named(rows4, at + 8), named(rows5, at + 10));
+    const d = v128.xor(named(rows6, at + 12), v128.load(out + (i << 4)));
+    v128.store(out + (i << 4), v128.xor(v128.xor(a, b), v128.xor(c, d)));
+  }
+}
+
+export function xorWhere(rows: usize, bits: usize, octets: usize, term: usize): void {
+  const other = v128.load(term);
+  for (let i: usize = 0; i < octets; i++) {
+    const chosen = <u32>load<u8>(bits + i);
+    const at = rows + (i << 7);
+    for (let j: usize = 0; j < 8; j++) {
+      const row = v128.load(at + (j << 4));
+      v128.store(at + (j << 4), v128.xor(row, where(other, chosen, <u32>j)));
+    }
+  }
+}
+
+export function maskWords(hashed: usize, ciphered: usize, out: usize, count: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    store<u64>(out + (i << 3), load<u64>(hashed + (i << 4)) ^ load<u64>(ciphered + (i << 4)));
+  }
+}

@@ -66,6 +66,64 @@ describe('each kernel is equal to its plain twin', () => {
     holds((n, seed) => expectTwins([16 * n, 8 * n], seed, (k, [rows, out]) => k.lowWords(rows!, wordsOf(out!))));
   });
 
+  it('a term for chosen rows, and rows without their low bits', () => {
+    holds((n, seed) =>
+      expectTwins([128 * n, n], seed, (k, [rows, bits]) => k.xorWhere(rows!, bits!, seededRng(seed)(16))),
+    );
+    holds((n, seed) => expectTwins([16 * n], seed, (k, [rows]) => k.clearLowBits(rows!)));
+  });
+
+  it('a level of correlated trees, whose children add up to their nodes', () => {
+    for (const [trees, nodes] of [
+      [1, 1],
+      [3, 1],
+      [3, 4],
+      [176, 8],
+    ] as const) {
+      const size = 16 * trees * nodes;
+      const parts = [size, size, size, 16 * trees].map((each, i) => seededRng(trees + i)(each));
+      const results = [wasm, plainKernels].map((k) => {
+        const [left, right, ciphered, sums] = reserved(k, ...parts);
+        k.grow(left!, right!, ciphered!, sums!);
+        return [left!, right!, sums!].map((view) => new Uint8Array(view));
+      });
+      expect(results[0]).toEqual(results[1]);
+      const [left, right, sums] = results[0]!;
+      for (let i = 0; i < size; i++) expect(left![i]! ^ right![i]!).toBe(parts[0]![i]);
+      for (let i = 0; i < 16 * trees; i++) {
+        let sum = parts[3]![i]!;
+        for (let at = i; at < size; at += 16 * trees) sum ^= left![at]!;
+        expect(sums![i]).toBe(sum);
+      }
+    }
+  });
+
+  it('convolution, and the gathering of one row from each seventh', () => {
+    for (const rows of [4, 8, 24, 28, 100, 1000]) {
+      const [noise, taps] = [seededRng(rows)(16 * rows), seededRng(rows + 1)(4 * rows)];
+      const results = [wasm, plainKernels].map((k) => {
+        const [target, by] = reserved(k, noise, taps);
+        k.convolve(target!, by!);
+        return new Uint8Array(target!);
+      });
+      expect(results[0]).toEqual(results[1]);
+    }
+    for (const [rows, outs] of [
+      [7, 3],
+      [30, 0],
+      [1000, 77],
+    ] as const) {
+      const places = Uint16Array.from({ length: 7 * outs }, (_, i) => (i * 31) % Math.floor(rows / 7));
+      const parts = [seededRng(rows)(16 * rows), new Uint8Array(places.buffer), seededRng(outs)(16 * outs)];
+      const results = [wasm, plainKernels].map((k) => {
+        const [from, by, out] = reserved(k, ...parts);
+        k.gather(from!, by!, out!);
+        return new Uint8Array(out!);
+      });
+      expect(results[0]).toEqual(results[1]);
+    }
+  });
+
   it('words to fewer bytes and back, for each width', () => {
     for (let width = 1; width <= 8; width++) {
       const f = (n: number, seed: number) => {

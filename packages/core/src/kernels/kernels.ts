@@ -45,6 +45,27 @@ export interface Kernels {
   narrow(words: BigUint64Array, out: Uint8Array, width: number): void;
   /** Words of `width` bytes each. */
   widen(bytes: Uint8Array, out: BigUint64Array, width: number): void;
+  /** The row plus the term, by xor, where bit i is set. A multiple of 8 rows. */
+  xorWhere(rows: Uint8Array, bits: Uint8Array, term: Uint8Array): void;
+  /** The low bit of each row becomes 0. */
+  clearLowBits(rows: Uint8Array): void;
+  /**
+   * One level of correlated trees: of each node x, with y = σ(x) and `ciphered` that of π(y), the left child is π(y) ⊕ y
+   * and the right one the left ⊕ x. The left ones take the nodes' place; each is added to the sum of its tree, and the
+   * trees take turns: sums[i mod the number of sums]. In reserved memory alone.
+   */
+  grow(nodes: Uint8Array, right: Uint8Array, ciphered: Uint8Array, sums: Uint8Array): void;
+  /**
+   * Rows in fours: each becomes the sum of itself and of those before it that its taps name, as these are by then. Taps
+   * have 4 bytes a row: bits 4(m − 1) + r name row r of the four that is m back, bits 24 + r row r of its own four. A
+   * multiple of 4 rows, in reserved memory alone.
+   */
+  convolve(rows: Uint8Array, taps: Uint8Array): void;
+  /**
+   * To each row of `out` comes one row from each seventh of `rows`; seventh j begins at ⌊j · count / 7⌋. Places have 7
+   * numbers of 16 bits for a row of `out`. In reserved memory alone.
+   */
+  gather(rows: Uint8Array, places: Uint8Array, out: Uint8Array): void;
   /** Each 16-byte element times the one that the table is of. */
   multiply128(elements: Uint8Array, table: Uint8Array): void;
 }
@@ -53,8 +74,13 @@ let chosen: Kernels | undefined;
 
 /** The fastest form that this runtime has. */
 export function kernels(): Kernels {
-  chosen ??= wasmKernels() ?? plainKernels;
+  chosen ??= newKernels();
   return chosen;
+}
+
+/** The same with a memory of its own, for who reserves it once and for good. */
+export function newKernels(): Kernels {
+  return wasmKernels() ?? plainKernels;
 }
 
 /**

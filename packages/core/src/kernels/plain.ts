@@ -124,6 +124,54 @@ export const plainKernels: Kernels = {
     }
   },
 
+  xorWhere(rows, bits, term) {
+    for (let i = 0; i < 8 * bits.length; i++) {
+      const mask = -((bits[i >> 3]! >> (i & 7)) & 1);
+      for (let j = 0; j < 16; j++) rows[16 * i + j]! ^= term[j]! & mask;
+    }
+  },
+
+  clearLowBits(rows) {
+    for (let at = 0; at < rows.length; at += 16) rows[at]! &= 0xfe;
+  },
+
+  grow(nodes, right, ciphered, sums) {
+    const left = new Uint8Array(nodes.length);
+    plainKernels.sigma(nodes, left, new Uint8Array(16), 0);
+    plainKernels.xorInto(left, ciphered);
+    right.set(nodes);
+    plainKernels.xorInto(right, left);
+    nodes.set(left);
+    for (let start = 0; start < left.length; start += sums.length) {
+      plainKernels.xorInto(sums, left.subarray(start, start + sums.length));
+    }
+  },
+
+  convolve(rows, taps) {
+    const add = (i: number, from: number) => {
+      if (from >= 0) for (let j = 0; j < 16; j++) rows[16 * i + j]! ^= rows[16 * from + j]!;
+    };
+    for (let i = 0; i < rows.length / 16; i++) {
+      const four = i - (i % 4);
+      const set = (bit: number) => (taps[4 * i + (bit >> 3)]! >> (bit & 7)) & 1;
+      for (let r = 0; r < 4; r++) {
+        for (let m = 1; m <= 6; m++) if (set(4 * (m - 1) + r)) add(i, four - 4 * m + r);
+        if (four + r < i && set(24 + r)) add(i, four + r);
+      }
+    }
+  },
+
+  gather(rows, places, out) {
+    const count = rows.length / 16;
+    for (let i = 0; i < out.length / 16; i++) {
+      for (let j = 0; j < 7; j++) {
+        const place = places[14 * i + 2 * j]! | (places[14 * i + 2 * j + 1]! << 8);
+        const from = 16 * (Math.floor((j * count) / 7) + place);
+        for (let k = 0; k < 16; k++) out[16 * i + k]! ^= rows[from + k]!;
+      }
+    }
+  },
+
   multiply128(elements, table) {
     const product = new Uint8Array(16);
     for (let at = 0; at < elements.length; at += 16) {

@@ -27,6 +27,11 @@ interface Exports {
   lowWords(rows: number, out: number, count: number): void;
   narrow(words: number, out: number, count: number, width: number): void;
   widen(bytes: number, out: number, count: number, width: number): void;
+  xorWhere(rows: number, bits: number, octets: number, term: number): void;
+  clearLowBits(rows: number, count: number): void;
+  grow(nodes: number, right: number, ciphered: number, count: number, sums: number, period: number): void;
+  convolve(rows: number, taps: number, count: number, tables: number): void;
+  gather(rows: number, count: number, places: number, out: number, outs: number): void;
   multiply128(elements: number, table: number, count: number): void;
 }
 
@@ -203,6 +208,42 @@ export function wasmKernels(): Kernels | undefined {
         ],
         ([a, b], count) => instance.widen(a!, b!, count, width),
       );
+    },
+
+    xorWhere(rows, bits, term) {
+      const at = fixed(term);
+      run(
+        bits.length,
+        [
+          [rows, 128, 'both'],
+          [bits, 1, 'in'],
+        ],
+        ([a, b], octets) => instance.xorWhere(a!, b!, octets, at),
+      );
+    },
+
+    clearLowBits(rows) {
+      run(rows.length / 16, [[rows, 16, 'both']], ([a], count) => instance.clearLowBits(a!, count));
+    },
+
+    grow(nodes, right, ciphered, sums) {
+      assert([nodes, right, ciphered, sums].every(isHere), 'it works on reserved memory');
+      const fits = right.length === nodes.length && ciphered.length === nodes.length;
+      assert(fits && nodes.length % sums.length === 0, 'operands fit each other');
+      const [count, period] = [nodes.length / 16, sums.length / 16];
+      instance.grow(nodes.byteOffset, right.byteOffset, ciphered.byteOffset, count, sums.byteOffset, period);
+    },
+
+    convolve(rows, taps) {
+      assert(isHere(rows) && isHere(taps), 'it works on reserved memory');
+      assert(rows.length % 64 === 0 && 4 * taps.length === rows.length, 'rows come in fours, each with its taps');
+      instance.convolve(rows.byteOffset, taps.byteOffset, rows.length / 16, 0);
+    },
+
+    gather(rows, places, out) {
+      assert([rows, places, out].every(isHere), 'it works on reserved memory');
+      assert(places.length === 14 * (out.length / 16), 'each row has its places');
+      instance.gather(rows.byteOffset, rows.length / 16, places.byteOffset, out.byteOffset, out.length / 16);
     },
 
     multiply128(elements, table) {

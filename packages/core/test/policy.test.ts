@@ -262,6 +262,18 @@ describe('a rule on helpers', () => {
     expect(judge(both, usesOf(both), 'camden', none, analyst, now).verdict).toBe('refuse');
   });
 
+  it('is no use where the helper is the analyst’s own party', () => {
+    const own = parseCharter(charterWith(['roles: [analyst] }', 'roles: [analyst], party: ncl-health }']), 'c');
+    const checked = checkedJob(helped, own);
+    for (const party of ['camden', 'ncl-health']) {
+      const verdict = judge(checked, usesOf(checked), party, listing('ncl-health'), analyst, now);
+      expect(refused(verdict).error).toMatchObject({ code: 'REFUSED', party, field: 'join_helper' });
+    }
+    const other = parseCharter(charterWith(['roles: [analyst] }', 'roles: [analyst], party: camden }']), 'c');
+    const elsewhere = checkedJob(helped, other);
+    expect(judge(elsewhere, usesOf(elsewhere), 'camden', listing('ncl-health'), analyst, now).verdict).toBe('allow');
+  });
+
   it('does not make the helper a counterpart', () => {
     const rule = policyWith(['min_parties: 3', 'counterparts: [hackney, islington]\n    helpers: [ncl-health]']);
     expect(verdictOn(helped, rule).verdict).toBe('allow');

@@ -89,7 +89,7 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   if (!rosterOf(checked).includes(party)) {
     throw new InputError('UNKNOWN_PARTY', { party, detail: 'it takes no part in the job' });
   }
-  if (checked.helper === party) return help(signed, by);
+  if (checked.helper === party) return help(checked, signed, by);
   const { binding, verdict } = permit(checked, envelope.analyst, by);
   // What could overflow or would make too large a vector is refused before anyone waits for it; only who may ask has us
   // build it.
@@ -121,7 +121,13 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
 }
 
 /** The word of a helper: by no rule, about no records, and asking for nothing that the charter does not ask for anyway. */
-function help({ envelope }: SignedJob, { config, membership, build, noRecords, sign }: Judge): Decision {
+function help(
+  checked: CheckedJob,
+  { envelope }: SignedJob,
+  { config, membership, build, noRecords, sign, nowMs }: Judge,
+): Decision {
+  const verdict = judge(checked, usesOf(checked), config.party, config.policy, envelope.analyst, nowMs);
+  if (verdict.verdict === 'refuse') throw verdict.error;
   const acceptance = {
     job: jobId(envelope),
     party: config.party,

@@ -118,8 +118,9 @@ export function judge(
   analyst: string,
   nowMs: number,
 ): Verdict {
-  if (party === checked.helper && !checked.parties.includes(party)) return asHelper;
   const ownParty = lookUp(checked.charter.analysts, analyst)?.party;
+  if (ownParty !== undefined && ownParty === checked.helper) return helpedByOwnParty(party, ownParty);
+  if (party === checked.helper && !checked.parties.includes(party)) return asHelper;
   if (lacksOwnParty(checked, ownParty ?? null)) return withoutOwnParty(party, ownParty!);
   const rules = policy.rules.filter((rule) => rule.datasets.includes(checked.dataset.name));
   const judged = rules.map((rule) => ({ rule, gaps: gapsOf(rule, checked, uses, party, analyst, nowMs) }));
@@ -164,6 +165,14 @@ function withoutOwnParty(party: string, ownParty: string): Verdict {
   const change = 'ask for `collusion: 1` or more';
   const detail = `the analyst belongs to ${ownParty}, which knows its own noise and counts among the colluding`;
   const error = new PolicyError('REFUSED', { party, field: 'privacy.collusion', detail, remedy: change });
+  return { verdict: 'refuse', change, error };
+}
+
+/** The helper knows what hides the shares that the analyst receives: the two together must not be one member. */
+function helpedByOwnParty(party: string, ownParty: string): Verdict {
+  const change = 'name another helper, or leave `join_helper` out';
+  const detail = `the analyst belongs to ${ownParty}, which would know what hides the shares`;
+  const error = new PolicyError('REFUSED', { party, field: 'join_helper', detail, remedy: change });
   return { verdict: 'refuse', change, error };
 }
 

@@ -35,7 +35,6 @@ describe('a question', () => {
     ['another name of a measure', ['households: count', 'homes: count']],
     ['another threshold', ['group_by', 'min_group: 9\ngroup_by']],
     ['rounding', ['group_by', 'round: 5\ngroup_by']],
-    ['a total', ['group_by', 'total: true\ngroup_by']],
     ['a condition on the groups', ['group_by', 'having: { households: { gte: 9 } }\ngroup_by']],
     ['the largest groups alone', ['group_by', 'top: { by: households, count: 2 }\ngroup_by']],
     ['fewer parties', ['group_by', 'parties: [camden, hackney]\ngroup_by']],

@@ -192,6 +192,14 @@ describe('a total', () => {
     expect(refusalOf(() => checkedJob(grouped('total: all')))).toMatchObject({ code: 'BAD_VALUE', field: 'total' });
   });
 
+  it('is a job of its own where the answer is protected', () => {
+    expect(refusalOf(() => checkedJob(grouped(`total: true\n${protection}`)))).toMatchObject({
+      code: 'NOT_SUPPORTED',
+      field: 'total',
+    });
+    expect(checkedJob(grouped(`total: false\n${protection}`)).total).toBe(false);
+  });
+
   it('may stand where a person has several rows, or several holders', () => {
     const several = parseCharter(
       charterWith(

@@ -193,7 +193,14 @@ function checkSelection({ top, open, total, group_by, measures, privacy }: Job):
       throw new InputError('NOT_SUPPORTED', { field: 'top.by', detail, remedy: 'rank by another measure' });
     }
   }
-  if (total === true && !isGrouped) throw bad('total', 'without `group_by` the answer is one row over all');
+  if (total === true) {
+    if (!isGrouped) throw bad('total', 'without `group_by` the answer is one row over all');
+    if (privacy !== undefined) {
+      const detail = 'a protected total is a release of its own';
+      const remedy = 'ask for it in another job, without `group_by`';
+      throw new InputError('NOT_SUPPORTED', { field: 'total', detail, remedy });
+    }
+  }
   if (open === undefined) return;
   if (!kinds.some((kind) => kind === 'mean' || kind === 'ratio')) {
     throw bad('open', 'there is no mean and no ratio among the measures');

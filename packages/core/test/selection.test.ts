@@ -16,6 +16,7 @@ const measures =
   'measures: { n: count, total: { sum: arrears }, mean_age: { mean: age }, spread: { stddev: arrears } }';
 const grouped = (lines: string) => jobText(`group_by: [tenure]\n${measures}\n${lines}`);
 const plain = (lines: string) => jobText(`${measures}\n${lines}`);
+const residents = charter.datasets.residents!;
 const protection = 'privacy: { epsilon: 1 }';
 
 describe('a job without them', () => {
@@ -96,12 +97,32 @@ describe('having', () => {
   it('refuses what only a program could write', () => {
     const job = parseJob(plain('having: { n: { gt: 1 } }'), 'j');
     for (const gt of [Number.NaN, Number.POSITIVE_INFINITY, '1e5', 'x']) {
-      expect(refusalOf(() => readHaving({ ...job, having: { n: { gt } } }))).toMatchObject({
+      expect(refusalOf(() => readHaving({ ...job, having: { n: { gt } } }, residents))).toMatchObject({
         code: 'BAD_VALUE',
         field: 'having.n.gt',
       });
     }
-    expect(refusalOf(() => readHaving({ ...job, having: { n: {} } })).field).toBe('having.n');
+    expect(refusalOf(() => readHaving({ ...job, having: { n: {} } }, residents)).field).toBe('having.n');
+  });
+
+  it('does not divide by what may be below 0, but where noisy figures are divided first', () => {
+    const below = (least: string) =>
+      parseCharter(charterWith(['min: 0, max: 250000', `min: ${least}, max: 250000`]), 'c');
+    const forms = ['[arrears, income]', '{ numerator: arrears, denominator: income }'];
+    for (const form of forms) {
+      const named = (lines: string) =>
+        jobText(`measures: { r: { ratio: ${form} } }\nhaving: { r: { gt: 1 } }\n${lines}`);
+      const tested = jobText(`measures: { n: count }\nhaving: { r: { of: { ratio: ${form} }, gt: 1 } }`);
+      expect(checkedJob(named(''), below('0')).having).toHaveLength(1);
+      const refused = { code: 'NOT_SUPPORTED', message: expect.stringContaining('`income`') };
+      expect(refusalOf(() => checkedJob(named(''), below('-0.01')))).toMatchObject({ ...refused, field: 'having.r' });
+      expect(refusalOf(() => checkedJob(tested, below('-0.01')))).toMatchObject({ ...refused, field: 'having.r.of' });
+      expect(checkedJob(named(protection), below('-0.01')).having).toHaveLength(1);
+    }
+    const over = parseCharter(charterWith(['min: 0, max: 20000', 'min: -1, max: 20000']), 'c');
+    expect(
+      checkedJob(jobText('measures: { r: { ratio: [arrears, income] } }\nhaving: { r: { gt: 1 } }'), over).having,
+    ).toHaveLength(1);
   });
 
   it('has 20 conditions and not one more', () => {

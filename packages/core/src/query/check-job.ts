@@ -98,7 +98,7 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
   const where = compileWhere(job.where, dataset);
   const groups = compileGroups(job.group_by ?? [], dataset);
   checkMeasures(job, dataset, groups);
-  const having = readHaving(job);
+  const having = readHaving(job, dataset);
   const privacy = privacyTerms(job, parties.length);
   checkFloor(parties, charter, privacy !== null);
   checkSelection(job);

@@ -7,7 +7,7 @@
  */
 import { cmp, type Rational } from '../algebra/rational.ts';
 import { InputError } from '../channel/errors.ts';
-import { fractionOf } from './dictionary.ts';
+import { boundsOf, type Dataset, fractionOf } from './dictionary.ts';
 import type { HavingTest, Job, Measure, Numeric, Operation } from './job.ts';
 import { measureUses } from './measures.ts';
 import { listed, lookUp } from './name.ts';
@@ -37,20 +37,25 @@ export function testedOnly(having: Job['having']): [string, Measure][] {
 }
 
 /**
- * The conditions of a job, in one order at every party, whatever order the job was written in. The measures under `of`
- * are checked against the dataset elsewhere, like all measures.
+ * The conditions of a job, in one order at every party, whatever order the job was written in. That all measures fit the
+ * dataset, those under `of` too, has been checked before.
  * @throws InputError BAD_VALUE, NOT_SUPPORTED, naming the field
  */
-export function readHaving({ having, measures, privacy }: Pick<Job, 'having' | 'measures' | 'privacy'>): Having[] {
+export function readHaving(
+  { having, measures, privacy }: Pick<Job, 'having' | 'measures' | 'privacy'>,
+  dataset: Dataset,
+): Having[] {
   const names = Object.keys(having ?? {}).sort();
   return names.flatMap((name) => {
     const test = having![name]!;
     const field = `having.${name}`;
+    const at = test.of === undefined ? field : `${field}.of`;
     const measure = measureOf(name, test, measures, privacy !== undefined);
     const { operation } = measureUses(measure);
+    if (privacy === undefined) checkDivisor(measure, dataset, at);
     if (!comparable.includes(operation)) {
       throw new InputError('NOT_SUPPORTED', {
-        field: test.of === undefined ? field : `${field}.of`,
+        field: at,
         detail: `a condition is on a ${listed(comparable)}, not on a ${operation}`,
         remedy: 'test another measure, or look at the figures of all groups',
       });
@@ -58,6 +63,19 @@ export function readHaving({ having, measures, privacy }: Pick<Job, 'having' | '
     const values = comparisonsOf(test, field);
     if (values.length === 0) throw bad(field, 'expected a comparison, such as { gte: 50 }');
     return values.map(([op, value]) => ({ name, measure, op, value }));
+  });
+}
+
+/** A quotient is compared without dividing, which turns the comparison round where the divisor is below 0. */
+function checkDivisor(measure: Measure, dataset: Dataset, field: string): void {
+  if (measure === 'count' || !('ratio' in measure)) return;
+  const { ratio } = measure;
+  const divisor = 'denominator' in ratio ? ratio.denominator : ratio[1];
+  if (boundsOf(dataset.columns[divisor]!).min >= 0n) return;
+  throw new InputError('NOT_SUPPORTED', {
+    field,
+    detail: `\`${divisor}\` may be below 0, and divides what is compared`,
+    remedy: 'divide by a column that is never below 0, or test the sums',
   });
 }
 

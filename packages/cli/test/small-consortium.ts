@@ -1,17 +1,19 @@
-/** A consortium of three towns with a handful of records each, written into a folder. */
+/** A consortium of three towns with a handful of records each, and a village that helps, written into a folder. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const towns = ['ash', 'birch', 'cedar'] as const;
+/** It holds no records and has no rule: it can deal for the towns, where they let it. */
+export const village = 'dale';
 
-const charter = `
+const charter = (members: string) => `
 folkmoot: 1
 charter: Three towns
 version: 1
 parties:
   ash: { name: Ash, owner: Clerk }
   birch: { name: Birch, owner: Clerk }
-  cedar: { name: Cedar, owner: Clerk }
+  cedar: { name: Cedar, owner: Clerk }${members}
 analysts:
   ann: { roles: [analyst] }
 purposes: { planning: Plan }
@@ -29,12 +31,19 @@ datasets:
 policy_floor: { min_parties: 3, min_group: 2 }
 `;
 
-const node = (party: string, approval: string, port: number) => `
+const place = (party: string, port: number) => `
 party: ${party}
 charter: ../charter.json
 coordinator: ws://127.0.0.1:${port}
 keys: ./keys
-state: ./state
+state: ./state`;
+
+const idle = (party: string, port: number) => `${place(party, port)}
+datasets: {}
+policy: { rules: [] }
+`;
+
+const node = (party: string, approval: string, port: number, helpers: readonly string[]) => `${place(party, port)}
 datasets:
   people:
     period: 2026-Q4
@@ -47,6 +56,7 @@ policy:
       measure: [arrears]
       group_by: [tenure]
       filter: [age]
+      helpers: [${helpers.join(', ')}]
       purposes: [planning]
       analysts: [role:analyst]
       approval: ${approval}
@@ -77,14 +87,22 @@ export const expectedRows = [
 export interface Variation {
   readonly approval?: 'automatic' | 'manual';
   readonly port?: number;
+  /** The village is one of the consortium, and every town lets it help. */
+  readonly village?: boolean;
 }
 
-export function writeConsortium(folder: string, { approval = 'automatic', port = 7700 }: Variation = {}): void {
-  writeFileSync(join(folder, 'charter.yaml'), charter);
+export function writeConsortium(folder: string, variation: Variation = {}): void {
+  const { approval = 'automatic', port = 7700, village: helps = false } = variation;
+  const member = helps ? `\n  ${village}: { name: Dale, owner: Clerk }` : '';
+  writeFileSync(join(folder, 'charter.yaml'), charter(member));
+  if (helps) {
+    mkdirSync(join(folder, village));
+    writeFileSync(join(folder, village, 'node.yaml'), idle(village, port));
+  }
   writeFileSync(join(folder, 'job.yaml'), job);
   for (const town of towns) {
     mkdirSync(join(folder, town));
-    writeFileSync(join(folder, town, 'node.yaml'), node(town, approval, port));
+    writeFileSync(join(folder, town, 'node.yaml'), node(town, approval, port, helps ? [village] : []));
     writeFileSync(join(folder, town, 'people.csv'), records(town));
   }
 }

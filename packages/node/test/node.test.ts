@@ -185,9 +185,9 @@ describe('a denial', () => {
   });
 
   it('says NOT_SUPPORTED to what later versions bring', async () => {
-    expect(await denied(consortium.signed(`${jobYaml}round: 5\n`))).toMatchObject({
+    expect(await denied(consortium.signed(`${jobYaml}reveal: count\n`))).toMatchObject({
       code: 'NOT_SUPPORTED',
-      field: 'round',
+      field: 'reveal',
     });
   });
 

@@ -106,8 +106,8 @@ export async function openAnswer(
   const agreement = agree(terms);
   checkThresholds(acceptances, Math.max(signed.envelope.job.min_group ?? 1, charter.policy_floor.min_group));
   const { rounds, bytesPerParty } = plan({ ...agreement, analyst });
-  const bytesSent = bytesPerParty * agreement.checked.parties.length;
   const roster = rosterOf(agreement.checked);
+  const bytesSent = bytesPerParty * roster.length;
   const delivery = {
     attempt,
     openings,

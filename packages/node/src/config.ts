@@ -6,6 +6,7 @@
  * @module
  */
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type Charter, charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
 import { parseDocument } from '@folkmoot/core/document.js';
@@ -18,6 +19,9 @@ import { type Binding, bindingSchema } from './sources/source-binding.ts';
 
 const path = z.string().min(1).max(4096);
 
+/** More threads than any computation has work for. */
+const coresMax = 1024;
+
 const nodeSchema = z.strictObject({
   party: memberSchema,
   charter: path,
@@ -26,6 +30,7 @@ const nodeSchema = z.strictObject({
   state: path,
   datasets: z.record(nameSchema, bindingSchema),
   policy: policySchema,
+  cores: z.int().min(1).max(coresMax).optional(),
 });
 
 /** What stands in for the file's own words; paths are taken as they are. */
@@ -51,6 +56,8 @@ export interface NodeConfig {
   readonly datasets: Readonly<Record<string, Binding>>;
   readonly policy: Policy;
   readonly approve: boolean;
+  /** How many cores a computation may use at once; those of the machine unless the file says fewer. */
+  readonly cores: number;
 }
 
 /**
@@ -72,6 +79,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     datasets: given.datasets,
     policy: given.policy,
     approve: overrides.approve ?? false,
+    cores: given.cores ?? availableParallelism(),
   };
 }
 

@@ -317,7 +317,7 @@ export class Jobs {
     const { charter, charterHash, keys } = membership;
     const checked = checkJob(signed.envelope.job, charter);
     const { dataset } = checked;
-    const { party, folder } = config;
+    const { party, folder, cores } = config;
     // A helper brings no records: its computation is given none to read.
     const binding = checked.helper === party ? undefined : config.datasets[dataset.name]!;
     const secrets = {
@@ -332,7 +332,7 @@ export class Jobs {
     // records would show what differs.
     const noiseKey = hkdf(keys.secret.node, fromHex(snapshot?.sha256 ?? ''), utf8('folkmoot noise key v1'), 32);
     const reading = { folder, env: { ...env }, ...(binding && { binding }), ...(snapshot && { snapshot }) };
-    const own = { party, attempt, nowMs, noiseKey, ...reading, ...secrets };
+    const own = { party, attempt, nowMs, noiseKey, cores, ...reading, ...secrets };
     const computation = new Computation({
       assignment: { ...own, charter, charterHash, signed, acceptances },
       job: fromHex(job),

@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { seededRng } from '@folkmoot/core/prg.js';
 import { makeKeys, writeKeys } from '@folkmoot/transport/keyring.js';
@@ -36,6 +37,14 @@ describe('node.yaml', () => {
       approve: true,
     };
     expect(parseNodeConfig(nodeYaml('camden'), file, overrides)).toMatchObject(overrides);
+  });
+
+  it('uses the cores of the machine unless it says how many', () => {
+    expect(parseNodeConfig(nodeYaml('camden'), file).cores).toBe(availableParallelism());
+    expect(parseNodeConfig(`${nodeYaml('camden')}cores: 3\n`, file).cores).toBe(3);
+    for (const cores of ['0', '-1', '1.5', 'all', '1025']) {
+      expect(() => parseNodeConfig(`${nodeYaml('camden')}cores: ${cores}\n`, file)).toThrow(code('BAD_VALUE'));
+    }
   });
 
   it('names an unknown or repeated key with its line and column', () => {

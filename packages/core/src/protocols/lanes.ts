@@ -23,8 +23,9 @@ import { recvBaseOts, sendBaseOts } from './base-ot.ts';
 import type { Correlations, Demand } from './correlations.ts';
 import type { Preprocessing } from './cost.ts';
 import { otCorrelations, otCost } from './ot-correlations.ts';
-import { type BaseOts, bitOf, type OtOptions } from './ot-extension.ts';
+import { type BaseOts, drawDelta, type OtOptions } from './ot-extension.ts';
 import { handOut, type Stock, takeStock } from './prefetch.ts';
+import { bitOf } from './softspoken-ot.ts';
 
 /** What this party holds of the base OTs with one peer: both keys of the OTs that it sent, and those it chose by Δ. */
 export interface PairKeys {
@@ -38,6 +39,8 @@ export interface PairKeys {
 
 /** Plain data, which may go to another thread of this party. It holds keys, and goes nowhere else. */
 export interface LaneTask {
+  /** How many there are, this one included. */
+  readonly lanes: number;
   readonly demand: Demand;
   readonly keys: readonly PairKeys[];
   readonly options: Omit<OtOptions, 'base'>;
@@ -88,11 +91,12 @@ export async function otPrefetch(
   const ch = parent.fork('lanes');
   const { base = { send: sendBaseOts, recv: recvBaseOts }, ...rest } = options;
   const demands = laneDemands(demand);
-  const keys = await Promise.all(ch.peers.map((peer) => pairKeys(ch, peer, rng, base)));
+  const keys = await Promise.all(ch.peers.map((peer) => pairKeys(ch, peer, rng, base, options)));
   const streams = keys.map((each) => laneKeys(each, demands.length));
-  const stocks = demands.map((each, lane) =>
-    lanes.run(ch.fork(`${lane}`), { demand: each, keys: streams.map((pair) => pair[lane]!), options: rest }),
-  );
+  const stocks = demands.map((each, lane) => {
+    const own = streams.map((pair) => pair[lane]!);
+    return lanes.run(ch.fork(`${lane}`), { lanes: demands.length, demand: each, keys: own, options: rest });
+  });
   return handOut(await Promise.all(stocks));
 }
 
@@ -115,8 +119,8 @@ export async function runLane(ch: Channel, { demand, keys, options }: LaneTask, 
 }
 
 /** Both directions' base OTs with a peer. The key off the path is that of the other side, as in the extension. */
-async function pairKeys(ch: Channel, peer: PartyId, rng: Rng, base: BaseOts): Promise<PairKeys> {
-  const delta = rng(baseOts / 8).slice();
+async function pairKeys(ch: Channel, peer: PartyId, rng: Rng, base: BaseOts, options: OtOptions): Promise<PairKeys> {
+  const delta = drawDelta(rng, options);
   const sides = Array.from({ length: baseOts }, (_, j) => 1 - bitOf(delta, j));
   const session = (sender: PartyId, receiver: PartyId) => {
     const { job, attempt } = ch.context;

@@ -7,7 +7,7 @@ import { pieceMax, productsMax } from '../src/protocols/cost.ts';
 import { deal, dealerCorrelations, withoutDealer } from '../src/protocols/dealer-correlations.ts';
 import { idealCorrelations } from '../src/protocols/ideal-correlations.ts';
 import { otCorrelations } from '../src/protocols/ot-correlations.ts';
-import { columnBytes } from '../src/protocols/ot-extension.ts';
+import { columnBytes } from '../src/protocols/softspoken-ot.ts';
 import type { BitTriples, SharedBits, Triples } from '../src/sharing/beaver-triple.ts';
 import { channels, partyNames } from './channels.ts';
 import { expectBitTriples, expectSharedBits, expectTriples, idealBaseOts } from './relations.ts';

@@ -19,17 +19,15 @@ import {
   sendRandom,
   sendVectors,
 } from '../src/protocols/oblivious-transfer.ts';
+import { OtReceiver, OtSender, otsMax } from '../src/protocols/ot-extension.ts';
 import {
   columnBytes,
   extendReceiver,
   extendSender,
   extensionBytes,
-  OtReceiver,
-  OtSender,
-  otsMax,
   streamsOf,
   type TreeBits,
-} from '../src/protocols/ot-extension.ts';
+} from '../src/protocols/softspoken-ot.ts';
 import { channels } from './channels.ts';
 import { bit, expectOt, idealBaseOts, idealOt, type RandomOts } from './relations.ts';
 

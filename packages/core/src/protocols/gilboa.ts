@@ -32,6 +32,7 @@ export async function sendProducts(session: OtSender, a: Vector): Promise<Vector
   checkLengths('ot/products', productsPerCallMax, count);
   const { n, ots } = sizeOf(count);
   const [zero, one] = [new BigUint64Array(ots), new BigUint64Array(ots)];
+  await session.prepare(ots);
   for (let start = 0; start < ots; start += otsMax) {
     const rows = await session.extend(Math.min(otsMax, ots - start), 'given');
     zero.set(maskWords(session.pi, rows, noOffset, 1), start);

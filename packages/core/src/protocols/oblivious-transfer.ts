@@ -20,7 +20,8 @@ import { kernels } from '../kernels/kernels.ts';
 import { correlationHash } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
 import { elements, octets, recvFrom, sendTo } from './message.ts';
-import { bitOf, type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
+import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
+import { bitOf } from './softspoken-ot.ts';
 
 /** OTs of one call: who waits for their results holds 32 MiB of masks. Who needs more calls again. */
 export const otsPerCallMax = 2 ** 22;
@@ -33,6 +34,7 @@ const noOffset = new Uint8Array(16);
 /** Two random messages of 16 bytes for each OT. */
 export async function sendRandom(session: OtSender, count: number): Promise<{ zero: Uint8Array; one: Uint8Array }> {
   const [zero, one] = [new Uint8Array(16 * count), new Uint8Array(16 * count)];
+  await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start);
     zero.set(correlationHash(session.pi, rows, noOffset, 0), 16 * start);
@@ -59,6 +61,7 @@ export async function recvRandom(
 /** One bit for each choice, packed. */
 export async function sendBits(session: OtSender, count: number, zero: Uint8Array, one: Uint8Array): Promise<void> {
   checkLengths('ot/bits', otsPerCallMax / 8, Math.ceil(count / 8), zero.length, one.length);
+  await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start, 'given');
     const both = new Uint8Array(2 * Math.ceil((end - start) / 8));
@@ -88,6 +91,7 @@ export async function recvBits(session: OtReceiver, count: number, choices: Uint
 /** Of two vectors with `width` elements an OT, those elements that the choices name. */
 export async function sendVectors(session: OtSender, width: number, zero: Vector, one: Vector): Promise<void> {
   const count = checkVectors('ot/vectors', width, zero, one);
+  await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start, 'given');
     const n = (end - start) * width;
@@ -126,6 +130,7 @@ export async function recvVectors(
 export async function sendCorrelatedBits(session: OtSender, count: number, deltas: Uint8Array): Promise<Uint8Array> {
   checkLengths('ot/correlated-bits', otsPerCallMax / 8, Math.ceil(count / 8), deltas.length);
   const x = new Uint8Array(deltas.length);
+  await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start, 'given');
     const zero = maskBits(session.pi, rows, noOffset);
@@ -154,6 +159,7 @@ export async function recvCorrelatedBits(session: OtReceiver, count: number, cho
 export async function sendCorrelated(session: OtSender, width: number, deltas: Vector): Promise<Vector> {
   const count = checkVectors('ot/correlated', width, deltas, deltas);
   const x = vector(Z2_64, count * width);
+  await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start, 'given');
     const zero = maskWords(session.pi, rows, noOffset, width);

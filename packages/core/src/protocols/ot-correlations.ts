@@ -25,8 +25,14 @@ import type { Correlations, Demand } from './correlations.ts';
 import { checkLengths, type Preprocessing, productsMax } from './cost.ts';
 import { productBytes, productsPerCallMax, recvProducts, sendProducts } from './gilboa.ts';
 import { recvCorrelated, recvCorrelatedBits, sendCorrelated, sendCorrelatedBits } from './oblivious-transfer.ts';
-import { extensionBytes, type OtOptions, OtReceiver, OtSender, treeBitsDefault } from './ot-extension.ts';
-import { correctionBytes } from './punctured-tree.ts';
+import {
+  extensionDefault,
+  type OtOptions,
+  OtReceiver,
+  OtSender,
+  sessionBytes,
+  treeBitsDefault,
+} from './ot-extension.ts';
 import { turns } from './turns.ts';
 
 /** Bits of one exchange: its extensions have 8 MiB at k = 2, and its masks 8 MiB for shared bits. */
@@ -118,6 +124,8 @@ async function toRing(
   const me = roster.indexOf(ch.self);
   const own = { ring: Z2_64, words: BigUint64Array.from(unpackBits(asWords(count, bits)), BigInt) };
   let z = me === 0 ? own : vector(Z2_64, count);
+  const later = roster.slice(me + 1).map((peer) => pairs.get(peer)!.sender);
+  await Promise.all(later.map((sender) => sender.prepare(count)));
 
   // My turn. Each earlier party multiplies its part of z by my bits, and together these are z·b.
   if (me > 0) {
@@ -128,8 +136,8 @@ async function toRing(
     for (const product of products) subTwice(z, product);
   }
   // The later parties' turns. What I send as x leaves me with −x as my share of the product.
-  for (const peer of roster.slice(me + 1)) {
-    const x = await sendCorrelated(pairs.get(peer)!.sender, 1, z);
+  for (const sender of later) {
+    const x = await sendCorrelated(sender, 1, z);
     addInto(z, x);
     addInto(z, x);
   }
@@ -164,22 +172,24 @@ function randomVector(rng: Rng, count: number): Vector {
  * What the opening of all sessions over base OTs made before, and then one call of each kind, cost: bytes of all parties
  * together. Of further shared bits the parties that are first in the roster begin while the last still end.
  */
-export function otCost(parties: number, demand: Demand, { k = treeBitsDefault }: OtOptions = {}): Preprocessing {
+export function otCost(parties: number, demand: Demand, options: OtOptions = {}): Preprocessing {
+  const { extension = extensionDefault, k = treeBitsDefault } = options;
   const pairs = (parties * (parties - 1)) / 2;
   const words = wordsFor(demand.bitTriples);
   const products = 32 * Math.ceil(demand.triples / 32);
   const calls = (count: number, max: number) => Math.ceil(count / max);
   const turned = calls(demand.sharedBits, bitsPerCall);
+  const both = [32 * words, 64 * products];
+  const opening = extension === 'silent' ? 2 : k === 1 ? 0 : 1;
   return {
     rounds:
-      (k === 1 ? 0 : 1) +
+      opening +
       2 * calls(words, bitsPerCall / 32) +
       2 * calls(demand.triples, productsPerCallMax) +
       (turned === 0 ? 0 : parties + 2 * (turned - 1)),
     bytes:
-      2 * pairs * ((128 / k) * correctionBytes(k)) +
-      2 * pairs * (extensionBytes(32 * words, k, 'given') + 4 * words) +
-      2 * pairs * (extensionBytes(64 * products, k, 'given') + productBytes * products) +
-      pairs * (extensionBytes(demand.sharedBits, k, 'given') + 8 * demand.sharedBits),
+      pairs * (sessionBytes(both, options) + sessionBytes([...both, demand.sharedBits], options)) +
+      2 * pairs * (4 * words + productBytes * products) +
+      pairs * 8 * demand.sharedBits,
   };
 }

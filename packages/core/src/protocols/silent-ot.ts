@@ -9,13 +9,13 @@
  * needs no encoding of its own: 127 bits of Δ are secret. The last rows of a batch are the correlated OTs of the next
  * one's trees; those of the first come from another extension.
  *
- * Rounds    1 a batch (sender to receiver), which the sender begins ahead of need; and 1 where choices are given
+ * Rounds    1 for the batches that are prepared together (sender to receiver), and 1 where choices are given
  * Sends     25,344 bytes for each 88,352 OTs (sender): 0.29 an OT; ⌈n/8⌉ bytes for n given choices (receiver)
  * Security  Learning parity with noise for this code and regular noise, in its dual form, at 128 bits (see
  *           `expand-convolute.ts`), and π an ideal permutation. An active sender can send corrections that fail for
  *           some noise only, and learns a bit of it where the protocol above then shows a failure; an active receiver
  *           has no message but its given choices, which are masked.
- * Memory    A session holds 1.4 MB for each batch: at the sender `aheadMax` OTs and a batch, at the receiver one batch.
+ * Memory    A session's sender holds 16 bytes for each OT that it has prepared, its receiver those of one or two batches.
  * @module
  */
 import { assert } from '../algebra/assert.ts';
@@ -24,7 +24,8 @@ import type { Channel, PartyId } from '../channel/channel.ts';
 import { kernels } from '../kernels/kernels.ts';
 import { correctionBytes, type Ground, growHeld, growOwned, scratchBytes } from './correlated-tree.ts';
 import { type ExpandConvolute, expandConvolute } from './expand-convolute.ts';
-import { octets, recvFrom, sendTo } from './message.ts';
+import { type Message, octets, recvFrom, sendTo } from './message.ts';
+import type { ReceiverRows } from './softspoken-ot.ts';
 
 const rowBytes = 16;
 
@@ -49,13 +50,9 @@ export const batchOts = codeRows - seedOts;
 /** Bytes of one batch, sender to receiver. */
 export const batchBytes = correctionBytes(trees, levels);
 
-/** The sender makes as many OTs ahead as have been used, but no more than these, so that a receiver seldom waits. */
-const aheadMax = 2 ** 17;
-
-/** Rows q and t of correlated OTs, with the choices of the latter. */
-interface Rows {
-  readonly rows: Uint8Array;
-  readonly choices: Uint8Array;
+/** Batches that calls for so many OTs need. */
+export function batchesFor(calls: readonly number[]): number {
+  return Math.ceil(calls.reduce((sum, count) => sum + octetsOf(count), 0) / batchOts);
 }
 
 /** One a thread: every session's batches are made in it, one after the other. */
@@ -82,7 +79,7 @@ export function sendBatch(
 }
 
 /** The receiver's part. */
-export function recvBatch(pi: AesPermutation, seeds: Rows, correction: Uint8Array): Rows {
+export function recvBatch(pi: AesPermutation, seeds: ReceiverRows, correction: Uint8Array): ReceiverRows {
   const { code, ground } = fieldOf();
   const paths = growHeld(ground, pi, seeds.rows, seeds.choices, correction, trees);
   code.kernels.clearLowBits(code.noise);
@@ -95,12 +92,12 @@ export function recvBatch(pi: AesPermutation, seeds: Rows, correction: Uint8Arra
 
 /** OTs that wait for use, in whole octets; what is taken is gone. */
 class Store {
-  readonly #batches: Rows[] = [];
+  readonly #batches: ReceiverRows[] = [];
   #used = 0;
   #left = 0;
 
   /** All but the last of a batch, which are handed back: the seeds of the next. */
-  put({ rows, choices }: Rows): Rows {
+  put({ rows, choices }: ReceiverRows): ReceiverRows {
     this.#batches.push({ rows: rows.subarray(0, rowBytes * batchOts), choices });
     this.#left += batchOts;
     return { rows: rows.slice(rowBytes * batchOts), choices: choices.slice(batchOts / 8) };
@@ -110,8 +107,8 @@ class Store {
     return this.#left;
   }
 
-  take(count: number): Rows {
-    const whole = 8 * Math.ceil(count / 8);
+  take(count: number): ReceiverRows {
+    const whole = octetsOf(count);
     assert(whole <= this.#left, 'there are enough OTs');
     const rows = new Uint8Array(rowBytes * whole);
     const choices = new Uint8Array(whole / 8);
@@ -134,63 +131,87 @@ class Store {
 
 const Batch = octets('ot/batch', batchBytes);
 
-/** The sender's end: `extend` is called for one after the other. */
+/** Batches go in a fork of their own: they are sent ahead of what the protocols on top send. */
+const fork = 'batches';
+
+/** Of given choices, what turns the OTs' own into them: they are as even as these are. */
+function choicesForm(count: number): Message<Uint8Array> {
+  return octets('ot/extension', Math.ceil(count / 8));
+}
+
+/** The sender's end. */
 export class SilentSender {
   readonly #ch: Channel;
+  readonly #batches: Channel;
   readonly #peer: PartyId;
   readonly #pi: AesPermutation;
   readonly #delta: Uint8Array;
   readonly #store = new Store();
   #seeds: Uint8Array;
-  #used = 0;
 
-  /** `seeds` are `seedOts` rows q for this Δ, whose low bit is 1; the channel is for the batches alone. */
+  /** `seeds` are `seedOts` rows q for this Δ, whose low bit is 1. */
   constructor(ch: Channel, peer: PartyId, pi: AesPermutation, delta: Uint8Array, seeds: Uint8Array) {
     assert((delta[0]! & 1) === 1 && seeds.length === rowBytes * seedOts, 'Δ is odd, and each level has its seed');
     this.#ch = ch;
+    this.#batches = ch.fork(fork);
     this.#peer = peer;
     this.#pi = pi;
     this.#delta = delta;
     this.#seeds = seeds;
   }
 
-  /** The rows q of so many OTs, in whole octets. */
-  async take(count: number): Promise<Uint8Array> {
-    while (this.#store.left < 8 * Math.ceil(count / 8)) await this.#make();
-    const { rows } = this.#store.take(count);
-    this.#used += count;
-    while (this.#store.left < Math.min(this.#used, aheadMax)) await this.#make();
-    return rows;
+  /** Makes the batches that so many OTs need, and sends what the receiver needs of them, without a wait between them. */
+  async prepare(count: number): Promise<void> {
+    while (this.#store.left < octetsOf(count)) {
+      const { rows, correction } = sendBatch(this.#pi, this.#seeds, this.#delta);
+      this.#seeds = this.#store.put({ rows, choices: new Uint8Array(codeRows / 8) }).rows;
+      await sendTo(this.#batches, this.#peer, Batch, correction);
+    }
   }
 
-  async #make(): Promise<void> {
-    const { rows, correction } = sendBatch(this.#pi, this.#seeds, this.#delta);
-    this.#seeds = this.#store.put({ rows, choices: new Uint8Array(codeRows / 8) }).rows;
-    await sendTo(this.#ch, this.#peer, Batch, correction);
+  async extend(count: number, choices: 'random' | 'given'): Promise<Uint8Array> {
+    await this.prepare(count);
+    const { rows } = this.#store.take(count);
+    if (choices === 'given') {
+      const change = await recvFrom(this.#ch, this.#peer, choicesForm(count));
+      kernels().xorWhere(rows, change, this.#delta);
+    }
+    return rows.subarray(0, rowBytes * count);
   }
 }
 
 /** The receiver's end. */
 export class SilentReceiver {
   readonly #ch: Channel;
+  readonly #batches: Channel;
   readonly #peer: PartyId;
   readonly #pi: AesPermutation;
   readonly #store = new Store();
-  #seeds: Rows;
+  #seeds: ReceiverRows;
 
-  constructor(ch: Channel, peer: PartyId, pi: AesPermutation, seeds: Rows) {
+  constructor(ch: Channel, peer: PartyId, pi: AesPermutation, seeds: ReceiverRows) {
     this.#ch = ch;
+    this.#batches = ch.fork(fork);
     this.#peer = peer;
     this.#pi = pi;
     this.#seeds = seeds;
   }
 
-  /** The rows t and the choices c of so many OTs, in whole octets. */
-  async take(count: number): Promise<Rows> {
-    while (this.#store.left < 8 * Math.ceil(count / 8)) {
-      const correction = await recvFrom(this.#ch, this.#peer, Batch);
+  async extend(count: number, given?: Uint8Array): Promise<ReceiverRows> {
+    while (this.#store.left < octetsOf(count)) {
+      const correction = await recvFrom(this.#batches, this.#peer, Batch);
       this.#seeds = this.#store.put(recvBatch(this.#pi, this.#seeds, correction));
     }
-    return this.#store.take(count);
+    const { rows, choices } = this.#store.take(count);
+    const own = rows.subarray(0, rowBytes * count);
+    if (given === undefined) return { rows: own, choices };
+    kernels().xorInto(choices, given);
+    await sendTo(this.#ch, this.#peer, choicesForm(count), choices);
+    return { rows: own, choices: given.slice() };
   }
+}
+
+/** OTs are taken in whole octets, so that their choices lie in bytes. */
+function octetsOf(count: number): number {
+  return 8 * Math.ceil(count / 8);
 }

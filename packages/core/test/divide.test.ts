@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { length, type Vector, vector, Z2_64 } from '../src/algebra/ring.ts';
 import { argmax, argmin, argminCost, type Extreme } from '../src/protocols/argmin.ts';
 import { type Cost, elementsMax, noCost } from '../src/protocols/cost.ts';
-import { divide, divideByConstant, divideByConstantCost, divideCost } from '../src/protocols/divide.ts';
+import { canDivide, divide, divideCost } from '../src/protocols/divide.ts';
+import { divideByConstant, divideByConstantCost } from '../src/protocols/divide-by-constant.ts';
+import { divisorCost } from '../src/protocols/reciprocal.ts';
 import { truncate, truncateCost } from '../src/protocols/truncate.ts';
 import { elementsOf, expectRightOrTyped, onShares, opened, type Program, partyCounts, signed } from './circuits.ts';
 
@@ -103,17 +105,38 @@ describe('division', () => {
   });
 
   it('is exact by public divisors', async () => {
-    const rows = fc.tuple(divisors, fc.constantFrom(1, 20, 31, 32, 40, 62)).chain(([b, bits]) => {
+    const large = fc.constantFrom(1n << 30n, (1n << 45n) - 1n, (1n << 59n) + 1n, (1n << 60n) - 1n);
+    const either = fc.oneof({ weight: 4, arbitrary: divisors }, { weight: 1, arbitrary: large });
+    const rows = fc.tuple(either, fc.constantFrom(1, 20, 31, 32, 40, 62)).chain(([b, bits]) => {
       return fc.tuple(fc.constant(b), fc.constant(bits), fc.array(dividends(b, bits), { maxLength: 60 }));
     });
     await fc.assert(
       fc.asyncProperty(rows, partiesUnderTest, fc.nat({ max: 1000 }), async ([b, bits, a], parties, seed) => {
         const program: Program<Vector> = (ch, source, [x]) => divideByConstant(ch, source, x!, b, bits);
-        const cost = divideByConstantCost(parties, a.length, bits);
+        const cost = divideByConstantCost(parties, a.length, b, bits);
         const shares = await onShares([elementsOf(a)], program, { parties, seed }, cost);
         expect(opened(shares)).toEqual(a.map((each) => floorDivide(each, b)));
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('is exact by shared divisors of any width', async () => {
+    const rows = fc.tuple(fc.integer({ min: 4, max: 40 }), fc.constantFrom(1, 20, 40, 62)).chain(([width, bits]) => {
+      const max = (1n << BigInt(width)) - 1n;
+      const divisor = fc.oneof(fc.constantFrom(1n, 2n, 3n, max, max / 2n + 1n), fc.bigInt({ min: 1n, max }));
+      const row = divisor.chain((b) => dividends(b, bits).map((a): [bigint, bigint] => [a, b]));
+      return fc.tuple(fc.constant(width), fc.constant(bits), fc.array(row, { maxLength: 60 }));
+    });
+    await fc.assert(
+      fc.asyncProperty(rows, partiesUnderTest, fc.nat({ max: 1000 }), async ([width, bits, pairs], parties, seed) => {
+        const inputs = [elementsOf(pairs.map(([a]) => a)), elementsOf(pairs.map(([, b]) => b))];
+        const program: Program<Vector> = (ch, source, [a, b]) => divide(ch, source, a!, b!, bits, width);
+        const cost = divideCost(parties, pairs.length, bits, width);
+        const shares = await onShares(inputs, program, { parties, seed }, cost);
+        expect(opened(shares)).toEqual(pairs.map(([a, b]) => floorDivide(a, b)));
+      }),
+      { numRuns: 100 },
     );
   });
 
@@ -123,19 +146,31 @@ describe('division', () => {
     expect(opened(shares)[1]).toBe(3n);
   });
 
-  it('takes the rounds that its head states', () => {
-    const rounds = [divideCost(2, 1), divideCost(2, 1, 31), divideByConstantCost(2, 1), divideByConstantCost(2, 1, 31)];
-    expect(rounds.map((cost) => cost.rounds)).toEqual([44, 39, 14, 12]);
+  it('takes the rounds and correlations that the heads state', () => {
+    const taken = (cost: Cost) => [cost.rounds, cost.bitTriples / 32, cost.triples / 32, cost.sharedBits / 32];
+    expect(taken(divideCost(2, 32))).toEqual([44, 378, 16, 864]);
+    expect(taken(divideCost(3, 32))).toEqual([46, 469, 16, 864]);
+    expect(divideCost(2, 32, 31).rounds).toBe(38);
+    expect(taken(divideByConstantCost(2, 32, 5n))).toEqual([9, 16, 0, 322]);
+    expect(taken(divideByConstantCost(3, 32, 5n))).toEqual([10, 24, 0, 322]);
+    expect(taken(divideByConstantCost(2, 32, 1_000_000n))).toEqual([11, 112, 0, 258]);
+    expect(taken(divideByConstantCost(3, 32, 1_000_000n))).toEqual([12, 154, 0, 258]);
+    expect(divideByConstantCost(3, 32, 1n)).toEqual(noCost);
+    expect(taken(divisorCost(2, 32, 30)).slice(1)).toEqual([206, 7, 414]);
+    const costs = [divideCost(2, 32), divideByConstantCost(2, 32, 5n), divideByConstantCost(2, 32, 1_000_000n)];
+    expect(costs.map((cost) => Math.round(cost.bytes / 32))).toEqual([459, 44, 60]);
   });
 
-  it('takes the correlations that its head states', () => {
-    const taken = (cost: Cost) => [cost.bitTriples / 32, cost.triples / 32, cost.sharedBits / 32];
-    expect(taken(divideCost(2, 32))).toEqual([473, 16, 865]);
-    expect(taken(divideCost(3, 32))).toEqual([598, 16, 865]);
-    expect(taken(divideByConstantCost(2, 32))).toEqual([267, 0, 451]);
-    expect(taken(divideByConstantCost(3, 32))).toEqual([363, 0, 451]);
-    const bytes = [divideCost(2, 32), divideByConstantCost(2, 32)].map((cost) => Math.round(cost.bytes / 32));
-    expect(bytes).toEqual([482, 123]);
+  it('offers the divisors that its head states', () => {
+    const widths = Array.from({ length: 57 }, (_, i) => i + 4);
+    const widest = (fits: (bits: number) => boolean) =>
+      widths.findLast((bits, i) => fits(bits) && widths.slice(0, i).every(fits));
+    expect(widest((divisorBits) => canDivide({ dividendBits: 62, divisorBits }))).toBe(40);
+    for (const factor of [10n, 10n ** 6n, 10n ** 12n]) {
+      expect(widest((divisorBits) => canDivide({ dividendBits: 62, divisorBits, factor }))).toBe(40);
+      const within = { dividendBits: 62, factor, ratioMax: 1n };
+      expect(widest((divisorBits) => canDivide({ ...within, divisorBits }))).toBeGreaterThanOrEqual(55);
+    }
   });
 });
 
@@ -213,7 +248,9 @@ describe('longer circuits', () => {
     const x = elementsOf([1n]);
     const programs: Program<unknown>[] = [
       (ch, source) => divideByConstant(ch, source, x, 0n),
-      (ch, source) => divideByConstant(ch, source, x, 1n << 30n),
+      (ch, source) => divideByConstant(ch, source, x, 1n << 60n),
+      (ch, source) => divide(ch, source, x, x, 62, 41),
+      (ch, source) => divide(ch, source, x, x, 62, 3),
       (ch, source) => divideByConstant(ch, source, x, 1n, 63),
       (ch, source) => truncate(ch, source, x, 0),
       (ch, source) => truncate(ch, source, x, 63),

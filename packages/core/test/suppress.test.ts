@@ -22,7 +22,16 @@ import { type Suppressed, suppress, suppressCost } from '../src/protocols/suppre
 import { addConstant, open, share } from '../src/sharing/additive.ts';
 import { type Bits, packBits, wordsFor } from '../src/sharing/bit-share.ts';
 import { join, piecesOf, split } from '../src/sharing/wide-share.ts';
-import { elementsOf, expectRightOrTyped, onShares, opened, type Program, partyCounts } from './circuits.ts';
+import {
+  chiSquare,
+  elementsOf,
+  expectRightOrTyped,
+  onShares,
+  opened,
+  type Program,
+  partyCounts,
+  viewOf,
+} from './circuits.ts';
 import { integers } from './laws.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
@@ -246,23 +255,15 @@ describe('suppression', () => {
   it('gives the analyst and the parties nothing to tell an empty cell from a small one', async () => {
     // Every byte that one party receives, and every share that is opened, over 640 cells with the same people in them.
     for (const people of [0n, 4n]) {
-      const received = new Float64Array(256);
       const shares = new Float64Array(256);
       const cells = 640;
       const same = (value: bigint) => elementsOf(new Array(cells).fill(value));
+      const inputs = [same(people), same(100n * people)];
       const program: Program<Suppressed[]> = (ch, source, [count, value]) => {
-        const spied = {
-          ...ch,
-          recv: async (from: string, label: string, bytesMax: number) => {
-            const message = await ch.recv(from, label, bytesMax);
-            if (ch.self === 'party-00') for (const byte of message) received[byte]! += 1;
-            return message;
-          },
-        };
-        const question = { counts: [count!], guarded: [{ tests: [0], values: [value!] }] };
-        return withheld(spied, source, question, 5n, 11);
+        return withheld(ch, source, { counts: [count!], guarded: [{ tests: [0], values: [value!] }] }, 5n, 11);
       };
-      const results = await onShares([same(people), same(100n * people)], program, { seed: 5 });
+      const { bytes: received } = await viewOf(inputs, program, { seed: 5 });
+      const results = await onShares(inputs, program, { seed: 5 });
       const [values, bits] = [results.map((each) => each[0]!.values[0]![0]!), results.map((each) => each[0]!.shown)];
       expect(new Set([...opened(values), ...opened(bits)])).toEqual(new Set([0n]));
       // All but the first party's shares are uniform by themselves; the last is what is missing to zero.
@@ -283,10 +284,3 @@ describe('suppression', () => {
     await expect(run({ count, words: new Uint32Array(wordsFor(count)) })).rejects.toEqual(code('OVER_LIMIT'));
   });
 });
-
-/** Of bytes against the uniform distribution: 255 degrees of freedom, above 350 once in 15,000 fair runs. */
-function chiSquare(counts: Float64Array): number {
-  const total = counts.reduce((sum, each) => sum + each, 0);
-  expect(total).toBeGreaterThan(10_000);
-  return counts.reduce((sum, each) => sum + (each - total / 256) ** 2 / (total / 256), 0);
-}

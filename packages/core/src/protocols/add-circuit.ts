@@ -17,6 +17,9 @@ import { and, andCost } from './and.ts';
 import type { Correlations } from './correlations.ts';
 import { type Cost, checkLengths, elementsMax, inSequence } from './cost.ts';
 
+/** A value of 64 bits, and what a key has beside it. */
+const tallest = 128;
+
 /** Two operands with the sum of all, modulo 2^w. */
 export async function carrySave(
   ch: Channel,
@@ -95,11 +98,11 @@ export async function addPlanes(ch: Channel, source: Correlations, x: Planes, y:
   return { count, width, words: sum };
 }
 
-/** Bit w−1 of x + y: the sign of the sum, where it is one of w bits. */
+/** Bit w−1 of x + y: the sign of the sum, where it is one of w bits; of up to 128, as keys are longer than values. */
 export async function highestBit(ch: Channel, source: Correlations, x: Planes, y: Planes): Promise<Bits> {
   const { count, width } = x;
   checkLengths('add', elementsMax, count, y.count);
-  checkLengths('add', 64, width, y.width);
+  checkLengths('add', tallest, width, y.width);
   const stride = wordsFor(count);
   const carries = width - 1;
   const bit = xor(plane(x, carries), plane(y, carries));

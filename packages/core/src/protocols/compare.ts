@@ -6,7 +6,7 @@
  * overflow, so that the signs of both sides are found beside it, for 3 times the ANDs (2 against a constant).
  *
  * Rounds    isNegative: 1 + ⌈log₂ (width−1)⌉ and the carry-save of N operands: 7 for two parties, 8 for three.
- *           lessThan: the same; 1 more where the width is 64
+ *           lessThan: the same; 1 more where the width is 64. isGreater: 1 + ⌈log₂ width⌉
  * Sends     2 bits an AND, to each peer        Takes    1 bit triple an AND: for 64 bits 181 + 63 (N − 2) a sign
  * Security  that of AND: semi-honest, N−1 colluding; nothing is opened but masked bits. An active party can flip the
  *           result.
@@ -16,7 +16,7 @@ import { assert } from '../algebra/assert.ts';
 import { length, sub, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import { addConstant } from '../sharing/additive.ts';
-import { type Bits, wordsFor, xor, xorInto } from '../sharing/bit-share.ts';
+import { type Bits, not, type Planes, wordsFor, xor, xorInto } from '../sharing/bit-share.ts';
 import { carrySave, carrySaveCost, highestBit, highestBitCost } from './add-circuit.ts';
 import { and, andCost, or } from './and.ts';
 import { operandsOf } from './convert.ts';
@@ -72,6 +72,21 @@ export async function lessThanConstant(
   return { count: length(x), words: await gate(ch, source, signX!.words, sign!.words) };
 }
 
+/**
+ * Whether x > y, for values ≥ 0 whose bits are shared already: the carry out of x + ¬y.
+ * @throws ProtocolError LENGTHS_DIFFER, OVER_LIMIT
+ */
+export async function isGreater(ch: Channel, source: Correlations, x: Planes, y: Planes): Promise<Bits> {
+  checkLengths('compare', elementsMax, x.count, y.count);
+  // A plane of zeros above, which the carry goes into.
+  const [a, b] = [x.words, not(ch, y).words].map((words) => {
+    const raised = new Uint32Array(words.length + wordsFor(x.count));
+    raised.set(words);
+    return { count: x.count, width: x.width + 1, words: raised };
+  });
+  return highestBit(ch, source, a!, b!);
+}
+
 /** The signs of several vectors of one length, in one run of the circuit. */
 async function signs(ch: Channel, source: Correlations, vectors: readonly Vector[]): Promise<Bits[]> {
   const count = length(vectors[0]!);
@@ -92,6 +107,10 @@ export function constant(count: number, value: bigint): Vector {
 
 export function isNegativeCost(parties: number, count: number, width = 64): Cost {
   return inSequence(carrySaveCost(parties, parties, count, width), highestBitCost(parties, count, width));
+}
+
+export function isGreaterCost(parties: number, count: number, width: number): Cost {
+  return highestBitCost(parties, count, width + 1);
 }
 
 export function lessThanCost(parties: number, count: number, width = 64): Cost {

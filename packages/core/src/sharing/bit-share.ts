@@ -21,7 +21,7 @@ export interface Bits {
   readonly words: Uint32Array;
 }
 
-/** `width` bits, 64 at most, of each of `count` values. */
+/** `width` bits of each of `count` values. */
 export interface Planes {
   readonly count: number;
   readonly width: number;
@@ -82,9 +82,9 @@ export function xor(a: Uint32Array, b: Uint32Array): Uint32Array {
 }
 
 /** My share of ¬x: the first party of the roster flips its own, the others keep what they have. */
-export function not(ch: Channel, x: Bits): Bits {
+export function not<T extends Bits>(ch: Channel, x: T): T {
   const isFirst = ch.self === ch.context.roster[0];
-  return isFirst ? { count: x.count, words: x.words.map((word) => ~word) } : x;
+  return isFirst ? { ...x, words: x.words.map((word) => ~word) } : x;
 }
 
 /** Plane j, as a view of the same memory. */
@@ -97,6 +97,21 @@ export function plane({ count, words }: Planes, j: number): Uint32Array {
 export function planes({ count, words }: Planes, start: number, end: number): Uint32Array {
   const stride = wordsFor(count);
   return words.subarray(start * stride, end * stride);
+}
+
+/** The values at these places, in this order, and 0 where a place is −1. What stands past the count is 0. */
+export function gather({ count, width, words }: Planes, places: Int32Array): Planes {
+  const stride = wordsFor(count);
+  const gathered = new Uint32Array(width * wordsFor(places.length));
+  for (let j = 0; j < width; j++) {
+    const target = gathered.subarray(j * wordsFor(places.length));
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i]!;
+      if (place < 0) continue;
+      target[i >>> 5]! |= ((words[j * stride + (place >>> 5)]! >>> (place & 31)) & 1) << (i & 31);
+    }
+  }
+  return { count: places.length, width, words: gathered };
 }
 
 /** The lowest `width` bits of each element, bit-sliced. */

@@ -59,6 +59,11 @@ describe('lanes', () => {
       const cases: [Demand, OtOptions][] = [
         [small, {}],
         [small, { k: 1, ...ideal }],
+        [small, { extension: 'silent', ...ideal }],
+        [
+          { ...none, triples: 8192 + 1, sharedBits: 200 },
+          { extension: 'silent', ...ideal },
+        ],
         [
           { ...none, sharedBits: 2 ** 20 + 100 },
           { k: 2, ...ideal },
@@ -67,7 +72,12 @@ describe('lanes', () => {
           { ...none, triples: 8192 + 1 },
           { k: 2, ...ideal },
         ],
-        ...(parties === 2 ? ([[large, ideal]] as [Demand, OtOptions][]) : []),
+        ...(parties === 2
+          ? ([
+              [large, ideal],
+              [large, { extension: 'silent', ...ideal }],
+            ] as [Demand, OtOptions][])
+          : []),
       ];
       for (const [demand, options] of cases) {
         const terms = (ch: Channel): CorrelateTerms => ({ helper: null, demand, rng: rngOf(ch), options });

@@ -8,9 +8,8 @@
  * A party's Δ towards a peer is the same in all lanes. The lanes' streams are independent, so that their rows together
  * are those of one longer extension under this Δ, and the hash is as safe on them as it is there.
  *
- * Rounds    2 (1 for k = 1), then the longest lane's: 2 for each 2^20 bit triples, 2 for each 2^13 triples, and N for the
- *           first 2^20 shared bits and 2 for each further
- * Sends     for each ordered pair 4,128 bytes of base OTs, and each lane's trees and extensions; see `otPreprocessing`
+ * Rounds    1 for the base OTs, then the longest lane's; see `otPreprocessing`
+ * Sends     for each ordered pair 4,128 bytes of base OTs, and each lane's sessions and extensions
  * Security  that of the extension
  * @module
  */

@@ -33,6 +33,7 @@ import {
   sessionBytes,
   treeBitsDefault,
 } from './ot-extension.ts';
+import { batchesFor } from './silent-ot.ts';
 import { turns } from './turns.ts';
 
 /** Bits of one exchange: its extensions have 8 MiB at k = 2, and its masks 8 MiB for shared bits. */
@@ -170,26 +171,57 @@ function randomVector(rng: Rng, count: number): Vector {
 
 /**
  * What the opening of all sessions over base OTs made before, and then one call of each kind, cost: bytes of all parties
- * together. Of further shared bits the parties that are first in the roster begin while the last still end.
+ * together.
  */
 export function otCost(parties: number, demand: Demand, options: OtOptions = {}): Preprocessing {
   const { extension = extensionDefault, k = treeBitsDefault } = options;
   const pairs = (parties * (parties - 1)) / 2;
   const words = wordsFor(demand.bitTriples);
   const products = 32 * Math.ceil(demand.triples / 32);
-  const calls = (count: number, max: number) => Math.ceil(count / max);
-  const turned = calls(demand.sharedBits, bitsPerCall);
   const both = [32 * words, 64 * products];
-  const opening = extension === 'silent' ? 2 : k === 1 ? 0 : 1;
+  const exchanges = [...exchangesOf(32 * words, bitsPerCall), ...exchangesOf(64 * products, 64 * productsPerCallMax)];
+  const turned = exchangesOf(demand.sharedBits, bitsPerCall);
+  const waits = [...exchanges, ...turned].map((_, i, all) => extension === 'silent' && needsBatch(all.slice(0, i + 1)));
+  const opening = extension === 'silent' || k > 1 ? 1 : 0;
   return {
     rounds:
       opening +
-      2 * calls(words, bitsPerCall / 32) +
-      2 * calls(demand.triples, productsPerCallMax) +
-      (turned === 0 ? 0 : parties + 2 * (turned - 1)),
+      exchanges.reduce((sum, _, i) => sum + 2 + (waits[i] ? 1 : 0), 0) +
+      turnRounds(parties, waits.slice(exchanges.length)),
     bytes:
       pairs * (sessionBytes(both, options) + sessionBytes([...both, demand.sharedBits], options)) +
       2 * pairs * (4 * words + productBytes * products) +
       pairs * 8 * demand.sharedBits,
   };
+}
+
+/** OTs of each exchange of a call. */
+function exchangesOf(ots: number, most: number): number[] {
+  return Array.from({ length: Math.ceil(ots / most) }, (_, i) => Math.min(most, ots - i * most));
+}
+
+/** Whether the last of these exchanges waits for a batch of the silent engine. */
+function needsBatch(exchanges: readonly number[]): boolean {
+  return batchesFor(exchanges) > batchesFor(exchanges.slice(0, -1));
+}
+
+/**
+ * Rounds of exchanges of shared bits, of which some wait for a batch. The parties that are first in the roster begin
+ * one while the last still end another, so it is followed who is free when.
+ */
+function turnRounds(parties: number, waits: readonly boolean[]): number {
+  const free = Array.from({ length: parties }, () => 0);
+  for (const wait of waits) {
+    const start = free.slice();
+    for (let i = 0; i < parties; i++) {
+      for (let j = i + 1; j < parties; j++) {
+        // The round of j's choices, behind the batch that i begins with, and then that of i's correction.
+        const choices = (wait ? Math.max(start[i]! + 1, start[j]!) : start[j]!) + 1;
+        const correction = Math.max(choices, free[i]!) + 1;
+        free[i] = correction - 1;
+        free[j] = Math.max(free[j]!, correction);
+      }
+    }
+  }
+  return Math.max(...free);
 }

@@ -184,15 +184,18 @@ export function addShiftedInto(target: usize, other: usize, words: usize, shift:
   }
 }
 
+/** σ(l ‖ r) = (l ⊕ r) ‖ l. */
+function turned(row: v128): v128 {
+  const zero = i64x2.splat(0);
+  const swapped = i8x16.shuffle(row, zero, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  const left = i8x16.shuffle(row, zero, 0, 1, 2, 3, 4, 5, 6, 7, 16, 16, 16, 16, 16, 16, 16, 16);
+  return v128.xor(swapped, left);
+}
+
 export function sigma(rows: usize, out: usize, count: usize, offset: usize, tweak: u64): void {
-  const offset0 = load<u64>(offset);
-  const offset1 = load<u64>(offset, 8);
-  for (let i: usize = 0; i < count * 16; i += 16) {
-    const left = load<u64>(rows + i) ^ offset0;
-    const right = load<u64>(rows + i, 8) ^ offset1;
-    store<u64>(out + i, left ^ right ^ tweak);
-    store<u64>(out + i, left, 8);
-  }
+  // σ is linear, so that the offset's part of it is one term with the tweak.
+  const term = v128.xor(turned(v128.load(offset)), i64x2.replace_lane(i64x2.splat(0), 0, tweak));
+  for (let i: usize = 0; i < count << 4; i += 16) v128.store(out + i, v128.xor(turned(v128.load(rows + i)), term));
 }
 
 export function lowBits(rows: usize, out: usize, octets: usize): void {
@@ -237,14 +240,6 @@ export function multiply128(elements: usize, table: usize, count: usize): void {
     }
     v128.store(elements + i, product);
   }
-}
-
-/** σ(l ‖ r) = (l ⊕ r) ‖ l. */
-function turned(row: v128): v128 {
-  const zero = i64x2.splat(0);
-  const swapped = i8x16.shuffle(row, zero, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  const left = i8x16.shuffle(row, zero, 0, 1, 2, 3, 4, 5, 6, 7, 16, 16, 16, 16, 16, 16, 16, 16);
-  return v128.xor(swapped, left);
 }
 
 export function grow(nodes: usize, right: usize, ciphered: usize, count: usize, sums: usize, period: usize): void {
@@ -351,14 +346,13 @@ export function gather(rows: usize, count: usize, places: usize, out: usize, out
   }
 }
 
-export function xorWhere(rows: usize, bits: usize, octets: usize, term: usize): void {
+export function xorWhere(rows: usize, out: usize, bits: usize, octets: usize, term: usize): void {
   const other = v128.load(term);
   for (let i: usize = 0; i < octets; i++) {
     const chosen = <u32>load<u8>(bits + i);
-    const at = rows + (i << 7);
     for (let j: usize = 0; j < 8; j++) {
-      const row = v128.load(at + (j << 4));
-      v128.store(at + (j << 4), v128.xor(row, where(other, chosen, <u32>j)));
+      const at = (i << 7) + (j << 4);
+      v128.store(out + at, v128.xor(v128.load(rows + at), where(other, chosen, <u32>j)));
     }
   }
 }
@@ -366,5 +360,16 @@ export function xorWhere(rows: usize, bits: usize, octets: usize, term: usize): 
 export function maskWords(hashed: usize, ciphered: usize, out: usize, count: usize): void {
   for (let i: usize = 0; i < count; i++) {
     store<u64>(out + (i << 3), load<u64>(hashed + (i << 4)) ^ load<u64>(ciphered + (i << 4)));
+  }
+}
+
+export function maskBits(hashed: usize, ciphered: usize, out: usize, octets: usize): void {
+  for (let i: usize = 0; i < octets; i++) {
+    let bits: u32 = 0;
+    for (let j: usize = 0; j < 8; j++) {
+      const at = (i << 7) + (j << 4);
+      bits |= (<u32>(load<u8>(hashed + at) ^ load<u8>(ciphered + at)) & 1) << (<u32>j);
+    }
+    store<u8>(out + i, <u8>bits);
   }
 }

@@ -58,17 +58,22 @@ describe('each kernel is equal to its plain twin', () => {
     );
   });
 
-  it('the hash’s permutation of rows, their low bits and their low words', () => {
+  it('the hash’s permutation of rows, their low bits, and words and bits of masks', () => {
     holds((n, seed) =>
       expectTwins([16 * n, 16 * n], seed, (k, [rows, out]) => k.sigma(rows!, out!, seededRng(seed)(16), seed)),
     );
     holds((n, seed) => expectTwins([128 * n, n], seed, (k, [rows, out]) => k.lowBits(rows!, out!)));
-    holds((n, seed) => expectTwins([16 * n, 8 * n], seed, (k, [rows, out]) => k.lowWords(rows!, wordsOf(out!))));
+    holds((n, seed) =>
+      expectTwins([16 * n, 16 * n, 8 * n], seed, (k, [y, z, out]) => k.maskWords(y!, z!, wordsOf(out!))),
+    );
+    holds((n, seed) => expectTwins([128 * n, 128 * n, n], seed, (k, [y, z, out]) => k.maskBits(y!, z!, out!)));
   });
 
   it('a term for chosen rows, and rows without their low bits', () => {
     holds((n, seed) =>
-      expectTwins([128 * n, n], seed, (k, [rows, bits]) => k.xorWhere(rows!, bits!, seededRng(seed)(16))),
+      expectTwins([128 * n, 128 * n, n], seed, (k, [rows, out, bits]) =>
+        k.xorWhere(rows!, out!, bits!, seededRng(seed)(16)),
+      ),
     );
     holds((n, seed) => expectTwins([16 * n], seed, (k, [rows]) => k.clearLowBits(rows!)));
   });

@@ -39,14 +39,16 @@ export interface Kernels {
   sigma(rows: Uint8Array, out: Uint8Array, offset: Uint8Array, tweak: number): void;
   /** The first bit of each row. A multiple of 8 rows. */
   lowBits(rows: Uint8Array, out: Uint8Array): void;
-  /** The first 64 bits of each row. */
-  lowWords(rows: Uint8Array, out: BigUint64Array): void;
+  /** The first 64 bits of each row's mask, which is y ⊕ π(y): `hashed` are the y, `ciphered` the π(y). */
+  maskWords(hashed: Uint8Array, ciphered: Uint8Array, out: BigUint64Array): void;
+  /** The first bit of each row's mask. A multiple of 8 rows. */
+  maskBits(hashed: Uint8Array, ciphered: Uint8Array, out: Uint8Array): void;
   /** The low `width` bytes of each word. */
   narrow(words: BigUint64Array, out: Uint8Array, width: number): void;
   /** Words of `width` bytes each. */
   widen(bytes: Uint8Array, out: BigUint64Array, width: number): void;
-  /** The row plus the term, by xor, where bit i is set. A multiple of 8 rows. */
-  xorWhere(rows: Uint8Array, bits: Uint8Array, term: Uint8Array): void;
+  /** out = the row, plus the term by xor where bit i is set. A multiple of 8 rows. */
+  xorWhere(rows: Uint8Array, out: Uint8Array, bits: Uint8Array, term: Uint8Array): void;
   /** The low bit of each row becomes 0. */
   clearLowBits(rows: Uint8Array): void;
   /**

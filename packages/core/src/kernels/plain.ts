@@ -105,9 +105,23 @@ export const plainKernels: Kernels = {
     }
   },
 
-  lowWords(rows, out) {
+  maskWords(hashed, ciphered, out) {
     const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = rows[(i >> 3) * 16 + (i & 7)]!;
+    for (let i = 0; i < bytes.length; i++) {
+      const at = (i >> 3) * 16 + (i & 7);
+      bytes[i] = hashed[at]! ^ ciphered[at]!;
+    }
+  },
+
+  maskBits(hashed, ciphered, out) {
+    for (let i = 0; i < out.length; i++) {
+      let bits = 0;
+      for (let j = 0; j < 8; j++) {
+        const at = (8 * i + j) * 16;
+        bits |= ((hashed[at]! ^ ciphered[at]!) & 1) << j;
+      }
+      out[i] = bits;
+    }
   },
 
   narrow(words, out, width) {
@@ -124,10 +138,10 @@ export const plainKernels: Kernels = {
     }
   },
 
-  xorWhere(rows, bits, term) {
+  xorWhere(rows, out, bits, term) {
     for (let i = 0; i < 8 * bits.length; i++) {
       const mask = -((bits[i >> 3]! >> (i & 7)) & 1);
-      for (let j = 0; j < 16; j++) rows[16 * i + j]! ^= term[j]! & mask;
+      for (let j = 0; j < 16; j++) out[16 * i + j] = rows[16 * i + j]! ^ (term[j]! & mask);
     }
   },
 

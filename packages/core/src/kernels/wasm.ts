@@ -24,10 +24,11 @@ interface Exports {
   selectInto(target: number, other: number, bits: number, octets: number): void;
   sigma(rows: number, out: number, count: number, offset: number, tweak: bigint): void;
   lowBits(rows: number, out: number, octets: number): void;
-  lowWords(rows: number, out: number, count: number): void;
+  maskWords(hashed: number, ciphered: number, out: number, count: number): void;
+  maskBits(hashed: number, ciphered: number, out: number, octets: number): void;
   narrow(words: number, out: number, count: number, width: number): void;
   widen(bytes: number, out: number, count: number, width: number): void;
-  xorWhere(rows: number, bits: number, octets: number, term: number): void;
+  xorWhere(rows: number, out: number, bits: number, octets: number, term: number): void;
   clearLowBits(rows: number, count: number): void;
   grow(nodes: number, right: number, ciphered: number, count: number, sums: number, period: number): void;
   convolve(rows: number, taps: number, count: number, tables: number): void;
@@ -176,14 +177,27 @@ export function wasmKernels(): Kernels | undefined {
       );
     },
 
-    lowWords(rows, out) {
+    maskWords(hashed, ciphered, out) {
       run(
         out.length,
         [
-          [rows, 16, 'in'],
+          [hashed, 16, 'in'],
+          [ciphered, 16, 'in'],
           [out, 8, 'out'],
         ],
-        ([a, b], count) => instance.lowWords(a!, b!, count),
+        ([a, b, c], count) => instance.maskWords(a!, b!, c!, count),
+      );
+    },
+
+    maskBits(hashed, ciphered, out) {
+      run(
+        out.length,
+        [
+          [hashed, 128, 'in'],
+          [ciphered, 128, 'in'],
+          [out, 1, 'out'],
+        ],
+        ([a, b, c], octets) => instance.maskBits(a!, b!, c!, octets),
       );
     },
 
@@ -210,15 +224,16 @@ export function wasmKernels(): Kernels | undefined {
       );
     },
 
-    xorWhere(rows, bits, term) {
+    xorWhere(rows, out, bits, term) {
       const at = fixed(term);
       run(
         bits.length,
         [
-          [rows, 128, 'both'],
+          [rows, 128, 'in'],
+          [out, 128, 'out'],
           [bits, 1, 'in'],
         ],
-        ([a, b], octets) => instance.xorWhere(a!, b!, octets, at),
+        ([a, b, c], octets) => instance.xorWhere(a!, b!, c!, octets, at),
       );
     },
 

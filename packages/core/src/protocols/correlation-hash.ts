@@ -11,18 +11,52 @@ import type { AesPermutation } from '../algebra/platform.ts';
 import { kernels } from '../kernels/kernels.ts';
 
 /** Rows go through AES in pieces of so many bytes, which stay in a core's cache. */
-const pieceBytes = 128 * 1024;
+const pieceBytes = 64 * 1024;
 
 /** A mask of 16 bytes for each row: block c of H(row ⊕ offset). */
-export function correlationHash(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, c: number): Uint8Array {
+export function maskRows(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, c: number): Uint8Array<ArrayBuffer> {
   const masks = new Uint8Array(rows.length);
+  eachPiece(pi, rows, offset, c, (hashed, ciphered, first) => {
+    const mask = masks.subarray(16 * first, 16 * first + hashed.length);
+    mask.set(ciphered);
+    kernels().xorInto(mask, hashed);
+  });
+  return masks;
+}
+
+/** The first word of each row's mask. */
+export function firstWords(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, words: BigUint64Array): void {
+  eachPiece(pi, rows, offset, 0, (hashed, ciphered, first) => {
+    kernels().maskWords(hashed, ciphered, words.subarray(first, first + hashed.length / 16));
+  });
+}
+
+/** The first bit of each row's mask, packed. */
+export function firstBits(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(rows.length / 128));
+  eachPiece(pi, rows, offset, 0, (hashed, ciphered, first) => {
+    const octets = Math.floor(hashed.length / 128);
+    const whole = bits.subarray(first / 8, first / 8 + octets);
+    kernels().maskBits(hashed.subarray(0, 128 * octets), ciphered.subarray(0, 128 * octets), whole);
+    for (let at = 128 * octets; at < hashed.length; at += 16) {
+      bits[(first >> 3) + octets]! |= ((hashed[at]! ^ ciphered[at]!) & 1) << ((at >> 4) & 7);
+    }
+  });
+  return bits;
+}
+
+/** y and π(y) of the rows from `first` on; y lies in reserved memory. */
+function eachPiece(
+  pi: AesPermutation,
+  rows: Uint8Array,
+  offset: Uint8Array,
+  c: number,
+  f: (hashed: Uint8Array, ciphered: Uint8Array, first: number) => void,
+): void {
   for (let start = 0; start < rows.length; start += pieceBytes) {
     const piece = rows.subarray(start, start + pieceBytes);
     const [y] = kernels().reserve(piece.length);
     kernels().sigma(piece, y!, offset, c);
-    const mask = masks.subarray(start, start + piece.length);
-    mask.set(pi(y!));
-    kernels().xorInto(mask, y!);
+    f(y!, pi(y!), start / 16);
   }
-  return masks;
 }

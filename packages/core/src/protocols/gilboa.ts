@@ -10,12 +10,12 @@
  * Security  That of the extension. An active sender can add to the result a term that depends on the receiver's b.
  * @module
  */
-import { type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import { type Vector, Z2_64 } from '../algebra/ring.ts';
 import { kernels } from '../kernels/kernels.ts';
 import { planesOf } from '../sharing/bit-share.ts';
+import { firstWords } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
 import { octets, recvFrom, sendTo } from './message.ts';
-import { maskWords } from './oblivious-transfer.ts';
 import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 
 /** Products of one call: 2^19 OTs, whose masks have 4 MiB. */
@@ -30,44 +30,43 @@ const noOffset = new Uint8Array(16);
 export async function sendProducts(session: OtSender, a: Vector): Promise<Vector> {
   const count = a.words.length;
   checkLengths('ot/products', productsPerCallMax, count);
-  const { n, ots } = sizeOf(count);
-  const [zero, one] = [new BigUint64Array(ots), new BigUint64Array(ots)];
-  await session.prepare(ots);
-  for (let start = 0; start < ots; start += otsMax) {
-    const rows = await session.extend(Math.min(otsMax, ots - start), 'given');
-    zero.set(maskWords(session.pi, rows, noOffset, 1), start);
-    one.set(maskWords(session.pi, rows, session.delta, 1), start);
-  }
+  const n = paddedTo32(count);
   const padded = new BigUint64Array(n);
   padded.set(a.words);
+  const [zero, one, share] = [new BigUint64Array(n), new BigUint64Array(n), new BigUint64Array(n)];
   const corrections = new Uint8Array(n * productBytes);
-  const sum = new BigUint64Array(n);
   const k = kernels();
-  for (const { t, width, offset } of planes(n)) {
-    const x = zero.subarray(t * n, (t + 1) * n);
-    k.addShiftedInto(sum, x, t);
-    k.subInto(x, one.subarray(t * n, (t + 1) * n));
-    k.addInto(x, padded);
-    k.narrow(x, corrections.subarray(offset, offset + n * width), width);
+  await session.prepare(64 * n);
+  for (const planes of extensions(n)) {
+    const rows = await session.extend(planes.length * n, 'given');
+    for (const [i, { t, width, offset }] of planes.entries()) {
+      const plane = rows.subarray(16 * i * n, 16 * (i + 1) * n);
+      firstWords(session.pi, plane, noOffset, zero);
+      firstWords(session.pi, plane, session.delta, one);
+      k.addShiftedInto(share, zero, t);
+      k.subInto(zero, one);
+      k.addInto(zero, padded);
+      k.narrow(zero, corrections.subarray(offset, offset + n * width), width);
+    }
   }
   if (n > 0) await sendTo(session.channel, session.peer, octets('ot/products', corrections.length), corrections);
-  const share = vector(Z2_64, n);
-  k.subInto(share.words, sum);
-  return { ring: Z2_64, words: share.words.subarray(0, count) };
+  const negated = one.fill(0n);
+  k.subInto(negated, share);
+  return { ring: Z2_64, words: negated.subarray(0, count) };
 }
 
 /** The receiver's share of a · b. */
 export async function recvProducts(session: OtReceiver, b: Vector): Promise<Vector> {
   const count = b.words.length;
   checkLengths('ot/products', productsPerCallMax, count);
-  const { n, ots } = sizeOf(count);
-  const planesOfB = count === 0 ? new Uint32Array(0) : planesOf(b, 64).words;
-  const choices = new Uint8Array(planesOfB.buffer, planesOfB.byteOffset, planesOfB.byteLength);
-  const masks = new BigUint64Array(ots);
-  for (let start = 0; start < ots; start += otsMax) {
-    const end = Math.min(start + otsMax, ots);
+  const n = paddedTo32(count);
+  const bits = count === 0 ? new Uint32Array(0) : planesOf(b, 64).words;
+  const choices = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  const masks = new BigUint64Array(64 * n);
+  for (const planes of extensions(n)) {
+    const [start, end] = [planes[0]!.t * n, (planes.at(-1)!.t + 1) * n];
     const { rows } = await session.extend(end - start, choices.subarray(start / 8, end / 8));
-    masks.set(maskWords(session.pi, rows, noOffset, 1), start);
+    firstWords(session.pi, rows, noOffset, masks.subarray(start, end));
   }
   const share = new BigUint64Array(n);
   if (n > 0) {
@@ -75,7 +74,7 @@ export async function recvProducts(session: OtReceiver, b: Vector): Promise<Vect
     const corrections = await recvFrom(session.channel, session.peer, form);
     const k = kernels();
     const correction = new BigUint64Array(n);
-    for (const { t, width, offset } of planes(n)) {
+    for (const { t, width, offset } of extensions(n).flat()) {
       const y = masks.subarray(t * n, (t + 1) * n);
       k.widen(corrections.subarray(offset, offset + n * width), correction, width);
       k.selectInto(y, correction, choices.subarray((t * n) / 8, ((t + 1) * n) / 8));
@@ -85,18 +84,27 @@ export async function recvProducts(session: OtReceiver, b: Vector): Promise<Vect
   return { ring: Z2_64, words: share.subarray(0, count) };
 }
 
-function sizeOf(count: number): { n: number; ots: number } {
-  const n = 32 * Math.ceil(count / 32);
-  return { n, ots: 64 * n };
+function paddedTo32(count: number): number {
+  return 32 * Math.ceil(count / 32);
 }
 
-/** Of each bit of b: its place, the bytes that a correction needs there, and where those begin. */
-function planes(n: number): { t: number; width: number; offset: number }[] {
+/** Of one bit of b: its place, the bytes that a correction needs there, and where those begin. */
+interface Plane {
+  readonly t: number;
+  readonly width: number;
+  readonly offset: number;
+}
+
+/** The planes of n products, by the extensions that they go through together. */
+function extensions(n: number): Plane[][] {
   let offset = 0;
-  return Array.from({ length: 64 }, (_, t) => {
+  const planes = Array.from({ length: 64 }, (_, t): Plane => {
     const width = 8 - (t >> 3);
     const plane = { t, width, offset };
     offset += n * width;
     return plane;
   });
+  if (n === 0) return [];
+  const together = Math.min(64, Math.floor(otsMax / n));
+  return Array.from({ length: Math.ceil(64 / together) }, (_, i) => planes.slice(i * together, (i + 1) * together));
 }

@@ -17,7 +17,7 @@ import { assert } from '../algebra/assert.ts';
 import type { AesPermutation } from '../algebra/platform.ts';
 import { length, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import { kernels } from '../kernels/kernels.ts';
-import { correlationHash } from './correlation-hash.ts';
+import { firstBits, firstWords, maskRows } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
 import { elements, octets, recvFrom, sendTo } from './message.ts';
 import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
@@ -37,8 +37,8 @@ export async function sendRandom(session: OtSender, count: number): Promise<{ ze
   await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start);
-    zero.set(correlationHash(session.pi, rows, noOffset, 0), 16 * start);
-    one.set(correlationHash(session.pi, rows, session.delta, 0), 16 * start);
+    zero.set(maskRows(session.pi, rows, noOffset, 0), 16 * start);
+    one.set(maskRows(session.pi, rows, session.delta, 0), 16 * start);
   }
   return { zero, one };
 }
@@ -53,7 +53,7 @@ export async function recvRandom(
   for (const [start, end] of pieces(count)) {
     const piece = await session.extend(end - start);
     choices.set(piece.choices, start / 8);
-    chosen.set(correlationHash(session.pi, piece.rows, noOffset, 0), 16 * start);
+    chosen.set(maskRows(session.pi, piece.rows, noOffset, 0), 16 * start);
   }
   return { choices, chosen };
 }
@@ -68,7 +68,7 @@ export async function sendBits(session: OtSender, count: number, zero: Uint8Arra
     const half = both.length / 2;
     for (const [i, bits] of [zero, one].entries()) {
       const masked = both.subarray(i * half, (i + 1) * half);
-      masked.set(maskBits(session.pi, rows, i === 0 ? noOffset : session.delta));
+      masked.set(firstBits(session.pi, rows, i === 0 ? noOffset : session.delta));
       kernels().xorInto(masked, bits.subarray(start / 8, start / 8 + half));
     }
     await sendTo(session.channel, session.peer, octets('ot/bits', both.length), both);
@@ -77,7 +77,7 @@ export async function sendBits(session: OtSender, count: number, zero: Uint8Arra
 
 /** The bits that the choices name. */
 export async function recvBits(session: OtReceiver, count: number, choices: Uint8Array): Promise<Uint8Array> {
-  const masks = await receiveMasks(session, count, choices, (rows) => maskBits(session.pi, rows, noOffset));
+  const masks = await receiveMasks(session, count, choices, (rows) => firstBits(session.pi, rows, noOffset));
   for (const [start, end] of pieces(count)) {
     const half = Math.ceil((end - start) / 8);
     const both = await recvFrom(session.channel, session.peer, octets('ot/bits', 2 * half));
@@ -133,8 +133,8 @@ export async function sendCorrelatedBits(session: OtSender, count: number, delta
   await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start, 'given');
-    const zero = maskBits(session.pi, rows, noOffset);
-    const correction = maskBits(session.pi, rows, session.delta);
+    const zero = firstBits(session.pi, rows, noOffset);
+    const correction = firstBits(session.pi, rows, session.delta);
     kernels().xorInto(correction, zero);
     kernels().xorInto(correction, deltas.subarray(start / 8, start / 8 + zero.length));
     x.set(zero, start / 8);
@@ -144,7 +144,7 @@ export async function sendCorrelatedBits(session: OtSender, count: number, delta
 }
 
 export async function recvCorrelatedBits(session: OtReceiver, count: number, choices: Uint8Array): Promise<Uint8Array> {
-  const masks = await receiveMasks(session, count, choices, (rows) => maskBits(session.pi, rows, noOffset));
+  const masks = await receiveMasks(session, count, choices, (rows) => firstBits(session.pi, rows, noOffset));
   for (const [start, end] of pieces(count)) {
     const size = Math.ceil((end - start) / 8);
     const form = octets('ot/correlated-bits', size);
@@ -188,27 +188,16 @@ export async function recvCorrelated(
   return { ring: Z2_64, words: masks };
 }
 
-/** The first bit of each row's mask, packed. */
-function maskBits(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array): Uint8Array {
-  const count = rows.length / 16;
-  const masks = correlationHash(pi, rows, offset, 0);
-  const whole = count - (count % 8);
-  const bits = new Uint8Array(Math.ceil(count / 8));
-  kernels().lowBits(masks.subarray(0, 16 * whole), bits.subarray(0, whole / 8));
-  for (let i = whole; i < count; i++) bits[i >> 3]! |= (masks[16 * i]! & 1) << (i & 7);
-  return bits;
-}
-
 /** `width` words of each row's mask: two from each block of it. */
-export function maskWords(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, width: number): BigUint64Array {
+function maskWords(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, width: number): BigUint64Array {
   const count = rows.length / 16;
   const words = new BigUint64Array(count * width);
   if (width === 1) {
-    kernels().lowWords(correlationHash(pi, rows, offset, 0), words);
+    firstWords(pi, rows, offset, words);
     return words;
   }
   for (let block = 0; 2 * block < width; block++) {
-    const masks = new BigUint64Array(correlationHash(pi, rows, offset, block).buffer);
+    const masks = new BigUint64Array(maskRows(pi, rows, offset, block).buffer);
     for (let i = 0; i < count; i++) {
       words[i * width + 2 * block] = masks[2 * i]!;
       if (2 * block + 1 < width) words[i * width + 2 * block + 1] = masks[2 * i + 1]!;

@@ -55,6 +55,10 @@ export function batchesFor(calls: readonly number[]): number {
   return Math.ceil(calls.reduce((sum, count) => sum + octetsOf(count), 0) / batchOts);
 }
 
+/** Memory of batches that are used up, for the next ones: fresh memory costs as much as what is written to it. */
+const spare: Uint8Array[] = [];
+const spareMax = 16;
+
 /** One a thread: every session's batches are made in it, one after the other. */
 let field: { readonly code: ExpandConvolute; readonly ground: Ground } | undefined;
 
@@ -75,7 +79,7 @@ export function sendBatch(
   const { code, ground } = fieldOf();
   const correction = growOwned(ground, pi, seeds, delta, trees);
   code.kernels.clearLowBits(code.noise);
-  return { rows: code.encode().slice(), correction };
+  return { rows: keep(code.encode()), correction };
 }
 
 /** The receiver's part. */
@@ -84,11 +88,22 @@ export function recvBatch(pi: AesPermutation, seeds: ReceiverRows, correction: U
   const paths = growHeld(ground, pi, seeds.rows, seeds.choices, correction, trees);
   code.kernels.clearLowBits(code.noise);
   for (const path of paths) code.noise[rowBytes * path]! |= 1;
-  const rows = code.encode().slice();
+  const rows = keep(code.encode());
   const choices = new Uint8Array(codeRows / 8);
   kernels().lowBits(rows, choices);
   return { rows, choices };
 }
+
+function keep(rows: Uint8Array): Uint8Array {
+  const own = spare.pop() ?? new Uint8Array(rows.length);
+  own.set(rows);
+  return own;
+}
+
+/** Copies rows to their place; `first` counts them from the first that are taken. */
+type Copy = (rows: Uint8Array, target: Uint8Array, first: number) => void;
+
+const plainCopy: Copy = (rows, target) => target.set(rows);
 
 /** OTs that wait for use, in whole octets; what is taken is gone. */
 class Store {
@@ -96,18 +111,18 @@ class Store {
   #used = 0;
   #left = 0;
 
-  /** All but the last of a batch, which are handed back: the seeds of the next. */
-  put({ rows, choices }: ReceiverRows): ReceiverRows {
-    this.#batches.push({ rows: rows.subarray(0, rowBytes * batchOts), choices });
+  /** Takes in a batch, whose last rows are handed back: the seeds of the next. */
+  put(batch: ReceiverRows): ReceiverRows {
+    this.#batches.push(batch);
     this.#left += batchOts;
-    return { rows: rows.slice(rowBytes * batchOts), choices: choices.slice(batchOts / 8) };
+    return { rows: batch.rows.slice(rowBytes * batchOts), choices: batch.choices.slice(batchOts / 8) };
   }
 
   get left(): number {
     return this.#left;
   }
 
-  take(count: number): ReceiverRows {
+  take(count: number, copy: Copy = plainCopy): ReceiverRows {
     const whole = octetsOf(count);
     assert(whole <= this.#left, 'there are enough OTs');
     const rows = new Uint8Array(rowBytes * whole);
@@ -115,13 +130,15 @@ class Store {
     for (let at = 0; at < whole; ) {
       const batch = this.#batches[0]!;
       const step = Math.min(whole - at, batchOts - this.#used);
-      rows.set(batch.rows.subarray(rowBytes * this.#used, rowBytes * (this.#used + step)), rowBytes * at);
+      const from = batch.rows.subarray(rowBytes * this.#used, rowBytes * (this.#used + step));
+      copy(from, rows.subarray(rowBytes * at, rowBytes * (at + step)), at);
       choices.set(batch.choices.subarray(this.#used / 8, (this.#used + step) / 8), at / 8);
       at += step;
       this.#used += step;
       if (this.#used === batchOts) {
         this.#batches.shift();
         this.#used = 0;
+        if (spare.length < spareMax) spare.push(batch.rows);
       }
     }
     this.#left -= whole;
@@ -171,11 +188,12 @@ export class SilentSender {
 
   async extend(count: number, choices: 'random' | 'given'): Promise<Uint8Array> {
     await this.prepare(count);
-    const { rows } = this.#store.take(count);
-    if (choices === 'given') {
-      const change = await recvFrom(this.#ch, this.#peer, choicesForm(count));
-      kernels().xorWhere(rows, change, this.#delta);
-    }
+    if (choices === 'random') return this.#store.take(count).rows.subarray(0, rowBytes * count);
+    const change = await recvFrom(this.#ch, this.#peer, choicesForm(count));
+    const { rows } = this.#store.take(count, (from, target, first) => {
+      const bits = change.subarray(first / 8, (first + from.length / rowBytes) / 8);
+      kernels().xorWhere(from, target, bits, this.#delta);
+    });
     return rows.subarray(0, rowBytes * count);
   }
 }

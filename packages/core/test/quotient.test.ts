@@ -4,7 +4,7 @@ import { length, type Vector, vector, Z2_64 } from '../src/algebra/ring.ts';
 import { noCost } from '../src/protocols/cost.ts';
 import { dividendsMax } from '../src/protocols/divide.ts';
 import { canQuote, type QuotientBounds, type Quotients, quotientCost, quotientOf } from '../src/protocols/quotient.ts';
-import { canRound, roundCost, roundTo } from '../src/protocols/round.ts';
+import { canRound, roundTo, roundToCost } from '../src/protocols/round.ts';
 import { elementsOf, expectRightOrTyped, onShares, opened, openedBits, type Program, partyCounts } from './circuits.ts';
 
 const partiesUnderTest = fc.constantFrom(...partyCounts);
@@ -41,7 +41,7 @@ describe('rounding to a base', () => {
           [elementsOf(x)],
           program,
           { parties, seed },
-          roundCost(parties, x.length, base, bits),
+          roundToCost(parties, x.length, base, bits),
         );
         expect(opened(shares)).toEqual(x.map((each) => nearest(each, base) * base));
       }),
@@ -58,8 +58,8 @@ describe('rounding to a base', () => {
   });
 
   it('costs nothing to the base 1, and a second batch past the limit of a division', () => {
-    expect(roundCost(3, 100, 1n, 62)).toEqual(noCost);
-    const [one, two] = [dividendsMax, 2 * dividendsMax].map((count) => roundCost(3, count, 5n, 40));
+    expect(roundToCost(3, 100, 1n, 62)).toEqual(noCost);
+    const [one, two] = [dividendsMax, 2 * dividendsMax].map((count) => roundToCost(3, count, 5n, 40));
     expect(two!.rounds).toBe(2 * one!.rounds);
     expect(two!.bytes).toBe(2 * one!.bytes);
   });
@@ -67,7 +67,7 @@ describe('rounding to a base', () => {
   it('takes values over the limit of a division', async () => {
     const x = elementsOf(Array.from({ length: dividendsMax + 3 }, (_, i) => BigInt(i)));
     const program: Program<Vector> = (ch, source, [v]) => roundTo(ch, source, v!, 3n, 20);
-    const values = opened(await onShares([x], program, { parties: 2 }, roundCost(2, length(x), 3n, 20)));
+    const values = opened(await onShares([x], program, { parties: 2 }, roundToCost(2, length(x), 3n, 20)));
     expect(values.slice(-4)).toEqual([262_143n, 262_143n, 262_146n, 262_146n]);
   }, 60_000);
 

@@ -55,7 +55,7 @@ function raisedBits(base: bigint, bits: number): number {
   return bitLength((1n << BigInt(bits)) - 1n + base / 2n);
 }
 
-export function roundCost(parties: number, count: number, base: bigint, bits: number): Cost {
+export function roundToCost(parties: number, count: number, base: bigint, bits: number): Cost {
   const dividendBits = raisedBits(base, bits);
   if (base === 1n) return noCost;
   const costs: Cost[] = [];

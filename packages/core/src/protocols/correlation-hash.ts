@@ -14,14 +14,11 @@ import { kernels } from '../kernels/kernels.ts';
 const pieceBytes = 64 * 1024;
 
 /** A mask of 16 bytes for each row: block c of H(row ⊕ offset). */
-export function maskRows(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, c: number): Uint8Array<ArrayBuffer> {
-  const masks = new Uint8Array(rows.length);
+export function maskRows(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, c: number, masks: Uint8Array): void {
   eachPiece(pi, rows, offset, c, (hashed, ciphered, first) => {
-    const mask = masks.subarray(16 * first, 16 * first + hashed.length);
-    mask.set(ciphered);
-    kernels().xorInto(mask, hashed);
+    kernels().xorInto(hashed, ciphered);
+    masks.set(hashed, 16 * first);
   });
-  return masks;
 }
 
 /** The first word of each row's mask. */

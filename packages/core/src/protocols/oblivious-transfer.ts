@@ -37,8 +37,8 @@ export async function sendRandom(session: OtSender, count: number): Promise<{ ze
   await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start);
-    zero.set(maskRows(session.pi, rows, noOffset, 0), 16 * start);
-    one.set(maskRows(session.pi, rows, session.delta, 0), 16 * start);
+    maskRows(session.pi, rows, noOffset, 0, zero.subarray(16 * start, 16 * end));
+    maskRows(session.pi, rows, session.delta, 0, one.subarray(16 * start, 16 * end));
   }
   return { zero, one };
 }
@@ -53,7 +53,7 @@ export async function recvRandom(
   for (const [start, end] of pieces(count)) {
     const piece = await session.extend(end - start);
     choices.set(piece.choices, start / 8);
-    chosen.set(maskRows(session.pi, piece.rows, noOffset, 0), 16 * start);
+    maskRows(session.pi, piece.rows, noOffset, 0, chosen.subarray(16 * start, 16 * end));
   }
   return { choices, chosen };
 }
@@ -197,7 +197,8 @@ function maskWords(pi: AesPermutation, rows: Uint8Array, offset: Uint8Array, wid
     return words;
   }
   for (let block = 0; 2 * block < width; block++) {
-    const masks = new BigUint64Array(maskRows(pi, rows, offset, block).buffer);
+    const masks = new BigUint64Array(2 * count);
+    maskRows(pi, rows, offset, block, new Uint8Array(masks.buffer));
     for (let i = 0; i < count; i++) {
       words[i * width + 2 * block] = masks[2 * i]!;
       if (2 * block + 1 < width) words[i * width + 2 * block + 1] = masks[2 * i + 1]!;
@@ -261,9 +262,16 @@ function selectInto(
   width: number,
 ): void {
   // A bit for each word, in whole bytes.
-  const bits = new Uint8Array(Math.ceil(target.length / 8));
-  for (let i = 0; i < target.length; i++) bits[i >> 3]! |= bitOf(choices, start + Math.floor(i / width)) << (i & 7);
-  const [sum, term] = [new BigUint64Array(8 * bits.length), new BigUint64Array(8 * bits.length)];
+  const octets = Math.ceil(target.length / 8);
+  const bits = width === 1 ? choices.subarray(start / 8, start / 8 + octets) : new Uint8Array(octets);
+  if (width > 1) {
+    for (let i = 0; i < target.length; i++) bits[i >> 3]! |= bitOf(choices, start + Math.floor(i / width)) << (i & 7);
+  }
+  if (target.length % 8 === 0) {
+    kernels().selectInto(target, other, bits);
+    return;
+  }
+  const [sum, term] = [new BigUint64Array(8 * octets), new BigUint64Array(8 * octets)];
   sum.set(target);
   term.set(other);
   kernels().selectInto(sum, term, bits);

@@ -20,7 +20,7 @@ import { addInto, copy, fromBytes, slice, subInto, type Vector, vector, Z2_64 } 
 import type { Channel, PartyId } from '../channel/channel.ts';
 import { kernels } from '../kernels/kernels.ts';
 import type { BitTriples, SharedBits, Triples } from '../sharing/beaver-triple.ts';
-import { unpackBits, wordsFor } from '../sharing/bit-share.ts';
+import { wordsFor } from '../sharing/bit-share.ts';
 import type { Correlations, Demand } from './correlations.ts';
 import { checkLengths, type Preprocessing, productsMax } from './cost.ts';
 import { productBytes, productsPerCallMax, recvProducts, sendProducts } from './gilboa.ts';
@@ -123,7 +123,7 @@ async function toRing(
 ): Promise<Vector> {
   const { roster } = ch.context;
   const me = roster.indexOf(ch.self);
-  const own = { ring: Z2_64, words: BigUint64Array.from(unpackBits(asWords(count, bits)), BigInt) };
+  const own = asElements(count, bits);
   let z = me === 0 ? own : vector(Z2_64, count);
   const later = roster.slice(me + 1).map((peer) => pairs.get(peer)!.sender);
   await Promise.all(later.map((sender) => sender.prepare(count)));
@@ -151,10 +151,11 @@ function subTwice(target: Vector, v: Vector): void {
   subInto(target, v);
 }
 
-function asWords(count: number, bits: Uint8Array): { count: number; words: Uint32Array } {
-  const words = new Uint32Array(wordsFor(count));
-  bytesOf(words).set(bits);
-  return { count, words };
+/** Each bit as an element. */
+function asElements(count: number, bits: Uint8Array): Vector {
+  const padded = new BigUint64Array(8 * bits.length);
+  kernels().selectInto(padded, new BigUint64Array(padded.length).fill(1n), bits);
+  return { ring: Z2_64, words: padded.slice(0, count) };
 }
 
 function bytesOf(words: Uint32Array): Uint8Array {

@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { finishAnswer } from '@folkmoot/core/answer.js';
 import { parseCharter } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { compile } from '@folkmoot/core/local.js';
 import { judge, usesOf } from '@folkmoot/core/policy.js';
+import { plainAnswer } from '@folkmoot/testkit/plain-evaluation.js';
 import { describe, expect, it } from 'vitest';
 import { generate } from '../nodes/generate.ts';
 import { agrees, compareFigures } from '../packages/cli/src/agreement.ts';
@@ -79,22 +79,21 @@ describe('the demo consortium', () => {
 
   it.each(jobs)('answers $name as plain SQL over the pooled records does', async ({ job }) => {
     const checked = checkJob(job, charter);
-    const query = compile(checked);
     const dataset = checked.dataset;
-    const results = await Promise.all(
-      nodes
-        .filter(({ party }) => checked.parties.includes(party))
-        .map(async ({ config }) => {
-          const source = openSource(config.datasets.residents!, { folder: config.folder, env: {}, dataset });
-          return source.query(query, dataset, false);
-        }),
-    );
-    const totals = results[0]!.map((cells, at) =>
-      cells.map((_, cell) => results.reduce((sum, result) => sum + result[at]![cell]!, 0n)),
-    );
-    for (const threshold of [0, 10, 200]) {
-      const answer = finishAnswer({ job: 'id', checked, query, totals, threshold });
-      const pooled = await pooledAnswer({ job, charter, analyst, folder, threshold });
+    for (const threshold of [1, 10, 200]) {
+      const query = compile(checked, null, { minGroup: threshold, round: 1, dominance: [] });
+      const results = new Map(
+        await Promise.all(
+          nodes
+            .filter(({ party }) => checked.parties.includes(party))
+            .map(async ({ party, config }) => {
+              const source = openSource(config.datasets.residents!, { folder: config.folder, env: {}, dataset });
+              return [party, await source.query(query, dataset, false)] as const;
+            }),
+        ),
+      );
+      const answer = plainAnswer(checked, (_, party) => results.get(party)!, { strictness: { minGroup: threshold } });
+      const pooled = await pooledAnswer({ job, charter, analyst, folder, threshold: threshold > 1 ? threshold : 0 });
       const agreement = compareFigures(answer.rows, pooled.rows);
       expect(agreement.figures).toBeGreaterThan(3);
       expect({ ...agreement, agrees: agrees(agreement) }).toMatchObject({ agrees: true });

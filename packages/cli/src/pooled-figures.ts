@@ -16,6 +16,8 @@ export interface Figure {
   readonly aggregates: readonly string[];
   /** Conditions on rows: the people who meet each must reach the threshold. */
   readonly people: readonly string[];
+  /** Where the sets of people are parts of one whole, shown or not one by one: the values from … to below … of each. */
+  readonly ranges?: { readonly of: string; readonly parts: readonly (readonly [start: number, end: number])[] };
   finish(cells: readonly Cell[], shown: readonly boolean[]): unknown;
 }
 
@@ -61,7 +63,8 @@ export function figureOf(measure: Measure, dataset: Dataset, whereSql: (where: n
   for (const [operation, aggregate] of Object.entries(ofOne)) {
     if (!(operation in measure)) continue;
     const name = (measure as Readonly<Record<string, string>>)[operation]!;
-    return { aggregates: [aggregate(name)], people: [present(name)], finish: whole(([value]) => scalar(value)) };
+    const people = [present(name), ...levelsOf(dataset, [name], present(name))];
+    return { aggregates: [aggregate(name)], people, finish: whole(([value]) => scalar(value)) };
   }
   for (const [operation, aggregate] of Object.entries(ofTwo)) {
     if (!(operation in measure)) continue;
@@ -83,7 +86,7 @@ export function figureOf(measure: Measure, dataset: Dataset, whereSql: (where: n
       const [a, b] = numbers(cells);
       return b === 0 ? none : scalar(String(a! / b!));
     });
-    return { aggregates: totals, people: [both], finish };
+    return { aggregates: totals, people: [both, ...levelsOf(dataset, [above, below], both)], finish };
   }
   if ('histogram' in measure) return histogram(measure.histogram.of, measure.histogram.bins);
   if ('median' in measure) return quantile(measure.median.of, 0.5, measure.median.bins);
@@ -128,7 +131,9 @@ function histogram(name: string, bins: Bins): Figure {
     const inner = counts.slice(1, -1).map((count, at) => ({ from: edges[at], to: edges[at + 1], ...count }));
     return { bins: inner, below: counts[0], above: counts.at(-1) };
   };
-  return { aggregates, people, finish };
+  const ends = [-Infinity, ...edges, Infinity];
+  const parts = ends.slice(1).map((end, at) => [ends[at]!, end] as const);
+  return { aggregates, people, ranges: { of: name, parts }, finish };
 }
 
 /** The place of the q n-th value within its bin, as if a bin's values were spread evenly. */
@@ -143,7 +148,9 @@ function quantile(name: string, q: number, bins: Bins): Figure {
     for (const [at, count] of counts.slice(1, -1).entries()) {
       const [from, to] = [edges[at]!, edges[at + 1]!];
       if (count > 0 && before + count >= target) {
-        const value = from + ((to - from) * (target - before)) / count;
+        // Rounded down to millionths of the bin; what is whole must not fall short by the error of a double.
+        const millionths = Math.floor((1e6 * (target - before)) / count + 1e-6);
+        const value = from + ((to - from) * millionths) / 1e6;
         return { ...(scalar(String(value)) as object), from, to };
       }
       before += count;
@@ -183,7 +190,8 @@ function welch({ of, by, levels }: TTest, dataset: Dataset): Figure {
     const log = (t: number): number => (-(df + 1) / 2) * Math.log1p(t ** 2 / df);
     return { statistic, df, p: upperTail(log, Math.abs(statistic)) };
   });
-  return { aggregates, people: groups, finish };
+  const people = groups.flatMap((group) => [group, ...levelsOf(dataset, [of], group)]);
+  return { aggregates, people, finish };
 }
 
 function chiSquare([a, b]: readonly [string, string], dataset: Dataset): Figure {

@@ -77,15 +77,55 @@ export async function pooledAnswer({
   function rowOf(names: typeof keys, values: readonly Value[], cells: readonly Cell[]): Record<string, unknown> {
     const row: Record<string, unknown> = Object.fromEntries(names.map(({ name }, at) => [name, values[at]]));
     let from = 0;
-    for (const { name, aggregates, people, finish } of figures) {
+    for (const { name, aggregates, people, ranges, finish } of figures) {
       const split = from + aggregates.length;
       const end = split + people.length;
-      const shown = cells.slice(split, end).map((count) => Number(count) >= threshold * appearances);
+      const counts = cells.slice(split, end).map(Number);
+      const needed = threshold * appearances;
+      const shown = counts.map((count) => count >= needed);
+      if (ranges !== undefined && figures.length > 1) {
+        const filter = (job.where?.[ranges.of] ?? {}) as Filter;
+        const mayHold = ranges.parts.map(([start, end]) => !isOutside(filter, start, end));
+        withholdAnother(counts, { shown, needed, mayHold });
+      }
       row[name] = finish(cells.slice(from, split), shown);
       from = end;
     }
     return row;
   }
+}
+
+interface Parts {
+  readonly shown: boolean[];
+  readonly needed: number;
+  /** Whether the job's own filter leaves anyone in a part. */
+  readonly mayHold: readonly boolean[];
+}
+
+/** Other figures tell the whole: where too few people are withheld of it, the smallest part shown is withheld too. */
+function withholdAnother(counts: readonly number[], { shown, needed, mayHold }: Parts): void {
+  // Below and above all bins come last.
+  const parts = [...counts.keys()].slice(1, -1).concat(0, counts.length - 1);
+  const withheld = parts.filter((at) => mayHold[at] && !shown[at]);
+  const others = parts.filter((at) => shown[at]);
+  if (withheld.length === 0 || others.length === 0) return;
+  if (withheld.reduce((sum, at) => sum + counts[at]!, 0) >= needed) return;
+  shown[others.reduce((best, at) => (counts[at]! < counts[best]! ? at : best))] = false;
+}
+
+interface Filter {
+  readonly gte?: number;
+  readonly gt?: number;
+  readonly lte?: number;
+  readonly lt?: number;
+  readonly between?: readonly [number, number];
+}
+
+/** Whether the outermost tests of a filter leave nothing from `start` to below `end`. */
+function isOutside({ gte, gt, lte, lt, between }: Filter, start: number, end: number): boolean {
+  const low = Math.max(gte ?? -Infinity, gt ?? -Infinity, between?.[0] ?? -Infinity);
+  const high = Math.min(lte ?? Infinity, lt ?? Infinity, between?.[1] ?? Infinity);
+  return low >= end || high < start;
 }
 
 /** A party's records under the dictionary's names: nulls and bounds settled, and `<name>?` for what was null. */

@@ -5,9 +5,7 @@
  */
 import type { Charter } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
-import { layout } from '@folkmoot/core/encode.js';
 import type { Job } from '@folkmoot/core/job.js';
-import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type PartyBudget, type Plan, plan } from '@folkmoot/core/plan.js';
 import { judge, type Policy, usesOf } from '@folkmoot/core/policy.js';
@@ -28,19 +26,11 @@ export interface Explained {
 export function explain({ job, charter, analyst, policies = {}, budgets, nowMs }: Explained): Plan {
   const checked = checkJob(job, charter);
   const uses = usesOf(checked);
-  const query = compile(checked, lookUp(charter.analysts, analyst)?.party ?? null);
   const verdicts = new Map(
     checked.parties.flatMap((party) => {
       const policy = lookUp(policies, party);
       return policy === undefined ? [] : [[party, judge(checked, uses, party, policy, analyst, nowMs)] as const];
     }),
   );
-  return plan({
-    checked,
-    query,
-    layout: layout(query, checked.dataset, checked.parties),
-    analyst,
-    verdicts,
-    budgets,
-  });
+  return plan({ checked, analyst, verdicts, budgets });
 }

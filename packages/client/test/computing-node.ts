@@ -2,10 +2,12 @@
  * A node that takes part in one job, over a hand-driven link, with the parts of core and transport that a real one uses.
  * @module
  */
+
 import { fromHex } from '@folkmoot/core/bytes.js';
 import { charterHashBytes, partiesOf } from '@folkmoot/core/charter.js';
 import { sign } from '@folkmoot/core/identity.js';
 import { evaluate } from '@folkmoot/core/local.js';
+import { platform } from '@folkmoot/core/platform.js';
 import { runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { seal } from '@folkmoot/transport/envelope.js';
@@ -72,6 +74,7 @@ export async function takePart({
       },
       durable: async () => undefined,
       noiseKey: keys[party].secret.node,
+      rng: platform.randomBytes,
       signatures: {
         sign: (statement) => sign(keys[party].secret.identity, 'folkmoot opening v1', statement),
         verify: openingVerifier(charter),

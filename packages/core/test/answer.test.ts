@@ -2,10 +2,11 @@
  * The form of an answer, and what is withheld from it.
  * @module
  */
+import { plainAnswer } from '@folkmoot/testkit/plain-evaluation.js';
 import { describe, expect, it } from 'vitest';
-import { type Answer, finishAnswer } from '../src/query/answer.ts';
+import type { Answer } from '../src/query/answer.ts';
 import { parseCharter } from '../src/query/charter.ts';
-import { compile, evaluate } from '../src/query/local.ts';
+import { evaluate } from '../src/query/local.ts';
 import type { Row } from '../src/query/record.ts';
 import { arrearsYaml, charterWith, checkedJob, incomeYaml, jobText } from './consortium.ts';
 
@@ -18,9 +19,11 @@ interface Setting {
 /** The answer over one party's rows; rows lack nothing that the dictionary asks for. */
 function answerOf(text: string, rows: readonly Row[], { threshold = 0, ownParty, changes = [] }: Setting = {}): Answer {
   const checked = checkedJob(text, parseCharter(charterWith(...changes), 'charter'));
-  const query = compile(checked, ownParty ?? null);
-  const totals = evaluate(query, checked.dataset, rows, ownParty === 'camden');
-  return finishAnswer({ job: 'ab', checked, query, totals, threshold });
+  return plainAnswer(
+    checked,
+    (query, party) => (party === 'camden' ? evaluate(query, checked.dataset, rows, ownParty === 'camden') : null),
+    { ownParty: ownParty ?? null, strictness: { minGroup: threshold } },
+  );
 }
 
 const resident = (number: number, values: Row = {}): Row => ({
@@ -155,12 +158,14 @@ describe('the threshold', () => {
     expect(row).toEqual({ n: { value: 7, exact: '7' }, pay: withheld });
   });
 
-  it('looks at both levels of a boolean in a correlation, and not in a mean', () => {
+  it('looks at both levels of a boolean, whatever is computed of it', () => {
     const rows = [...residents(8), ...residents(2, { employed: false, income: '7' }, 10)];
     const text = jobText('measures: { r: { correlation: [employed, income] }, share: { mean: employed } }');
-    const row = answerOf(text, rows, { threshold: 3 }).rows[0]!;
-    expect(row).toEqual({ r: withheld, share: { value: 0.8, exact: '0.8' } });
-    expect(answerOf(text, rows, { threshold: 2 }).rows[0]!.r).toMatchObject({ exact: '1' });
+    expect(answerOf(text, rows, { threshold: 3 }).rows[0]).toEqual({ r: withheld, share: withheld });
+    expect(answerOf(text, rows, { threshold: 2 }).rows[0]).toMatchObject({
+      r: { exact: '1' },
+      share: { exact: '0.8' },
+    });
   });
 
   it('looks at both groups of a t-test and every cell of a chi-square', () => {

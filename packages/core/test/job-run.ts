@@ -176,6 +176,7 @@ function effectsOf(party: string, seen: Seen): Effects {
     seal: async (message) => sealed(party, message),
     durable: async (bytes) => void seen.durable.push(bytes),
     noiseKey: noiseKeyOf(party),
+    rng: seededRng(300 + parties.indexOf(party)),
     signatures: {
       sign: (statement) => signer(seedOf(party))('folkmoot opening v1', statement),
       verify: verifyBy,

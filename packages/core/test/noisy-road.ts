@@ -2,12 +2,13 @@
  * A protected job from rows to its answer in memory: every party's sums, its noise from a seed, the opening, the answer.
  * @module
  */
+import { plainAnswer } from '@folkmoot/testkit/plain-evaluation.js';
 import { seededRng } from '../src/algebra/prg.ts';
 import { parseRational } from '../src/algebra/rational.ts';
 import { addInto, type Vector } from '../src/algebra/ring.ts';
 import { fillNoise } from '../src/privacy/mechanism.ts';
 import { Coins } from '../src/privacy/noise/coins.ts';
-import { type Answer, finishAnswer } from '../src/query/answer.ts';
+import type { Answer } from '../src/query/answer.ts';
 import { parseCharter } from '../src/query/charter.ts';
 import type { CheckedJob } from '../src/query/check-job.ts';
 import { decode, encode } from '../src/query/encode.ts';
@@ -93,12 +94,9 @@ export function noisyAnswer(asked: Asked, seed: number, threshold = 0): Answer {
 
 /** The answer to the same job without its protection. */
 export function exactAnswer(checked: CheckedJob, parties: readonly (readonly Row[])[]): Answer {
-  const query = compile(checked);
-  const results = parties.map((rows) => evaluate(query, checked.dataset, rows));
-  const totals = results[0]!.map((cells, at) =>
-    cells.map((_, cell) => results.reduce((sum, result) => sum + result[at]![cell]!, 0n)),
+  return plainAnswer(checked, (query, party) =>
+    evaluate(query, checked.dataset, parties[checked.parties.indexOf(party)]!),
   );
-  return finishAnswer({ job: '00', checked, query, totals, threshold: 0 });
 }
 
 /** A number in [0, 1) for each call, by a linear congruence: enough to make up rows. */

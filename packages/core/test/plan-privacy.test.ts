@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCharter } from '../src/query/charter.ts';
-import { bytesOf, layout } from '../src/query/encode.ts';
+import { bytesOf } from '../src/query/encode.ts';
 import { compile } from '../src/query/local.ts';
 import { type Plan, plan, renderPlan } from '../src/query/plan.ts';
 import type { PartyBudget } from '../src/query/plan-privacy.ts';
@@ -31,7 +31,6 @@ interface Given {
 
 function planFor(text: string, { policy: rules, under = charter, budgets = {} }: Given = {}): Plan {
   const checked = checkedJob(text, under);
-  const query = compile(checked);
   const verdicts = new Map(
     rules === undefined
       ? []
@@ -39,8 +38,6 @@ function planFor(text: string, { policy: rules, under = charter, budgets = {} }:
   );
   return plan({
     checked,
-    query,
-    layout: layout(query, checked.dataset, checked.parties),
     analyst,
     verdicts,
     budgets: new Map(Object.entries(budgets)),

@@ -23,15 +23,13 @@ const policy = policyOf(policyYaml);
 
 function planFor(text: string, policies: Record<string, Policy> = {}, under = charter): Plan {
   const checked = checkedJob(text, under);
-  const own = under.analysts[analyst]!.party ?? null;
-  const query = compile(checked, own);
   const verdicts = new Map(
     Object.entries(policies).map(([party, rules]) => [
       party,
       judge(checked, usesOf(checked), party, rules, analyst, 0),
     ]),
   );
-  return plan({ checked, query, layout: layout(query, checked.dataset, checked.parties), analyst, verdicts });
+  return plan({ checked, analyst, verdicts });
 }
 const everyone = { camden: policy, hackney: policy, islington: policy };
 /** The text without its line breaks, to look for sentences in. */

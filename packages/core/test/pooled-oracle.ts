@@ -196,6 +196,10 @@ function bothLevels(rows: Settled[], names: string[], dataset: PlainDataset): Se
   );
 }
 
+function withLevels(rows: Settled[], names: string[], dataset: PlainDataset): Settled[][] {
+  return [rows, ...bothLevels(rows, names, dataset)];
+}
+
 function edgesOf(bins: Bins): Fraction[] {
   if (!('width' in bins)) return bins.map(fraction);
   const edges: Fraction[] = [];
@@ -235,7 +239,9 @@ function quantileOf({ of, q, bins }: { of: string; q: string | number; bins: Bin
   for (const [at, bin] of parts.bins.entries()) {
     const [from, to] = [edges[at]!, edges[at + 1]!];
     if (bin.length > 0 && !less(plus(before, count(bin)), target)) {
-      const value = plus(from, times(minus(to, from), over(minus(target, before), count(bin))));
+      // What is found on shares is rounded down to millionths of the bin.
+      const [n, d] = times(over(minus(target, before), count(bin)), [1_000_000n, 1n]);
+      const value = plus(from, times(minus(to, from), [n / d, 1_000_000n]));
       return { kind: 'quantile', value, from, to, people: [rows] };
     }
     before = plus(before, count(bin));
@@ -290,36 +296,38 @@ const definitions: Readonly<Record<string, Definition>> = {
       people: isEmpty ? [met] : [met, cell.filter((row) => !met.includes(row))],
     };
   }) as Definition,
-  sum: ((name: string, cell: Settled[]) => {
+  sum: ((name: string, cell: Settled[], dataset: PlainDataset) => {
     const rows = having(cell, name);
-    return { kind: 'number', value: total(column(rows, name)), people: [rows] };
+    return { kind: 'number', value: total(column(rows, name)), people: withLevels(rows, [name], dataset) };
   }) as Definition,
-  mean: ((name: string, cell: Settled[]) => {
+  mean: ((name: string, cell: Settled[], dataset: PlainDataset) => {
     const rows = having(cell, name);
-    return { kind: 'number', value: rows.length === 0 ? null : average(column(rows, name)), people: [rows] };
+    const value = rows.length === 0 ? null : average(column(rows, name));
+    return { kind: 'number', value, people: withLevels(rows, [name], dataset) };
   }) as Definition,
-  variance: ((name: string, cell: Settled[]) => {
+  variance: ((name: string, cell: Settled[], dataset: PlainDataset) => {
     const rows = having(cell, name);
-    return { kind: 'number', value: rows.length < 2 ? null : spread(column(rows, name)), people: [rows] };
+    const value = rows.length < 2 ? null : spread(column(rows, name));
+    return { kind: 'number', value, people: withLevels(rows, [name], dataset) };
   }) as Definition,
-  stddev: ((name: string, cell: Settled[]) => {
+  stddev: ((name: string, cell: Settled[], dataset: PlainDataset) => {
     const rows = having(cell, name);
     return {
       kind: 'root',
       square: rows.length < 2 ? null : spread(column(rows, name)),
       negative: false,
-      people: [rows],
+      people: withLevels(rows, [name], dataset),
     };
   }) as Definition,
   covariance: (([a, b]: [string, string], cell: Settled[], dataset: PlainDataset) => {
     const rows = having(cell, a, b);
     const value = rows.length < 2 ? null : over(joint(column(rows, a), column(rows, b)), [BigInt(rows.length - 1), 1n]);
-    return { kind: 'number', value, people: [rows, ...bothLevels(rows, [a, b], dataset)] };
+    return { kind: 'number', value, people: withLevels(rows, [a, b], dataset) };
   }) as Definition,
   correlation: (([a, b]: [string, string], cell: Settled[], dataset: PlainDataset) => {
     const rows = having(cell, a, b);
     const [x, y] = [column(rows, a), column(rows, b)];
-    const people = [rows, ...bothLevels(rows, [a, b], dataset)];
+    const people = withLevels(rows, [a, b], dataset);
     const apart = rows.length === 0 ? zero : times(joint(x, x), joint(y, y));
     if (isZero(apart)) return { kind: 'root', square: null, negative: false, people };
     const together = joint(x, y);
@@ -334,13 +342,18 @@ const definitions: Readonly<Record<string, Definition>> = {
             column(rows, y),
             x.map((name) => column(rows, name)),
           );
-    return { kind: 'line', line, n: rows.length, people: [rows, ...bothLevels(rows, [y, ...x], dataset)] };
+    return { kind: 'line', line, n: rows.length, people: withLevels(rows, [y, ...x], dataset) };
   }) as Definition,
-  ratio: ((argument: [string, string] | { numerator: string; denominator: string }, cell: Settled[]) => {
+  ratio: ((
+    argument: [string, string] | { numerator: string; denominator: string },
+    cell: Settled[],
+    dataset: PlainDataset,
+  ) => {
     const [a, b] = Array.isArray(argument) ? argument : [argument.numerator, argument.denominator];
     const rows = having(cell, a, b);
     const below = total(column(rows, b));
-    return { kind: 'number', value: isZero(below) ? null : over(total(column(rows, a)), below), people: [rows] };
+    const value = isZero(below) ? null : over(total(column(rows, a)), below);
+    return { kind: 'number', value, people: withLevels(rows, [a, b], dataset) };
   }) as Definition,
   histogram: (({ of, bins }: { of: string; bins: Bins }, cell: Settled[]) => {
     const edges = edgesOf(bins);
@@ -352,7 +365,7 @@ const definitions: Readonly<Record<string, Definition>> = {
   t_test: ((
     { of, by, levels }: { of: string; by: string; levels?: string[] },
     cell: Settled[],
-    _: PlainDataset,
+    dataset: PlainDataset,
     all: Levels,
   ) => {
     const rows = having(cell, of, by);
@@ -365,7 +378,7 @@ const definitions: Readonly<Record<string, Definition>> = {
       statistic: null,
       df: zero,
       negative: false,
-      people: groups,
+      people: groups.flatMap((group) => withLevels(group, [of], dataset)),
     } as const;
     if (a.length < 2 || b.length < 2) return nothing;
     const [ea, eb] = [over(spread(a), count(a)), over(spread(b), count(b))];

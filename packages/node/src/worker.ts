@@ -16,10 +16,12 @@ import { rosterOf } from '@folkmoot/core/check-job.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, ProtocolError, SourceError } from '@folkmoot/core/errors.js';
 import { sign, verify } from '@folkmoot/core/identity.js';
+import { platform } from '@folkmoot/core/platform.js';
 import { type Effects, runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { seal } from '@folkmoot/transport/envelope.js';
 import { openChannel } from '@folkmoot/transport/peer-network.js';
+import { CorrelationThreads } from './correlation-thread-pool.ts';
 import { failureOf } from './failure.ts';
 import { PortLink } from './port-link.ts';
 import { type SnapshotFile, snapshotSource } from './snapshot.ts';
@@ -46,6 +48,8 @@ export interface Assignment {
   readonly fingerprintKey: Uint8Array;
   /** What this party's noise is derived from. */
   readonly noiseKey: Uint8Array;
+  /** How many cores it may use. */
+  readonly cores: number;
   /** Frames to and from the other parties. */
   readonly frames: MessagePort;
 }
@@ -73,7 +77,12 @@ interface Orders {
   isStopped: boolean;
 }
 
-async function compute(assignment: Assignment, node: MessagePort, orders: Orders): Promise<void> {
+async function compute(
+  assignment: Assignment,
+  node: MessagePort,
+  orders: Orders,
+  threads: CorrelationThreads,
+): Promise<void> {
   const { party, attempt, charter, signed, acceptances, nowMs } = assignment;
   const tell = (word: Word) => node.postMessage(word);
   const terms: Terms = { signed, charter, acceptances, nowMs };
@@ -124,6 +133,8 @@ async function compute(assignment: Assignment, node: MessagePort, orders: Orders
         verify(fromHex(charter.parties[by]!.identity!), 'folkmoot opening v1', statement, signature),
     },
     noiseKey: assignment.noiseKey,
+    rng: platform.randomBytes,
+    lanes: threads,
     release: async ({ commitments, signatures }) => tell({ word: 'opened', commitments, signatures }),
     report: (phase) => tell({ word: 'phase', phase }),
   };
@@ -154,12 +165,14 @@ async function live(): Promise<void> {
   const node = parentPort;
   const assignment = workerData as Assignment;
   const orders = ordersFrom(node);
+  const threads = new CorrelationThreads(assignment.cores);
   try {
-    await Promise.race([compute(assignment, node, orders), orders.stop]);
+    await Promise.race([compute(assignment, node, orders, threads), orders.stop]);
   } catch (error) {
     // The other parties learn it from the coordinator, which the node tells the code.
     node.postMessage({ word: 'failed', ...failureOf(error, assignment.party) } satisfies Word);
   } finally {
+    await threads.close();
     assignment.frames.close();
     node.close();
   }

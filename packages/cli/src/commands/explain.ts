@@ -9,10 +9,8 @@ import { budgetsLeft } from '@folkmoot/client/budget.js';
 import { type Charter, parseCharter } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { parseDocument } from '@folkmoot/core/document.js';
-import { layout } from '@folkmoot/core/encode.js';
 import { InputError } from '@folkmoot/core/errors.js';
 import { parseJob } from '@folkmoot/core/job.js';
-import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type PartyBudget, plan, renderPlan } from '@folkmoot/core/plan.js';
 import { checkPolicy, judge, policySchema, usesOf, type Verdict } from '@folkmoot/core/policy.js';
@@ -67,7 +65,6 @@ export const explain: CommandSpec<Options> = {
     const { charter, nodeFiles, end } = await readRules(options, invocation);
     const analyst = end?.settings.analyst ?? analystOf(charter, options.as);
     const checked = checkJob(job, charter);
-    const query = compile(checked, charter.analysts[analyst]!.party ?? null);
     const verdicts = new Map<string, Verdict>();
     // A node.yaml says what a party counts in; what is left there only the party knows.
     const budgets = new Map<string, PartyBudget>();
@@ -83,14 +80,7 @@ export const explain: CommandSpec<Options> = {
       const stated = await orInterrupted(invocation.signal, end.client.budget());
       for (const [party, left] of budgetsLeft(stated, checked.dataset.name)) budgets.set(party, left);
     }
-    const made = plan({
-      checked,
-      query,
-      layout: layout(query, checked.dataset, checked.parties),
-      analyst,
-      verdicts,
-      budgets,
-    });
+    const made = plan({ checked, analyst, verdicts, budgets });
     output.result(made, renderPlan(made));
     return [...verdicts.values()].some(({ verdict }) => verdict === 'refuse') ? exitCodes.refused.code : undefined;
   },

@@ -16,15 +16,19 @@ import {
   standingOf,
 } from '../query/acceptance.ts';
 import { type Charter, charterHash } from '../query/charter.ts';
-import { type CheckedJob, checkJob } from '../query/check-job.ts';
+import { type CheckedJob, checkJob, rosterOf } from '../query/check-job.ts';
+import { disclose } from '../query/disclose.ts';
+import type { Disclosure } from '../query/disclosure.ts';
 import { type Layout, layout } from '../query/encode.ts';
 import { checkSignedJob, jobId, jobIdBytes, type SignedJob } from '../query/envelope.ts';
 import { compile } from '../query/local.ts';
 import { lookUp } from '../query/name.ts';
+import { openedLayout } from '../query/opened.ts';
 import { lacksOwnParty } from '../query/privacy-terms.ts';
 import { type Protection, protect } from '../query/protection.ts';
 import { questionKey } from '../query/question.ts';
 import type { LocalQuery } from '../query/statistic.ts';
+import { type Strictness, strictnessOf } from '../query/strictness.ts';
 
 /** The documents that decide a computation. The charter is one whose signatures were checked (`checkSealed`). */
 export interface Terms {
@@ -38,10 +42,16 @@ export interface Terms {
 export interface Agreement {
   readonly checked: CheckedJob;
   readonly query: LocalQuery;
-  /** Of what is opened: the sums of an exact job, the noisy parts of a protected one. */
+  /** Of what every party shares: the sums of an exact job, the parts of a protected one. */
+  readonly inputs: Layout;
+  /** Of what is opened: what the disclosure of an exact job says, the noisy parts of a protected one. */
   readonly layout: Layout;
+  /** What opens of an exact job, and what decides it; null for a protected one. */
+  readonly disclosure: Disclosure | null;
   /** How the answer is protected; null for an exact job. */
   readonly protection: Protection | null;
+  /** What the job, the charter and all parties ask for together. */
+  readonly strictness: Strictness;
   /** What each party answers from; none for an exact job. */
   readonly readings: Readonly<Record<string, Reading>>;
   /** What a protected job is charged for, once (see question.ts), in hexadecimal digits. */
@@ -65,7 +75,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   checkSignedJob(signed, charter, nowMs);
   const { envelope } = signed;
   const checked = checkJob(envelope.job, charter);
-  checkAcceptances(acceptances, checked.parties, charter, {
+  checkAcceptances(acceptances, rosterOf(checked), charter, {
     job: jobId(envelope),
     charter: charterHash(charter),
     nowMs,
@@ -78,25 +88,30 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
       remedy: 'ask for `collusion: 1` or more',
     });
   }
-  const query = compile(checked, ownParty);
+  const strictness = strictnessOf(
+    checked,
+    acceptances.map(({ acceptance }) => acceptance),
+  );
+  const query = compile(checked, ownParty, strictness);
   const standing = standingOf(acceptances, checked.privacy !== null);
   const protection = standing && protect(checked, query, checked.parties.length, standing.units.values());
   const job = jobIdBytes(envelope);
-  const asked = acceptances.map(({ acceptance }) => acceptance.min_group);
-  const minGroup = Math.max(checked.job.min_group ?? 1, charter.policy_floor.min_group, ...asked);
+  const disclosure = protection === null ? disclose({ checked, query, strictness }) : null;
   return {
     checked,
     query,
-    layout: protection?.layout ?? layout(query, checked.dataset, checked.parties),
+    inputs: protection?.layout ?? layout(query, checked.dataset, checked.parties),
+    layout: protection?.layout ?? openedLayout(disclosure!),
+    disclosure,
     protection,
+    strictness,
     readings: standing?.readings ?? {},
     questionKey: standing && questionKey({ analyst: envelope.analyst, checked, readings: standing.readings }),
     analyst: envelope.analyst,
     recipient: envelope.recipient,
-    // A group of one is nobody's crowd: a minimum of 1 is no threshold, and an empty cell is then shown as empty.
-    threshold: minGroup > 1 ? minGroup : 0,
+    threshold: disclosure?.threshold ?? (strictness.minGroup > 1 ? strictness.minGroup : 0),
     acceptances: acceptancesHash(acceptances),
-    context: (attempt) => ({ job, attempt, roster: checked.parties }),
+    context: (attempt) => ({ job, attempt, roster: rosterOf(checked) }),
   };
 }
 

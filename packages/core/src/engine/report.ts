@@ -2,8 +2,8 @@
  * The end of the road, on the analyst's own machine: from the parties' openings to the answer.
  *
  * Nothing is believed: the documents are checked as the parties checked them, then the signatures and commitments of
- * all openings, then the length of each share. What comes out is the finished answer: small groups already withheld, and
- * of a protected job every measure with the interval of its noise.
+ * all openings, then the length of each share. What comes out is the finished answer, and of a protected job every
+ * measure with the interval of its noise. What an exact job withholds has not been opened, here or before.
  * @module
  */
 
@@ -36,6 +36,9 @@ export interface AnalystEffects {
   open(sealed: Uint8Array, party: PartyId): Promise<Uint8Array>;
 }
 
+/** What a helper opens: it holds no share, and signs what it dealt for. */
+const nothing: Layout = { sections: [], cells: 0 };
+
 /** A party's shares as one message: what is sealed to the analyst. */
 export function packShares(shares: readonly Vector[]): Uint8Array {
   return shares.length === 1 ? bytesOf(shares[0]!) : concat(...shares.map(bytesOf));
@@ -62,24 +65,26 @@ export function unpackShares(layout: Layout, message: Uint8Array, party: PartyId
  * @throws ProtocolError BAD_COMMITMENT, BAD_OPENING_SIGNATURE, BAD_ENVELOPE, naming the party; what `agree` throws
  */
 export async function report(terms: Terms, delivery: Delivery, effects: AnalystEffects): Promise<Answer> {
-  const { checked, query, layout, protection, readings, threshold, acceptances, context } = agree(terms);
+  const { checked, query, layout, disclosure, protection, strictness, readings, threshold, acceptances, context } =
+    agree(terms);
   const { attempt, openings, cost, receipts } = delivery;
   verifyOpenings(context(attempt), acceptances, openings, effects.verify);
   // Side by side: decryption is off this thread where the platform has one to spare.
   const shares = await Promise.all(
-    openings.map(async ({ party, sealed }) => unpackShares(layout, await effects.open(sealed, party), party)),
+    openings.map(async ({ party, sealed }) =>
+      unpackShares(party === checked.helper ? nothing : layout, await effects.open(sealed, party), party),
+    ),
   );
-  const vectors = layout.sections.map((_, section) => open(shares.map((own) => own[section]!)));
-  const opened = {
+  const own = shares.filter((vectors) => vectors.length > 0);
+  const vectors = layout.sections.map((_, section) => open(own.map((each) => each[section]!)));
+  const opened = decode(layout, vectors);
+  const common = {
     job: jobId(terms.signed.envelope),
     checked,
-    query,
-    totals: decode(layout, vectors),
-    threshold,
     ...(cost === undefined ? {} : { cost }),
     ...(receipts === undefined ? {} : { receipts }),
   };
-  if (protection === null) return finishAnswer(opened);
+  if (disclosure !== null) return finishAnswer({ ...common, disclosure, opened, round: strictness.round });
   const periods = Object.fromEntries(Object.entries(readings).map(([party, { period }]) => [party, period]));
-  return finishProtected({ ...opened, protection, periods });
+  return finishProtected({ ...common, query, protection: protection!, totals: opened, threshold, periods });
 }

@@ -3,9 +3,10 @@
  *
  *   records → local query → encode → share → evaluate → noise → commit → open → release
  *
- * Rounds    2 (commitments, signatures)        Sends    (N − 1)·(32 + 64) bytes to other parties, one sealed vector of
- *                                                       shares to the analyst
- * Security  semi-honest, up to N − 1 parties colluding; see sharing/additive and protocols/open
+ * Rounds    2 (commitments, signatures), and those of `evaluateCost` and `correlateCost` where something is decided on
+ *           shares        Sends    (N − 1)·(32 + 64) bytes to other parties and what these cost, and one sealed vector of
+ *           shares to the analyst
+ * Security  semi-honest, up to N − 1 parties colluding; see sharing/additive, engine/evaluate and protocols/open
  *
  * Pure but for the channel and the effects that the caller gives. A run that throws has ended: nothing of it is used
  * again, and another attempt has another channel and so other masks.
@@ -13,20 +14,29 @@
  */
 
 import { assert } from '../algebra/assert.ts';
+import type { Rng } from '../algebra/prg.ts';
 import type { Vector } from '../algebra/ring.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
+import type { Demand } from '../protocols/correlations.ts';
+import { noCost } from '../protocols/cost.ts';
+import { withoutDealer } from '../protocols/dealer-correlations.ts';
+import type { Lanes } from '../protocols/lanes.ts';
 import { type Opening, open, type Signatures } from '../protocols/open.ts';
 import type { Dataset } from '../query/dictionary.ts';
 import { encode } from '../query/encode.ts';
+import { inSlots } from '../query/input-slot.ts';
 import { combine } from '../query/protection.ts';
 import type { LocalQuery, LocalResult } from '../query/statistic.ts';
 import { jointSum } from '../sharing/additive.ts';
 import { type Agreement, agree, checkBound, type Terms } from './agree.ts';
+import { correlate, dealFor } from './correlate.ts';
+import { evaluate } from './evaluate.ts';
+import { evaluateCost } from './evaluate-cost.ts';
 import { addNoise } from './noise.ts';
 import { packShares } from './report.ts';
 
 /** Where a run is; in this order. */
-export type Phase = 'agree' | 'query' | 'share' | 'evaluate' | 'noise' | 'commit' | 'open' | 'release';
+export type Phase = 'agree' | 'query' | 'share' | 'prepare' | 'evaluate' | 'noise' | 'commit' | 'open' | 'release';
 
 /** What the caller does for a run. */
 export interface Effects {
@@ -37,6 +47,10 @@ export interface Effects {
   /** Resolves when the sealed bytes will survive anything; only then a commitment to them leaves. */
   durable(sealed: Uint8Array): Promise<void>;
   readonly signatures: Signatures;
+  /** Coins for what is computed on shares. */
+  readonly rng: Rng;
+  /** Where correlated randomness is made; in this thread by default. */
+  readonly lanes?: Lanes;
   /** 32 bytes that this party's noise is derived from, and nobody else has. Exact jobs do not use it. */
   readonly noiseKey?: Uint8Array;
   /** Hands the sealed bytes out, with all parties' signatures. */
@@ -54,26 +68,14 @@ export async function runJob(ch: Channel, terms: Terms, effects: Effects): Promi
   at('agree');
   const agreement = agree(terms);
   checkBound(agreement, ch.context, ch.self);
-  const { query, layout, checked, protection } = agreement;
   // Before anything is read: a protected job is never answered without its noise.
-  assert(protection === null || effects.noiseKey !== undefined, 'a party of a protected job has a noise key');
+  assert(agreement.protection === null || effects.noiseKey !== undefined, 'a party of a protected job has a noise key');
 
-  at('query');
-  const local = await effects.localQuery(query, checked.dataset, query.ownParty === ch.self);
-
-  // Each section's label is used once in this channel, so that no key masks two vectors.
-  at('share');
-  const inputs = encode(layout, protection === null ? local : combine(protection, local));
-  const shares = inputs.map((input, index) => jointSum(ch, `input/${layout.sections[index]!.label}`, input));
-
-  at('evaluate');
-  const results = evaluate(agreement, shares);
-
-  at('noise');
-  const noised = protectedBy(agreement, effects.noiseKey, ch.self, results);
+  const shares =
+    agreement.checked.helper === ch.self ? await help(ch, agreement, at) : await compute(ch, agreement, effects, at);
 
   at('commit');
-  const sealed = await effects.seal(packShares(noised), agreement);
+  const sealed = await effects.seal(packShares(shares), agreement);
   const opening = await open(ch, {
     sealed,
     acceptances: agreement.acceptances,
@@ -89,9 +91,50 @@ export async function runJob(ch: Channel, terms: Terms, effects: Effects): Promi
   return opening;
 }
 
-/** Sums of sums: the parties' shares of the joint statistics are the answer's already. */
-function evaluate(_agreement: Agreement, shares: readonly Vector[]): readonly Vector[] {
-  return shares;
+/** From a party's records to its shares of what opens. */
+async function compute(
+  ch: Channel,
+  agreement: Agreement,
+  effects: Effects,
+  at: (phase: Phase) => void,
+): Promise<readonly Vector[]> {
+  const { query, inputs, checked, disclosure, protection } = agreement;
+  const { helper } = checked;
+  const among = helper === null ? ch : withoutDealer(ch, helper);
+  // It depends on no record, and is made while they are read.
+  const { rng, lanes } = effects;
+  const correlations = correlate(ch, { helper, demand: demandOf(agreement), rng, ...(lanes && { lanes }) });
+
+  at('query');
+  const local = await effects.localQuery(query, checked.dataset, query.ownParty === ch.self);
+
+  // Each section's label is used once in this channel, so that no key masks two vectors.
+  at('share');
+  const placed = protection === null ? inSlots(disclosure!.inputs, ch.self, local) : combine(protection, local);
+  const sums = encode(inputs, placed).map((input, index) => {
+    return jointSum(among, `input/${inputs.sections[index]!.label}`, input);
+  });
+
+  at('prepare');
+  const source = await correlations;
+
+  at('evaluate');
+  const results =
+    disclosure === null ? sums : await evaluate(among, source, disclosure, { layout: inputs, shares: sums });
+
+  at('noise');
+  return protectedBy(agreement, effects.noiseKey, ch.self, results);
+}
+
+/** A helper has no records and no share: it deals what the others compute with. */
+async function help(ch: Channel, agreement: Agreement, at: (phase: Phase) => void): Promise<readonly Vector[]> {
+  at('prepare');
+  await dealFor(ch, demandOf(agreement));
+  return [];
+}
+
+function demandOf({ checked, disclosure }: Agreement): Demand {
+  return disclosure === null ? noCost : evaluateCost(checked.parties.length, disclosure);
 }
 
 /** Exact jobs have no noise. */

@@ -1,23 +1,20 @@
 /**
- * From the opened totals to the answer: every cell finished exactly, and what too few people stand behind withheld.
+ * From what was opened to the answer: every measure finished exactly, from the numbers of its own parts.
  *
- * The threshold counts the people behind each measure: those with a value for it, the other side of a condition, every
- * bin of a histogram, both levels of a boolean. Someone may appear at several parties, or be counted once for each of
- * several, so what is compared is the least number of distinct people that the counts allow. A withheld number and an
- * empty one look the same. Here this is done by the analyst's own software; it is one function, so that it can move.
+ * What is withheld was never opened, here or anywhere: it arrives as zeros and a bit that says so. A withheld number and
+ * an empty one look the same.
  * @module
  */
-import { assert } from '../algebra/assert.ts';
 import type { CheckedJob } from './check-job.ts';
-import type { Dataset, Value } from './dictionary.ts';
+import type { Value } from './dictionary.ts';
+import type { Disclosure } from './disclosure.ts';
 import type { GroupKey } from './group-key.ts';
-import { headcount, preparedMeasures } from './local.ts';
-import { keyOf, type MeasureValue } from './measure/family.ts';
+import type { MeasureValue } from './measure/family.ts';
+import { placesOf, readOpened } from './opened.ts';
 import type { PrivacyReport } from './privacy-report.ts';
-import type { LocalQuery } from './statistic.ts';
 
-/** A cell of the answer: its groups' values, and every measure under its name. */
-export type AnswerRow = Readonly<Record<string, Value | MeasureValue>>;
+/** A cell of the answer: its groups' values (null in the total over all groups), and every measure under its name. */
+export type AnswerRow = Readonly<Record<string, Value | null | MeasureValue>>;
 
 /** What the answer cost. */
 export interface AnswerCost {
@@ -36,8 +33,14 @@ export interface Answer {
   readonly privacy: PrivacyReport | null;
   /** How many numbers were withheld. */
   readonly suppressed: number;
+  /** How many groups did not open, where the job chooses among them. */
+  readonly left_out?: number;
   readonly threshold: number;
+  /** What figures were rounded to, where they were. */
+  readonly round?: number;
   readonly parties: readonly string[];
+  /** Who dealt the correlated randomness, where somebody did. */
+  readonly helper?: string;
   readonly cost: AnswerCost | null;
   readonly receipts: readonly unknown[];
 }
@@ -45,44 +48,33 @@ export interface Answer {
 export interface Opened {
   readonly job: string;
   readonly checked: CheckedJob;
-  readonly query: LocalQuery;
-  /** `[statistic][cell]`, over all parties. */
-  readonly totals: readonly (readonly bigint[])[];
-  /** The least number of people behind a number that is shown; 0 where none is in force. */
-  readonly threshold: number;
+  readonly disclosure: Disclosure;
+  /** `[column][place]`, as `openedLayout` has them. */
+  readonly opened: readonly (readonly bigint[])[];
+  /** What figures were rounded to; 1 where they were not. */
+  readonly round: number;
   readonly cost?: AnswerCost;
   readonly receipts?: readonly unknown[];
 }
 
-/** The answer, in the order of the dictionary's values. */
-export function finishAnswer({ job, checked, query, totals, threshold, cost, receipts }: Opened): Answer {
-  const places = new Map(query.statistics.map((statistic, at) => [keyOf(statistic), at]));
-  const placeOf = (key: string): number => {
-    const place = places.get(key);
-    assert(place !== undefined, 'the totals hold every sum that a measure needs');
-    return place;
-  };
-  const needed = BigInt(threshold) * appearances(checked.dataset, checked.parties.length);
-  const measures = preparedMeasures(checked).map(([name, { statistics, tested, finish }]) => {
-    const sums = statistics.map((statistic) => placeOf(keyOf(statistic)));
-    const people = tested.map((where) => placeOf(keyOf(headcount(where, checked.dataset, query.ownParty))));
-    return { name, sums, people, finish };
-  });
-
-  const finished = (cell: number): Map<string, MeasureValue> => {
-    const at = (place: number): bigint => totals[place]![cell]!;
-    return new Map(
-      measures.map(({ name, sums, people, finish }) => {
-        const shown = people.map((place) => at(place) >= needed);
-        return [name, finish(sums.map(at), shown)];
+/** The answer, in the order of the dictionary's values; the total over all groups comes last. */
+export function finishAnswer({ job, checked, disclosure, opened, round, cost, receipts }: Opened): Answer {
+  const { helper, groups } = checked;
+  const rows: AnswerRow[] = [];
+  for (let place = 0; place < placesOf(disclosure); place++) {
+    const { isOpen, parts } = readOpened(disclosure, opened, place);
+    if (!isOpen) continue;
+    const values = new Map(
+      disclosure.measures.map(({ name, finish, parts: own }): [string, MeasureValue] => {
+        const numbers = own.map(({ part, at }) => parts[part] && at.map((slot) => parts[part]![slot]!));
+        return [name, finish(numbers.map((each) => each ?? null))];
       }),
     );
-  };
-  const rows = Array.from({ length: query.cells }, (_, cell): AnswerRow => {
-    const values = finished(cell);
     const inOrder = Object.keys(checked.job.measures).map((name) => [name, values.get(name)!] as const);
-    return Object.fromEntries([...groupValues(query.groups, cell), ...inOrder]);
-  });
+    const keys =
+      place < disclosure.groups ? groupValues(groups, place) : groups.map(({ name }) => [name, null] as const);
+    rows.push(Object.fromEntries([...keys, ...inOrder]));
+  }
   return {
     job,
     title: checked.job.title ?? '',
@@ -90,16 +82,14 @@ export function finishAnswer({ job, checked, query, totals, threshold, cost, rec
     rows,
     privacy: null,
     suppressed: rows.reduce((count, row) => count + suppressedIn(row), 0),
-    threshold,
+    ...(disclosure.rows === null ? {} : { left_out: placesOf(disclosure) - rows.length }),
+    threshold: disclosure.threshold,
+    ...(round === 1 ? {} : { round }),
     parties: checked.parties,
+    ...(helper === null ? {} : { helper }),
     cost: cost ?? null,
     receipts: receipts ?? [],
   };
-}
-
-/** At how many of the parties one person may be counted. */
-export function appearances({ unit, max_parties_per_unit }: Dataset, parties: number): bigint {
-  return unit === 'row' ? 1n : BigInt(Math.min(max_parties_per_unit, parties));
 }
 
 /** The last key varies fastest. */

@@ -12,51 +12,37 @@ import type { CheckedJob } from './check-job.ts';
 import { type Condition, columnsOf } from './condition.ts';
 import type { Dataset } from './dictionary.ts';
 import type { GroupKey } from './group-key.ts';
-import type { Prepared } from './measure/family.ts';
 import { keyOf } from './measure/family.ts';
-import { prepareMeasure } from './measures.ts';
+import { neededStatistics } from './prepared.ts';
 import { type Raw, type Row, readRow } from './record.ts';
 import type { LocalQuery, LocalResult, Statistic } from './statistic.ts';
+import { type Strictness, strictnessOf } from './strictness.ts';
 
 /** Sums times cells: seconds to open, and 96 MB a party in the largest ring, which a coordinator still takes. */
 export const elementsMax = 4_000_000;
 
-/** The measures of a job by name, in one order at every party, whatever order the job was written in. */
-export function preparedMeasures({ job, dataset }: CheckedJob): [string, Prepared][] {
-  const names = Object.keys(job.measures).sort();
-  return names.map((name) => [name, prepareMeasure(name, job.measures[name]!, dataset)]);
-}
-
 /**
- * How many people meet a condition. Rows serve where each is another person that counts, since those sums are mostly
- * there already.
- */
-export function headcount(where: Condition, dataset: Dataset, ownParty: string | null): Statistic {
-  const isByRow = ownParty === null && (dataset.unit === 'row' || dataset.max_rows_per_unit === 1);
-  return { of: isByRow ? 'rows' : 'people', product: [], where };
-}
-
-/**
- * What every party of the job computes. `ownParty` is the party that the analyst belongs to, if any.
+ * What every party of the job computes. `ownParty` is the party that the analyst belongs to, if any; `strictness` is what
+ * all parties' acceptances make of the job, or what is known of that.
  *
  * A protected job is computed alike for every analyst: two analysts have the same noise, and with other sums under it
  * the difference of their answers would be exact. The analyst's own party counts among the colluding there instead.
  * @throws InputError TOO_MANY_CELLS
  */
-export function compile(checked: CheckedJob, ownParty: string | null = null): LocalQuery {
+export function compile(
+  checked: CheckedJob,
+  ownParty: string | null = null,
+  strictness: Strictness = strictnessOf(checked, []),
+): LocalQuery {
   const { dataset, where, groups, cells } = checked;
   const isApart = checked.privacy === null && ownParty !== null && checked.parties.includes(ownParty);
   const present = isApart ? ownParty : null;
-  const distinct = new Map<string, Statistic>();
-  for (const [, { statistics, tested }] of preparedMeasures(checked)) {
-    const counts = tested.map((condition) => headcount(condition, dataset, present));
-    for (const statistic of [...statistics, ...counts]) distinct.set(keyOf(statistic), statistic);
-  }
-  const statistics = [...distinct.values()];
-  if (statistics.length * cells > elementsMax) {
+  const statistics = neededStatistics(checked, present, strictness);
+  const sums = statistics.reduce((count, { of }) => count + (of === 'top' ? checked.parties.length : 1), 0);
+  if (sums * cells > elementsMax) {
     throw new InputError('TOO_MANY_CELLS', {
       field: 'measures',
-      detail: `${statistics.length} sums for each of ${cells} cells are over ${elementsMax}`,
+      detail: `${sums} sums for each of ${cells} cells are over ${elementsMax}`,
       remedy: 'ask for fewer bins or fewer groups',
     });
   }

@@ -46,16 +46,19 @@ export function renderPlan(plan: Plan): string {
   const names = listed(plan.parties.map(({ id }) => id));
   return `${[
     question(plan),
-    section('Who takes part', plan.parties.map(partyText)),
+    section('Who takes part', plan.parties.map(partyText), helperText(plan)),
     section('What happens', whatHappens(plan, names).map(item)),
     section(
       'What is opened',
       wrapped(
-        `For ${plan.cells === 1 ? 'all rows together' : `each of the ${grouped(plan.cells)} groups`}, the analyst’s software receives these totals over ${names}, and nothing of a single party:`,
+        `For ${plan.cells === 1 ? 'all rows together' : `each of the ${grouped(plan.cells)} groups`}${plan.decisions.length === 0 ? '' : ' that opens'}, the analyst’s software receives these figures over ${names}, and nothing of a single party:`,
       ),
       plan.measures.flatMap(measureText),
       thresholdText(plan),
     ),
+    ...(plan.decisions.length === 0
+      ? []
+      : [section('What is decided before anything opens', decisionIntro(plan, names), plan.decisions.map(item))]),
     ...(plan.privacy === null ? [] : [protectionText(plan.privacy, plan), budgetText(plan.privacy)]),
     section('Who learns what', whoLearns(plan, names).map(item)),
     section('What it costs', costText(plan).map(item)),
@@ -104,14 +107,33 @@ function partyText({ id, name, owner, rule, approval, minGroup, refusal }: Plann
   return item(`${who} ${by}, by its rule “${rule}”, for groups of at least ${minGroup} people.`);
 }
 
+function helperText({ helper }: Plan): string[] {
+  if (helper === null) return [];
+  const { id, name, owner } = helper;
+  return [item(`${id}: ${name} (${owner}) helps: it deals random numbers to the others, and brings no records.`)];
+}
+
+function decisionIntro(_plan: Plan, names: string): string {
+  return wrapped(
+    `${names} decide this together on masked numbers. None of them, and nobody else, sees what is compared, or the outcome before the answer.`,
+  );
+}
+
 function whatHappens(plan: Plan, names: string): string[] {
   const vector = plan.transfers.find(({ to }) => to === 'the analyst')!;
-  const among = plan.transfers.find(({ to }) => to !== 'the analyst')!;
+  const [among, masked] = plan.transfers.filter(
+    ({ from, to }) => to !== 'the analyst' && from === plan.transfers[0]!.from && to === plan.transfers[0]!.to,
+  );
   return [
     'Each party checks the analyst’s signature, the charter and its own policy, and tells the others by a signed acceptance under which rule it takes part. If one declines, nothing is computed.',
     `Each party computes sums over its own records, in its own house. No record leaves it.`,
     'Each party adds random masks to its sums. It shares a mask with every other party, agreed over encrypted sessions; the masks cancel only when the sums of all parties are added. One party’s masked sums alone are random numbers.',
-    `Each party sends every other party ${among.what} (${size(among.bytes)}), so that all agree on what is opened before anything is.`,
+    ...(masked === undefined
+      ? []
+      : [
+          `Each party sends every other party ${masked.what} (${size(masked.bytes)}): with these they compute what may be opened.`,
+        ]),
+    `Each party sends every other party ${among!.what} (${size(among!.bytes)}), so that all agree on what is opened before anything is.`,
     `Each of ${names} sends the analyst ${vector.what} (${size(vector.bytes)}), by way of the coordinator, which cannot read them.`,
   ];
 }
@@ -129,7 +151,7 @@ function thresholdText({ threshold, thresholdIsFinal, measures, privacy }: Plan)
   }
   const tests = [...new Set(measures.flatMap((measure) => measure.tests.join('; ')))];
   return [
-    wrapped(`A number is shown only if at least ${threshold} people stand behind it. What is counted for that:`),
+    wrapped(`A number is opened only if at least ${threshold} people stand behind it. What is counted for that:`),
     ...tests.map(item),
     ...(more === '' ? [] : [wrapped(more.trim())]),
   ];
@@ -138,7 +160,7 @@ function thresholdText({ threshold, thresholdIsFinal, measures, privacy }: Plan)
 function whoLearns({ analyst, parties }: Plan, names: string): string[] {
   const asker = analyst === null ? 'The analyst' : analyst.id;
   return [
-    `${asker} learns the totals named above, and no party’s own figures.`,
+    `${asker} learns the figures named above, and no party’s own.`,
     `${names} ${parties.length === 2 ? 'both' : 'each'} learn that the question was asked, by whom and why, and who takes part; nothing of another party’s records, and not the answer.`,
     'The coordinator learns the text of the question, who talks to whom, how much and when; no sum and no answer.',
     'The other members of the consortium learn nothing.',

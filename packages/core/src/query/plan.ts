@@ -2,22 +2,29 @@
  * The plan of a job: who sends what to whom, what is opened to whom and under which rule, at what cost, and what is not
  * defended. A pure function of job, charter and verdicts; anyone can make it offline, and all make the same.
  *
- * Rounds    2 (commitments, then signatures) after the sessions are set up; each party's sealed share follows
- * Sends     (N − 1)·96 bytes to peers and one sealed vector to the analyst, from each party
+ * Rounds    2 (commitments, then signatures) after the sessions are set up, and before them what is computed on shares;
+ *           each party's sealed share follows
+ * Sends     (N − 1)·96 bytes to peers, what is computed on shares, and one sealed vector to the analyst, from each party
  * @module
  */
+import { correlateCost } from '../engine/correlate.ts';
+import { evaluateCost } from '../engine/evaluate-cost.ts';
 import type { CheckedJob } from './check-job.ts';
-import { conditionText, groupsText, statisticTexts } from './condition-text.ts';
-import { bytesOf, type Layout } from './encode.ts';
-import type { Measure } from './job.ts';
-import { headcount, preparedMeasures } from './local.ts';
+import { conditionText, groupsText } from './condition-text.ts';
+import { disclose } from './disclose.ts';
+import type { Disclosure } from './disclosure.ts';
+import { bytesOf } from './encode.ts';
+import { compile } from './local.ts';
 import { lookUp } from './name.ts';
+import { openedLayout } from './opened.ts';
+import { decisionTexts, operationOf, type PlannedMeasure, planMeasures } from './plan-disclosure.ts';
 import { type PartyBudget, type PlannedPrivacy, planPrivacy } from './plan-privacy.ts';
 import { privacyWarnings } from './plan-privacy-text.ts';
 import type { Verdict } from './policy.ts';
 import { type Protection, protect } from './protection.ts';
-import type { LocalQuery } from './statistic.ts';
+import { type Strictness, strictnessOf } from './strictness.ts';
 
+export type { PlannedMeasure } from './plan-disclosure.ts';
 export type { PartyBudget } from './plan-privacy.ts';
 
 /** A commitment and a signature, from each party to each other. */
@@ -41,15 +48,6 @@ export interface PlannedParty {
   readonly refusal: { readonly reason: string; readonly change: string } | null;
 }
 
-export interface PlannedMeasure {
-  readonly name: string;
-  readonly operation: string;
-  /** The sums over all parties that the analyst's software receives for it, in words. */
-  readonly opens: readonly string[];
-  /** The counts of people or rows that are compared with the threshold. */
-  readonly tests: readonly string[];
-}
-
 export interface Transfer {
   readonly from: string;
   readonly to: string;
@@ -64,11 +62,15 @@ export interface Plan {
   readonly consortium: string;
   readonly dataset: string;
   readonly parties: readonly PlannedParty[];
+  /** Who deals correlated randomness, takes no part otherwise and must not collude; null where nobody does. */
+  readonly helper: { readonly id: string; readonly name: string; readonly owner: string } | null;
   /** Which rows count, in words; empty for all. */
   readonly filter: string;
   readonly groups: string;
   readonly cells: number;
   readonly measures: readonly PlannedMeasure[];
+  /** What is decided on shares before anything opens, in words; none for a job that opens all its sums. */
+  readonly decisions: readonly string[];
   readonly transfers: readonly Transfer[];
   readonly rounds: number;
   readonly bytesPerParty: number;
@@ -84,10 +86,10 @@ export interface Plan {
 
 export interface PlanOf {
   readonly checked: CheckedJob;
-  readonly query: LocalQuery;
-  readonly layout: Layout;
   /** The analyst's id. */
   readonly analyst?: string | undefined;
+  /** What all parties ask for together, where they have accepted; what their verdicts make of it otherwise. */
+  readonly strictness?: Strictness | undefined;
   /** Each party's verdict, as far as it is known. */
   readonly verdicts?: ReadonlyMap<string, Verdict> | undefined;
   /** Each party's budget for the dataset, as far as it is known. */
@@ -98,16 +100,26 @@ export interface PlanOf {
  * The plan of a checked job.
  * @throws what `protect` throws for a protected job
  */
-export function plan({ checked, query, layout, analyst, verdicts = new Map(), budgets = new Map() }: PlanOf): Plan {
+export function plan({ checked, analyst, strictness, verdicts = new Map(), budgets = new Map() }: PlanOf): Plan {
   const { job, charter, dataset, parties } = checked;
+  const party = analyst === undefined ? undefined : lookUp(charter.analysts, analyst)?.party;
+  const allowed = [...verdicts.values()].filter((verdict) => verdict.verdict === 'allow');
+  const strictest =
+    strictness ??
+    strictnessOf(
+      checked,
+      allowed.map(({ minGroup, round, dominance }) => ({ min_group: minGroup, round, dominance })),
+    );
+  const query = compile(checked, party ?? null, strictest);
+  const disclosure = checked.privacy === null ? disclose({ checked, query, strictness: strictest }) : null;
   const units = [...budgets.values()].map(({ unit }) => unit);
   const protection = checked.privacy === null ? null : protect(checked, query, parties.length, units);
-  const party = analyst === undefined ? undefined : lookUp(charter.analysts, analyst)?.party;
-  const allowed = [...verdicts.values()].flatMap((verdict) => (verdict.verdict === 'allow' ? [verdict.minGroup] : []));
-  const threshold = Math.max(job.min_group ?? 1, charter.policy_floor.min_group, ...allowed);
-  const sealedBytes = bytesOf(protection?.layout ?? layout) + sealingBytes;
-  const bytesPerParty = (parties.length - 1) * (openingBytes + handshakeBytes) + sealedBytes;
-  const rounds = 2;
+  const threshold = disclosure?.threshold ?? strictest.minGroup;
+  const sealedBytes = bytesOf(protection?.layout ?? openedLayout(disclosure!)) + sealingBytes;
+  const onShares = costOnShares(checked, disclosure);
+  const members = parties.length + (checked.helper === null ? 0 : 1);
+  const bytesPerParty = (members - 1) * (openingBytes + handshakeBytes) + onShares.bytes + sealedBytes;
+  const rounds = 2 + onShares.rounds;
   const plain = {
     title: job.title,
     analyst: analyst === undefined ? null : { id: analyst, party: party ?? null },
@@ -119,25 +131,28 @@ export function plan({ checked, query, layout, analyst, verdicts = new Map(), bu
     cells: query.cells,
     rounds,
     bytesPerParty,
-    // Two trips for the handshake, two for the opening, one for what is sealed; all vectors pass one relay.
+    // Two trips for the handshake and one for what is sealed; a round is half a trip and its answer. All pass one relay.
     secondsEstimate:
-      (assumed.startMs + 5 * assumed.roundTripMs) / 1000 + (parties.length * bytesPerParty) / assumed.bytesPerSecond,
+      (assumed.startMs + (3 + rounds) * assumed.roundTripMs) / 1000 +
+      (members * bytesPerParty) / assumed.bytesPerSecond,
     threshold,
-    thresholdIsFinal: allowed.length === parties.length,
+    thresholdIsFinal: allowed.length >= parties.length,
   };
   const exactToo = [...verdicts].flatMap(([id, verdict]) =>
     verdict.verdict === 'allow' && verdict.exactToo ? [id] : [],
   );
-  const rulesKnown = allowed.length === parties.length;
+  const rulesKnown = allowed.length >= parties.length;
   const privacy = protection && planPrivacy({ checked, query, protection, budgets, exactToo, rulesKnown });
   return {
     ...plain,
     parties: parties.map((id) => planParty(id, charter.parties[id]!, verdicts.get(id))),
-    measures: protection === null ? planMeasures(checked, query) : planProtected(checked, protection),
-    transfers: planTransfers(parties, sealedBytes),
+    helper: checked.helper === null ? null : helperOf(checked.helper, charter.parties[checked.helper]!),
+    measures: protection === null ? planMeasures(checked, query, strictest) : planProtected(checked, protection),
+    decisions: disclosure === null ? [] : decisionTexts(checked, disclosure, strictest),
+    transfers: planTransfers(parties, sealedBytes, onShares.bytes),
     privacy,
     warnings:
-      privacy === null ? warningsFor(checked, party, threshold) : privacyWarnings(privacy, dataset.name, threshold),
+      privacy === null ? warningsFor(checked, party, strictest) : privacyWarnings(privacy, dataset.name, threshold),
   };
 }
 
@@ -154,19 +169,20 @@ function planParty(
   return { ...unknown, rule: verdict.rule, approval: verdict.approval, minGroup: verdict.minGroup };
 }
 
-function planMeasures(checked: CheckedJob, query: LocalQuery): PlannedMeasure[] {
-  const { dataset, job } = checked;
-  const prepared = new Map(preparedMeasures(checked));
-  return Object.entries(job.measures).map(([name, measure]) => {
-    const { statistics, tested } = prepared.get(name)!;
-    const heads = tested.map((condition) => headcount(condition, dataset, query.ownParty));
-    return {
-      name,
-      operation: operationOf(measure),
-      opens: statisticTexts(statistics, dataset),
-      tests: statisticTexts(heads, dataset),
-    };
-  });
+function helperOf(id: string, { name, owner }: { name: string; owner: string }): Plan['helper'] {
+  return { id, name, owner };
+}
+
+/** Rounds, and the bytes that one party sends to all others, of what is computed on shares. */
+function costOnShares(
+  { parties, helper }: CheckedJob,
+  disclosure: Disclosure | null,
+): { rounds: number; bytes: number } {
+  if (disclosure === null) return { rounds: 0, bytes: 0 };
+  const online = evaluateCost(parties.length, disclosure);
+  const ahead = correlateCost(parties.length, { helper, demand: online });
+  // What is made ahead is the sum over all who make it.
+  return { rounds: online.rounds + ahead.rounds, bytes: online.bytes + Math.ceil(ahead.bytes / parties.length) };
 }
 
 /** What is opened of a protected job are its releases, with their noise. */
@@ -179,37 +195,49 @@ function planProtected({ job }: CheckedJob, { releases }: Protection): PlannedMe
   }));
 }
 
-const operationOf = (measure: Measure): string => (measure === 'count' ? 'count' : Object.keys(measure)[0]!);
-
-function planTransfers(parties: readonly string[], sealedBytes: number): Transfer[] {
+function planTransfers(parties: readonly string[], sealedBytes: number, onShares: number): Transfer[] {
   const among = parties.flatMap((from) =>
     parties
       .filter((to) => to !== from)
       .map((to) => ({ from, to, what: 'a commitment and a signature', bytes: openingBytes })),
   );
+  const masked = parties.flatMap((from) =>
+    parties
+      .filter((to) => to !== from && onShares > 0)
+      .map((to) => ({
+        from,
+        to,
+        what: 'masked numbers, which are uniformly random to whoever sees them',
+        bytes: Math.ceil(onShares / (parties.length - 1)),
+      })),
+  );
   const opened = parties.map((from) => ({
     from,
     to: 'the analyst',
-    what: 'its masked sums, sealed to the analyst’s key',
+    what: 'its shares of what opens, sealed to the analyst’s key',
     bytes: sealedBytes,
   }));
-  return [...among, ...opened];
+  return [...among, ...masked, ...opened];
 }
 
 function warningsFor(
-  { charter, dataset, parties }: CheckedJob,
+  { charter, dataset, parties, helper }: CheckedJob,
   ownParty: string | undefined,
-  threshold: number,
+  { minGroup, round }: Strictness,
 ): string[] {
   const warnings = [
-    `Groups with fewer than ${threshold} people are withheld by the analyst’s own software, after it has received the totals. ` +
-      'A dishonest analyst could read them. A later version withholds them before anyone receives them.',
-    'The answer is exact: no noise is added. If the analyst and all other parties put together what they hold, what remains ' +
+    `The answer is exact${round === 1 ? '' : ' but for rounding'}: no noise is added. If the analyst and all other parties put together what they hold, what remains ` +
       'is the exact contribution of the one party that does not take part in that: the answer minus theirs. ' +
       'No protocol can change this; only noise can.',
     'Two exact answers about almost the same people can be subtracted from each other. What was answered before is not taken into account.',
-    'The parties are assumed to follow the protocol. A party that lies about its own records makes the answer wrong, and nobody can tell.',
+    'The parties are assumed to follow the protocol. A party that lies about its own records makes the answer wrong, and one that ' +
+      'deviates can have a small group shown or a large one withheld; nobody can tell.',
   ];
+  if (helper !== null) {
+    warnings.push(
+      `${helper} deals the random numbers that the others compute with. It sees sizes only; but if it puts together what it holds with one party, the records of all the others are open to these two as far as they went into this question.`,
+    );
+  }
   if (ownParty !== undefined && parties.includes(ownParty)) {
     warnings.push(
       `The analyst belongs to ${ownParty}. The people of ${ownParty} do not count toward the threshold, since the analyst may know them already.`,
@@ -223,7 +251,7 @@ function warningsFor(
         'The threshold is raised by that factor.',
     );
   }
-  if (charter.policy_floor.min_group < 2 && threshold < 2) {
+  if (charter.policy_floor.min_group < 2 && minGroup < 2) {
     warnings.push('No threshold is in force: a group of one person is shown.');
   }
   return warnings;

@@ -19,11 +19,8 @@ export const count: Family<{ readonly where?: Where }> = {
   },
   prepare({ where }, dataset, field) {
     const condition = where === undefined ? always : both(compileWhere(where, dataset, `${field}.count.where`));
-    return {
-      statistics: [countOf(condition)],
-      tested: condition.kind === 'true' ? [always] : [condition, notTrue(condition, dataset)],
-      finish: whole(([n]) => scalar(rational(n!))),
-    };
+    const tested = condition.kind === 'true' ? [always] : [condition, notTrue(condition, dataset)];
+    return { ...whole([countOf(condition)], tested, ([n]) => scalar(rational(n!))), unit: 1n };
   },
 };
 

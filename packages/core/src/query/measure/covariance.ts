@@ -38,13 +38,10 @@ export const covariance: Family<Pair> = {
   prepare([a, b], dataset) {
     const where = present(dataset, [a, b]);
     const scale = scaleOf(dataset, a) + scaleOf(dataset, b);
-    return {
-      statistics: [countOf(where), sumOf([a], where), sumOf([b], where), sumOf([a, b], where)],
-      tested: tested(dataset, [a, b]),
-      finish: whole(([n, x, y, xy]) =>
-        n! < 2n ? none : scalar(shift(rational(n! * xy! - x! * y!, n! * (n! - 1n)), -scale)),
-      ),
-    };
+    const sums = [countOf(where), sumOf([a], where), sumOf([b], where), sumOf([a, b], where)];
+    return whole(sums, tested(dataset, [a, b]), ([n, x, y, xy]) =>
+      n! < 2n ? none : scalar(shift(rational(n! * xy! - x! * y!, n! * (n! - 1n)), -scale)),
+    );
   },
 };
 
@@ -54,22 +51,13 @@ export const correlation: Family<Pair> = {
   sums: () => 6,
   prepare([a, b], dataset) {
     const where = present(dataset, [a, b]);
-    return {
-      statistics: [
-        countOf(where),
-        sumOf([a], where),
-        sumOf([b], where),
-        sumOf([a, a], where),
-        sumOf([b, b], where),
-        sumOf([a, b], where),
-      ],
-      tested: tested(dataset, [a, b]),
-      finish: whole((sums) => {
-        const [n, x, y, xx, yy, xy] = sums as [bigint, bigint, bigint, bigint, bigint, bigint];
-        const together = n * xy - x * y;
-        const apart = (n * xx - x * x) * (n * yy - y * y);
-        return apart === 0n ? none : rootScalar(rational(together * together, apart), together < 0n ? -1 : 1);
-      }),
-    };
+    const products = [[], [a], [b], [a, a], [b, b], [a, b]];
+    const statistics = products.map((product) => sumOf(product, where));
+    return whole(statistics, tested(dataset, [a, b]), (sums) => {
+      const [n, x, y, xx, yy, xy] = sums as [bigint, bigint, bigint, bigint, bigint, bigint];
+      const together = n * xy - x * y;
+      const apart = (n * xx - x * x) * (n * yy - y * y);
+      return apart === 0n ? none : rootScalar(rational(together * together, apart), together < 0n ? -1 : 1);
+    });
   },
 };

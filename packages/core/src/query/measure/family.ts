@@ -73,13 +73,44 @@ export interface Use {
   readonly path: string;
 }
 
+/** What is opened of a measure: one of its sums, or what is computed from several of them before anyone sees it. */
+export type Figure =
+  /** Opens the sum. `of` is an index into the measure's statistics, here and below. */
+  | { readonly kind: 'sum'; readonly of: number }
+  /** Opens ⌊factor · numerator / denominator + 1/2⌋, and whether there is one: 0 where the denominator is 0. */
+  | {
+      readonly kind: 'quotient';
+      readonly numerator: number;
+      readonly denominator: number;
+      readonly factor: bigint;
+      /** The power of ten that makes the quotient of the two sums one of their columns' own units. */
+      readonly exponent: number;
+    }
+  /** Opens the bin that holds the quantile, and the millionths of it that lie below; `counts` are below, bins…, above. */
+  | { readonly kind: 'quantile'; readonly counts: readonly number[]; readonly rank: Rational };
+
+/** Numbers that a figure opens. */
+export function numbersOf({ kind }: Figure): number {
+  return kind === 'sum' ? 1 : 2;
+}
+
+/** What opens together or not at all. */
+export interface Part {
+  /** Sets of people; each has to reach the threshold. */
+  readonly tested: readonly Condition[];
+  readonly figures: readonly Figure[];
+}
+
 /** A measure against a dataset. */
 export interface Prepared {
   readonly statistics: readonly Statistic[];
-  /** Sets of people; each has to reach the threshold. */
-  readonly tested: readonly Condition[];
-  /** `sums` in the order of `statistics`, `shown` in the order of `tested`. */
-  finish(sums: readonly bigint[], shown: readonly boolean[]): MeasureValue;
+  readonly parts: readonly Part[];
+  /** From the numbers that each part opened, in the order of `parts` and their figures; null for a part withheld. */
+  finish(opened: readonly (readonly bigint[] | null)[]): MeasureValue;
+  /** The integers that 1 is in the sums that are opened, where these may be rounded. */
+  readonly unit?: bigint;
+  /** The same measure where only the quotient of its sums may be opened, if it is one. */
+  readonly ratio?: Prepared;
 }
 
 /** One kind of measure, by its argument in a job. */
@@ -123,9 +154,42 @@ function ends(r: Rational): boolean {
   return d === 1n;
 }
 
-/** A value that is shown only where every set of people that stands behind it is large enough. */
-export function whole(finish: (sums: readonly bigint[]) => MeasureValue): Prepared['finish'] {
-  return (sums, shown) => (shown.every((isShown) => isShown) ? finish(sums) : suppressed);
+/** A measure of one part: all its sums are opened, where every set of people that stands behind them is large enough. */
+export function whole(
+  statistics: readonly Statistic[],
+  tested: readonly Condition[],
+  finish: (sums: readonly bigint[]) => MeasureValue,
+): Prepared {
+  const figures = statistics.map((_, of): Figure => ({ kind: 'sum', of }));
+  return { statistics, ...onePart(tested, figures, finish) };
+}
+
+/** The part and the way to its value of a measure that has one part. */
+export function onePart(
+  tested: readonly Condition[],
+  figures: readonly Figure[],
+  finish: (numbers: readonly bigint[]) => MeasureValue,
+): Pick<Prepared, 'parts' | 'finish'> {
+  return { parts: [{ tested, figures }], finish: ([opened]) => (opened == null ? suppressed : finish(opened)) };
+}
+
+/**
+ * Of two sums only the quotient, as a whole number of units of 10^−digits: so coarse that it does not tell its parts.
+ * `exponent` is what the quotient of the sums has to be multiplied by, as a power of ten.
+ */
+export function quotientOf(
+  statistics: readonly [numerator: Statistic, denominator: Statistic],
+  tested: readonly Condition[],
+  { digits, exponent }: { readonly digits: number; readonly exponent: number },
+): Prepared {
+  const places = Math.max(0, digits + exponent);
+  const figure: Figure = { kind: 'quotient', numerator: 0, denominator: 1, factor: 10n ** BigInt(places), exponent };
+  return {
+    statistics,
+    ...onePart(tested, [figure], ([quotient, defined]) =>
+      defined === 0n ? none : scalar(shift(rational(quotient!), exponent - places)),
+    ),
+  };
 }
 
 /** The digits after the point that an encoded value of the column holds. */
@@ -179,7 +243,7 @@ export function countOf(where: Condition): Statistic {
   return sumOf([], where);
 }
 
-/** Both levels of every boolean among the columns: sums of products count them, so each is tested like a count. */
+/** Both levels of every boolean among the columns: a sum over one counts them, so each is tested like a count. */
 export function levelsOf(dataset: Dataset, columns: readonly string[], where: Condition): Condition[] {
   const booleans = [...new Set(columns)].filter((name) => dataset.columns[name]!.type === 'boolean');
   return booleans.flatMap((name) => [0n, 1n].map((level) => both(where, compare(name, 'eq', level))));

@@ -21,9 +21,10 @@ export const histogram: Family<{ readonly of: string; readonly bins: Bins }> = {
     const parts = [...conditions.bins, conditions.below, conditions.above];
     return {
       statistics: parts.map(countOf),
-      tested: parts,
-      finish(counts, isShown) {
-        const cells = counts.map((count, at) => (isShown[at] ? scalar(rational(count)) : suppressed));
+      parts: parts.map((part, of) => ({ tested: [part], figures: [{ kind: 'sum', of }] })),
+      unit: 1n,
+      finish(opened) {
+        const cells = opened.map((numbers) => (numbers === null ? suppressed : scalar(rational(numbers[0]!))));
         return {
           bins: cells.slice(0, -2).map((cell, at) => ({ from: shown[at]!, to: shown[at + 1]!, ...cell })),
           below: cells.at(-2)!,

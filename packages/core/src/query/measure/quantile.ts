@@ -2,15 +2,26 @@
  * Median and quantiles over declared bins, interpolated within the bin that holds them; the bin is the error.
  *
  * With c_k values in bin k = [a, b) and C of them before it (those below all bins included), the q-quantile of n values
- * lies in the first bin with C + c_k ≥ q n, at a + (b − a)(q n − C) / c_k. Where it falls outside all bins there is no
- * value, and `from` or `to` is the edge beyond which it lies.
+ * lies in the first bin with C + c_k ≥ q n, at a + (b − a)(q n − C) / c_k, whose fraction is rounded down to millionths.
+ * Bin and fraction are found on shares, so that no count is opened. Where the quantile falls outside all bins there is
+ * no value, and `from` or `to` is the edge beyond which it lies.
  * @module
  */
-import { add, cmp, div, mul, type Rational, rational, sub } from '../../algebra/rational.ts';
+import { add, mul, type Rational, rational, sub } from '../../algebra/rational.ts';
 import { InputError } from '../../channel/errors.ts';
 import type { Bins } from '../job.ts';
 import { binConditions, checkBins, countBins, edgesOf, exactly, shownEdges } from './bins.ts';
-import { countOf, type Family, none, present, type QuantileValue, scalar, scaleOf, whole } from './family.ts';
+import {
+  countOf,
+  type Family,
+  type Figure,
+  none,
+  onePart,
+  present,
+  type QuantileValue,
+  scalar,
+  scaleOf,
+} from './family.ts';
 
 interface Argument {
   readonly of: string;
@@ -40,30 +51,26 @@ function over<A extends Argument>(name: string, rankOf: (argument: A, field: str
       const rank = rankOf(argument, `${field}.${name}`);
       const where = present(dataset, [of]);
       const { bins, below, above } = binConditions(of, scaleOf(dataset, of), edges, where);
+      const statistics = [below, ...bins, above].map(countOf);
+      const figure: Figure = { kind: 'quantile', counts: statistics.map((_, at) => at), rank };
       return {
-        statistics: [below, ...bins, above].map(countOf),
-        tested: [where],
-        finish: whole((counts) => locate(counts, edges, rank)),
+        statistics,
+        ...onePart([where], [figure], ([place, millionths]) => located(Number(place), millionths!, edges)),
       };
     },
   };
 }
 
-/** `counts`: below, each bin, above. */
-function locate(counts: readonly bigint[], edges: readonly Rational[], rank: Rational): QuantileValue {
+/**
+ * Where the quantile was found: 0 below all bins, 1 … in a bin, then above them, then nowhere, as nobody has a value.
+ */
+function located(place: number, millionths: bigint, edges: readonly Rational[]): QuantileValue {
   const shown = shownEdges(edges);
-  const n = counts.reduce((total, count) => total + count, 0n);
-  if (n === 0n) return { ...none, from: null, to: null };
-  const target = mul(rank, rational(n));
-  let before = counts[0]!;
-  if (before > 0n && cmp(rational(before), target) >= 0) return { ...none, from: null, to: shown[0]! };
-  for (const [at, count] of counts.slice(1, -1).entries()) {
-    if (count > 0n && cmp(rational(before + count), target) >= 0) {
-      const [from, to] = [edges[at]!, edges[at + 1]!];
-      const part = div(sub(target, rational(before)), rational(count));
-      return { ...scalar(add(from, mul(sub(to, from), part))), from: shown[at]!, to: shown[at + 1]! };
-    }
-    before += count;
-  }
-  return { ...none, from: shown.at(-1)!, to: null };
+  const bins = edges.length - 1;
+  if (place === 0) return { ...none, from: null, to: shown[0]! };
+  if (place === bins + 1) return { ...none, from: shown.at(-1)!, to: null };
+  if (place > bins) return { ...none, from: null, to: null };
+  const [from, to] = [edges[place - 1]!, edges[place]!];
+  const value = add(from, mul(sub(to, from), rational(millionths, 1_000_000n)));
+  return { ...scalar(value), from: shown[place - 1]!, to: shown[place]! };
 }

@@ -3,7 +3,10 @@
  * @module
  */
 import { rational } from '../../algebra/rational.ts';
-import { type Family, none, present, scalar, scaleOf, shift, sumOf, whole } from './family.ts';
+import { type Family, levelsOf, none, present, quotientOf, scalar, scaleOf, shift, sumOf, whole } from './family.ts';
+
+/** Digits after the point, where a ratio is opened without its two sums. */
+const ratioDigits = 4;
 
 type Argument = { readonly numerator: string; readonly denominator: string } | readonly [string, string];
 
@@ -28,10 +31,13 @@ export const ratio: Family<Argument> = {
     const { numerator, denominator } = partsOf(argument);
     const where = present(dataset, [numerator, denominator]);
     const scale = scaleOf(dataset, denominator) - scaleOf(dataset, numerator);
+    const tested = [where, ...levelsOf(dataset, [numerator, denominator], where)];
+    const sums = [sumOf([numerator], where), sumOf([denominator], where)] as const;
     return {
-      statistics: [sumOf([numerator], where), sumOf([denominator], where)],
-      tested: [where],
-      finish: whole(([above, below]) => (below === 0n ? none : scalar(shift(rational(above!, below!), scale)))),
+      ...whole(sums, tested, ([above, below]) =>
+        below === 0n ? none : scalar(shift(rational(above!, below!), scale)),
+      ),
+      ratio: quotientOf(sums, tested, { digits: ratioDigits, exponent: scale }),
     };
   },
 };

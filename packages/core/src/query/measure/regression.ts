@@ -56,8 +56,8 @@ export const regression: Family<Argument> = {
     const columns = [y, ...x];
     const where = present(dataset, columns);
     const scales = x.map((column) => scaleOf(dataset, column));
-    return {
-      statistics: [
+    return whole(
+      [
         countOf(where),
         sumOf([y], where),
         sumOf([y, y], where),
@@ -65,9 +65,9 @@ export const regression: Family<Argument> = {
         ...x.map((column) => sumOf([column, y], where)),
         ...x.flatMap((a) => x.map((b) => sumOf([a, b], where))),
       ],
-      tested: [where, ...levelsOf(dataset, columns, where)],
-      finish: whole((sums) => fit(momentsOf(sums, x.length), { x, scales, yScale: scaleOf(dataset, y) })),
-    };
+      [where, ...levelsOf(dataset, columns, where)],
+      (sums) => fit(momentsOf(sums, x.length), { x, scales, yScale: scaleOf(dataset, y) }),
+    );
   },
 };
 

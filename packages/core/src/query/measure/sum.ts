@@ -1,12 +1,28 @@
 /**
  * Sums and means over the rows that have a value: Σx, and Σx / n (null where n is 0).
  *
+ * A sum of a boolean is a count of one level, and the mean tells the other too, so both levels are tested.
  * A sum is exact, with as many digits after the point as the column has, as a SQL engine prints it.
  * @module
  */
 import { decodeDecimal } from '../../algebra/fixed-point.ts';
 import { rational } from '../../algebra/rational.ts';
-import { countOf, type Family, none, present, scalar, scaleOf, shift, sumOf, whole } from './family.ts';
+import {
+  countOf,
+  type Family,
+  levelsOf,
+  none,
+  present,
+  quotientOf,
+  scalar,
+  scaleOf,
+  shift,
+  sumOf,
+  whole,
+} from './family.ts';
+
+/** Digits after those of the column, where a mean is opened without its sum and its number. */
+const ratioDigits = 2;
 
 export const sum: Family<string> = {
   measured: (column) => [{ column, path: 'sum' }],
@@ -15,14 +31,12 @@ export const sum: Family<string> = {
   prepare(column, dataset) {
     const where = present(dataset, [column]);
     const scale = scaleOf(dataset, column);
-    return {
-      statistics: [sumOf([column], where)],
-      tested: [where],
-      finish: whole(([total]) => ({
-        value: scalar(shift(rational(total!), -scale)).value,
-        exact: decodeDecimal(total!, scale),
-      })),
-    };
+    const tested = [where, ...levelsOf(dataset, [column], where)];
+    const finish = ([total]: readonly bigint[]) => ({
+      value: scalar(shift(rational(total!), -scale)).value,
+      exact: decodeDecimal(total!, scale),
+    });
+    return { ...whole([sumOf([column], where)], tested, finish), unit: 10n ** BigInt(scale) };
   },
 };
 
@@ -33,10 +47,11 @@ export const mean: Family<string> = {
   prepare(column, dataset) {
     const where = present(dataset, [column]);
     const scale = scaleOf(dataset, column);
+    const tested = [where, ...levelsOf(dataset, [column], where)];
+    const [n, total] = [countOf(where), sumOf([column], where)];
     return {
-      statistics: [countOf(where), sumOf([column], where)],
-      tested: [where],
-      finish: whole(([n, total]) => (n === 0n ? none : scalar(shift(rational(total!, n!), -scale)))),
+      ...whole([n, total], tested, ([n, total]) => (n === 0n ? none : scalar(shift(rational(total!, n!), -scale)))),
+      ratio: quotientOf([total, n], tested, { digits: scale + ratioDigits, exponent: -scale }),
     };
   },
 };

@@ -12,7 +12,17 @@ import { add, div, mul, type Rational, rational, sqrtNumber, sub, toNumber } fro
 import { InputError } from '../../channel/errors.ts';
 import { columnOf, type Dataset, encodeValue } from '../dictionary.ts';
 import { studentTwoSided } from './distribution.ts';
-import { both, compare, countOf, type Family, present, sumOf, type TestValue, whole } from './family.ts';
+import {
+  both,
+  compare,
+  countOf,
+  type Family,
+  levelsOf as levelsOfColumns,
+  present,
+  sumOf,
+  type TestValue,
+  whole,
+} from './family.ts';
 import { sampleVariance } from './variance.ts';
 
 interface Argument {
@@ -32,11 +42,8 @@ export const tTest: Family<Argument> = {
     const { of, by } = argument;
     const where = present(dataset, [of, by]);
     const groups = levelsOf(argument, dataset, `${field}.t_test`).map((level) => both(where, compare(by, 'eq', level)));
-    return {
-      statistics: groups.flatMap((group) => [countOf(group), sumOf([of], group), sumOf([of, of], group)]),
-      tested: groups,
-      finish: whole(welch),
-    };
+    const sums = groups.flatMap((group) => [countOf(group), sumOf([of], group), sumOf([of, of], group)]);
+    return whole(sums, [...groups, ...groups.flatMap((group) => levelsOfColumns(dataset, [of], group))], welch);
   },
 };
 

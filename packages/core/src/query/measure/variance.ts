@@ -5,7 +5,19 @@
  * @module
  */
 import { type Rational, rational } from '../../algebra/rational.ts';
-import { countOf, type Family, none, present, rootScalar, scalar, scaleOf, shift, sumOf, whole } from './family.ts';
+import {
+  countOf,
+  type Family,
+  levelsOf,
+  none,
+  present,
+  rootScalar,
+  scalar,
+  scaleOf,
+  shift,
+  sumOf,
+  whole,
+} from './family.ts';
 
 export const variance = spread('variance', scalar);
 export const stddev = spread('stddev', rootScalar);
@@ -18,14 +30,11 @@ function spread(name: string, show: (r: Rational) => ReturnType<typeof scalar>):
     prepare(column, dataset) {
       const where = present(dataset, [column]);
       const scale = scaleOf(dataset, column);
-      return {
-        statistics: [countOf(where), sumOf([column], where), sumOf([column, column], where)],
-        tested: [where],
-        finish: whole(([n, x, xx]) => {
-          const value = sampleVariance(n!, x!, xx!);
-          return value === null ? none : show(shift(value, -2 * scale));
-        }),
-      };
+      const sums = [countOf(where), sumOf([column], where), sumOf([column, column], where)];
+      return whole(sums, [where, ...levelsOf(dataset, [column], where)], ([n, x, xx]) => {
+        const value = sampleVariance(n!, x!, xx!);
+        return value === null ? none : show(shift(value, -2 * scale));
+      });
     },
   };
 }

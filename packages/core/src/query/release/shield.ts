@@ -57,6 +57,6 @@ export function shieldMeasure(
       remedy: 'leave the measure out, or ask for it without `privacy`',
     });
   }
-  const { statistics, tested } = prepareMeasure(name, measure, dataset);
-  return { shielded: shield(argument, dataset, statistics), tested };
+  const { statistics, parts } = prepareMeasure(name, measure, dataset);
+  return { shielded: shield(argument, dataset, statistics), tested: parts.flatMap(({ tested }) => tested) };
 }

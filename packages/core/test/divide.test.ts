@@ -5,7 +5,7 @@ import { argmax, argmin, argminCost, type Extreme } from '../src/protocols/argmi
 import { type Cost, elementsMax, noCost } from '../src/protocols/cost.ts';
 import { canDivide, divide, divideCost } from '../src/protocols/divide.ts';
 import { divideByConstant, divideByConstantCost } from '../src/protocols/divide-by-constant.ts';
-import { divisorCost } from '../src/protocols/reciprocal.ts';
+import { type Divisor, divisorCost, divisorOf } from '../src/protocols/reciprocal.ts';
 import { truncate, truncateCost } from '../src/protocols/truncate.ts';
 import { elementsOf, expectRightOrTyped, onShares, opened, type Program, partyCounts, signed } from './circuits.ts';
 
@@ -137,6 +137,29 @@ describe('division', () => {
         expect(opened(shares)).toEqual(pairs.map(([a, b]) => floorDivide(a, b)));
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('has reciprocals within their stated error', async () => {
+    const seeds = fc.tuple(fc.integer({ min: 4, max: 58 }), fc.nat({ max: 1000 }));
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.array(fc.bigInt({ min: 1n, max: (1n << 58n) - 1n })), async ([bits, seed], some) => {
+        const max = (1n << BigInt(bits)) - 1n;
+        const b = [1n, 2n, 3n, max, max - 1n, (max + 1n) / 2n, ...some.map((each) => (each % max) + 1n)];
+        const program: Program<Divisor> = (ch, source, [v]) => divisorOf(ch, source, v!, bits);
+        const cost = divisorCost(3, b.length, bits);
+        const shares = await onShares([elementsOf(b)], program, { seed }, cost);
+        const [v, y] = [opened(shares.map((each) => each.v)), opened(shares.map((each) => each.y))];
+        for (const [i, each] of b.entries()) {
+          const normal = each * v[i]!;
+          expect(normal >= 1n << BigInt(bits - 1) && normal <= max).toBe(true);
+          // y is 2^(30 + bits) / (v b) but for 2^−26 of it.
+          const whole = 1n << BigInt(30 + bits);
+          const error = y[i]! * normal - whole;
+          expect((error < 0n ? -error : error) << 26n < whole).toBe(true);
+        }
+      }),
+      { numRuns: 30 },
     );
   });
 

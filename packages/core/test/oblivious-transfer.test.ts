@@ -19,9 +19,9 @@ import {
   sendRandom,
   sendVectors,
 } from '../src/protocols/oblivious-transfer.ts';
-import { OtReceiver, OtSender, otsMax } from '../src/protocols/ot-extension.ts';
+import { type OtOptions, OtReceiver, OtSender, otsMax, sessionBytes } from '../src/protocols/ot-extension.ts';
+import { batchBytes, batchesFor } from '../src/protocols/silent-ot.ts';
 import {
-  columnBytes,
   extendReceiver,
   extendSender,
   extensionBytes,
@@ -34,6 +34,36 @@ import { bit, expectOt, idealBaseOts, idealOt, type RandomOts } from './relation
 const ideal = { base: idealBaseOts };
 const sizes: readonly TreeBits[] = [1, 2, 4, 8];
 
+/** One suite holds for each. */
+interface Engine {
+  readonly name: string;
+  readonly options: OtOptions;
+  /** What the receiver sends for so many choices of its own. */
+  given(count: number): number;
+  /** What the sender sends ahead, and the rounds that this takes. */
+  ahead(calls: readonly number[]): number;
+  readonly aheadRounds: number;
+}
+
+const softspoken: Engine = {
+  name: 'softspoken',
+  options: { extension: 'softspoken', k: 4 },
+  given: (count) => extensionBytes(count, 4, 'given'),
+  ahead: () => 0,
+  aheadRounds: 0,
+};
+
+const silent: Engine = {
+  name: 'silent',
+  options: { extension: 'silent' },
+  given: (count) => Math.ceil(count / 8),
+  ahead: (calls) => batchBytes * batchesFor(calls),
+  // What the batch begins with, and the batch.
+  aheadRounds: 2,
+};
+
+const engines = [softspoken, silent];
+
 interface Run<S, R> {
   readonly sent: S;
   readonly received: R;
@@ -43,16 +73,15 @@ interface Run<S, R> {
 
 /** Both ends of a session over ideal base OTs, on the simulated network, and what a form costs on top of opening it. */
 async function run<S, R>(
-  k: TreeBits,
+  options: OtOptions,
   seed: number,
   send: (session: OtSender) => Promise<S>,
   recv: (session: OtReceiver) => Promise<R>,
 ): Promise<Run<S, R>> {
   const program = async (ch: Channel): Promise<S | R> => {
     const rng = seededRng(seed + (ch.self === 'a' ? 0 : 1000));
-    const options = { k, base: idealBaseOts };
-    if (ch.self === 'a') return send(await OtSender.open(ch, 'b', rng, options));
-    return recv(await OtReceiver.open(ch, 'a', rng, options));
+    if (ch.self === 'a') return send(await OtSender.open(ch, 'b', rng, { ...options, ...ideal }));
+    return recv(await OtReceiver.open(ch, 'a', rng, { ...options, ...ideal }));
   };
   const { outcomes, rounds, bytes } = await simulate({ parties: ['a', 'b'], seed }, program);
   const [sent, received] = ['a', 'b'].map((party) => {
@@ -60,8 +89,8 @@ async function run<S, R>(
     if ('error' in outcome) throw outcome.error;
     return outcome.value;
   });
-  // The receiver sends the sums of its trees, ahead of its first extension.
-  const opening = ((k - 1) * 4096) / k;
+  // What the receiver sends ahead of its first extension.
+  const opening = sessionBytes([], options);
   return { sent: sent as S, received: received as R, rounds, bytes: { a: bytes.a!, b: bytes.b! - opening } };
 }
 
@@ -81,7 +110,7 @@ describe('random OT', () => {
     it(`holds for trees of ${2 ** k} leaves, within a call and across calls, at the stated cost`, async () => {
       const counts = [1, 127, 128, 129, 1000];
       const { sent, received, rounds, bytes } = await run(
-        k,
+        { extension: 'softspoken', k },
         k,
         (session) => inTurn(counts, (count) => sendRandom(session, count)),
         (session) => inTurn(counts, (count) => recvRandom(session, count)),
@@ -97,36 +126,56 @@ describe('random OT', () => {
     });
   }
 
-  it('goes on over several extensions in one call', async () => {
-    const count = otsMax + 129;
-    const { sent, received, rounds } = await run(
-      2,
+  it('is silent but for its batches, within a call and across calls, at the stated cost', async () => {
+    const counts = [1, 127, 128, 129, 1000];
+    const { sent, received, rounds, bytes } = await run(
+      silent.options,
       1,
-      (session) => sendRandom(session, count),
-      (session) => recvRandom(session, count),
+      (session) => inTurn(counts, (count) => sendRandom(session, count)),
+      (session) => inTurn(counts, (count) => recvRandom(session, count)),
     );
-    for (const i of [0, otsMax - 1, otsMax, count - 1]) {
-      const named = bit(received.choices, i) === 1 ? sent.one : sent.zero;
-      expect(toHex(received.chosen.subarray(16 * i, 16 * i + 16))).toBe(toHex(named.subarray(16 * i, 16 * i + 16)));
-    }
-    expect(rounds).toBe(1);
+    const all = counts.map((_, i): RandomOts => ({ ...sent[i]!, ...received[i]! }));
+    for (const [i, count] of counts.entries()) expectOt(all[i]!, count);
+    expect(new Set(all.map(({ zero }) => toHex(zero.subarray(0, 16)))).size).toBe(counts.length);
+    expect(rounds).toBe(2);
+    expect(bytes).toEqual({ a: batchBytes, b: 0 });
   });
 
+  for (const { name, options, ahead, aheadRounds } of engines)
+    it(`goes on over several extensions in one call (${name})`, async () => {
+      const count = otsMax + 129;
+      const { sent, received, rounds, bytes } = await run(
+        options,
+        1,
+        (session) => sendRandom(session, count),
+        (session) => recvRandom(session, count),
+      );
+      for (const i of [0, 88_351, 88_352, otsMax - 1, otsMax, count - 1]) {
+        const named = bit(received.choices, i) === 1 ? sent.one : sent.zero;
+        expect(toHex(received.chosen.subarray(16 * i, 16 * i + 16))).toBe(toHex(named.subarray(16 * i, 16 * i + 16)));
+      }
+      // The sender's batches need no answer between them.
+      expect(rounds).toBe(Math.max(1, aheadRounds));
+      expect(bytes.a).toBe(ahead([count]));
+    });
+
   it('sends nothing for no OT', async () => {
-    const none = await run(
-      4,
-      1,
-      async (session) => [await sendRandom(session, 0), await sendCorrelated(session, 3, vector(Z2_64, 0))],
-      async (session) => [await recvRandom(session, 0), await recvCorrelated(session, 3, 0, new Uint8Array(0))],
-    );
-    expect(none.bytes).toEqual({ a: 0, b: 0 });
+    for (const { options } of engines) {
+      const none = await run(
+        options,
+        1,
+        async (session) => [await sendRandom(session, 0), await sendCorrelated(session, 3, vector(Z2_64, 0))],
+        async (session) => [await recvRandom(session, 0), await recvCorrelated(session, 3, 0, new Uint8Array(0))],
+      );
+      expect(none.bytes).toEqual({ a: 0, b: 0 });
+    }
   });
 });
 
 it('opens over real base OTs in two rounds, at the stated cost', async () => {
   const { outcomes, rounds, bytes } = await simulate({ parties: ['a', 'b'], seed: 1 }, async (ch) => {
-    if (ch.self === 'a') return sendRandom(await OtSender.open(ch, 'b', seededRng(1)), 100);
-    return recvRandom(await OtReceiver.open(ch, 'a', seededRng(2)), 100);
+    if (ch.self === 'a') return sendRandom(await OtSender.open(ch, 'b', seededRng(1), softspoken.options), 100);
+    return recvRandom(await OtReceiver.open(ch, 'a', seededRng(2), softspoken.options), 100);
   });
   const [a, b] = [...outcomes.values()].map((outcome) => ('value' in outcome ? outcome.value : expect.unreachable()));
   expectOt({ ...a, ...b } as unknown as RandomOts, 100);
@@ -174,126 +223,131 @@ describe('an extension', () => {
   });
 });
 
-describe('chosen and correlated OT', () => {
-  for (const count of [1, 128, 1001]) {
-    const rng = seededRng(count);
-    const choices = bitsOf(rng, count);
-    const correction = extensionBytes(count, 4, 'given');
+for (const { name, options, given, ahead, aheadRounds } of engines)
+  describe(`chosen and correlated OT (${name})`, () => {
+    for (const count of [1, 128, 1001]) {
+      const rng = seededRng(count);
+      const choices = bitsOf(rng, count);
+      const correction = given(count);
+      const batches = ahead([count, count]);
 
-    it(`gives one of two bits, for ${count}`, async () => {
-      const [zero, one] = [bitsOf(rng, count), bitsOf(rng, count)];
-      const { received, rounds, bytes } = await run(
-        4,
-        count,
-        (session) => sendBits(session, count, zero, one),
-        (session) => recvBits(session, count, choices),
-      );
-      for (let i = 0; i < count; i++) expect(bit(received, i)).toBe(bit(bit(choices, i) === 1 ? one : zero, i));
-      expect(rounds).toBe(2);
-      expect(bytes).toEqual({ a: 2 * Math.ceil(count / 8), b: correction });
-    });
-
-    it(`gives x and x ⊕ c·δ for bits, for ${count}`, async () => {
-      const deltas = bitsOf(rng, count);
-      const { sent, received, rounds, bytes } = await run(
-        4,
-        count,
-        (session) => sendCorrelatedBits(session, count, deltas),
-        (session) => recvCorrelatedBits(session, count, choices),
-      );
-      for (let i = 0; i < count; i++) {
-        expect(bit(received, i)).toBe(bit(sent, i) ^ (bit(choices, i) & bit(deltas, i)));
-      }
-      expect(rounds).toBe(2);
-      expect(bytes).toEqual({ a: Math.ceil(count / 8), b: correction });
-    });
-
-    for (const width of [1, 2, 5]) {
-      it(`gives one of two vectors of ${width}, and x and x + c·δ, for ${count}`, async () => {
-        const [zero, one, deltas] = [1, 2, 3].map(() => vectorOf(rng, count * width));
-        const { sent, received, rounds, bytes } = await run(
-          4,
+      it(`gives one of two bits, for ${count}`, async () => {
+        const [zero, one] = [bitsOf(rng, count), bitsOf(rng, count)];
+        const { received, rounds, bytes } = await run(
+          options,
           count,
-          async (session) => {
-            await sendVectors(session, width, zero!, one!);
-            return sendCorrelated(session, width, deltas!);
-          },
-          async (session) => [
-            await recvVectors(session, width, count, choices),
-            await recvCorrelated(session, width, count, choices),
-          ],
+          (session) => sendBits(session, count, zero, one),
+          (session) => recvBits(session, count, choices),
         );
-        const [chosen, correlated] = received;
-        for (let i = 0; i < count * width; i++) {
-          const c = bit(choices, Math.floor(i / width));
-          expect(chosen!.words[i]).toBe((c === 1 ? one : zero)!.words[i]);
-          const y = sent.words[i]! + BigInt(c) * deltas!.words[i]!;
-          expect(correlated!.words[i]).toBe(BigInt.asUintN(64, y));
-        }
-        expect(new Set(sent.words).size).toBe(count * width);
-        // The receiver's second extension follows the answer to its first.
-        expect(rounds).toBe(4);
-        expect(bytes).toEqual({ a: 3 * 8 * count * width, b: 2 * correction });
+        for (let i = 0; i < count; i++) expect(bit(received, i)).toBe(bit(bit(choices, i) === 1 ? one : zero, i));
+        expect(rounds).toBe(2 + aheadRounds);
+        expect(bytes).toEqual({ a: 2 * Math.ceil(count / 8) + batches, b: correction });
       });
-    }
-  }
-});
 
-describe('products of two parties by OT', () => {
-  it('are the products, at the edges of the ring too, at the stated cost', async () => {
-    const edges = [0n, 1n, -1n, 2n ** 63n - 1n, 1n - 2n ** 63n, 1n << 32n, 5n];
-    const pairs = edges.flatMap((a) => edges.map((b) => [a, b] as const));
-    for (const count of [1, 31, 32, 49]) {
-      const [a, b] = [0, 1].map((side) =>
-        fromIntegers(
-          Z2_64,
-          pairs.slice(0, count).map((pair) => pair[side]!),
-        ),
-      );
-      const { sent, received, rounds, bytes } = await run(
-        2,
-        count,
-        (session) => sendProducts(session, a!),
-        (session) => recvProducts(session, b!),
-      );
-      for (let i = 0; i < count; i++) {
-        const sum = BigInt.asUintN(64, sent.words[i]! + received.words[i]!);
-        expect(sum).toBe(BigInt.asUintN(64, a!.words[i]! * b!.words[i]!));
+      it(`gives x and x ⊕ c·δ for bits, for ${count}`, async () => {
+        const deltas = bitsOf(rng, count);
+        const { sent, received, rounds, bytes } = await run(
+          options,
+          count,
+          (session) => sendCorrelatedBits(session, count, deltas),
+          (session) => recvCorrelatedBits(session, count, choices),
+        );
+        for (let i = 0; i < count; i++) {
+          expect(bit(received, i)).toBe(bit(sent, i) ^ (bit(choices, i) & bit(deltas, i)));
+        }
+        expect(rounds).toBe(2 + aheadRounds);
+        expect(bytes).toEqual({ a: Math.ceil(count / 8) + batches, b: correction });
+      });
+
+      for (const width of [1, 2, 5]) {
+        it(`gives one of two vectors of ${width}, and x and x + c·δ, for ${count}`, async () => {
+          const [zero, one, deltas] = [1, 2, 3].map(() => vectorOf(rng, count * width));
+          const { sent, received, rounds, bytes } = await run(
+            options,
+            count,
+            async (session) => {
+              await sendVectors(session, width, zero!, one!);
+              return sendCorrelated(session, width, deltas!);
+            },
+            async (session) => [
+              await recvVectors(session, width, count, choices),
+              await recvCorrelated(session, width, count, choices),
+            ],
+          );
+          const [chosen, correlated] = received;
+          for (let i = 0; i < count * width; i++) {
+            const c = bit(choices, Math.floor(i / width));
+            expect(chosen!.words[i]).toBe((c === 1 ? one : zero)!.words[i]);
+            const y = sent.words[i]! + BigInt(c) * deltas!.words[i]!;
+            expect(correlated!.words[i]).toBe(BigInt.asUintN(64, y));
+          }
+          expect(new Set(sent.words).size).toBe(count * width);
+          // The receiver's second extension follows the answer to its first.
+          expect(rounds).toBe(4 + aheadRounds);
+          expect(bytes).toEqual({ a: 3 * 8 * count * width + batches, b: 2 * correction });
+        });
       }
-      const padded = 32 * Math.ceil(count / 32);
-      expect(rounds).toBe(2);
-      expect(bytes).toEqual({ a: 288 * padded, b: (128 / 2) * columnBytes(64 * padded) });
     }
   });
+
+describe('products of two parties by OT', () => {
+  for (const { name, options, given, ahead, aheadRounds } of engines)
+    it(`are the products (${name}), at the edges of the ring too, at the stated cost`, async () => {
+      const edges = [0n, 1n, -1n, 2n ** 63n - 1n, 1n - 2n ** 63n, 1n << 32n, 5n];
+      const pairs = edges.flatMap((a) => edges.map((b) => [a, b] as const));
+      for (const count of [1, 31, 32, 49]) {
+        const [a, b] = [0, 1].map((side) =>
+          fromIntegers(
+            Z2_64,
+            pairs.slice(0, count).map((pair) => pair[side]!),
+          ),
+        );
+        const { sent, received, rounds, bytes } = await run(
+          options,
+          count,
+          (session) => sendProducts(session, a!),
+          (session) => recvProducts(session, b!),
+        );
+        for (let i = 0; i < count; i++) {
+          const sum = BigInt.asUintN(64, sent.words[i]! + received.words[i]!);
+          expect(sum).toBe(BigInt.asUintN(64, a!.words[i]! * b!.words[i]!));
+        }
+        const padded = 32 * Math.ceil(count / 32);
+        expect(rounds).toBe(2 + aheadRounds);
+        expect(bytes).toEqual({ a: 288 * padded + ahead([64 * padded]), b: given(64 * padded) });
+      }
+    });
 });
 
 describe('what OT refuses', () => {
-  const ends = async () => {
+  const ends = async (options: OtOptions = softspoken.options) => {
     const [a, b] = channels(['a', 'b']);
-    return Promise.all([OtSender.open(a!, 'b', seededRng(1), ideal), OtReceiver.open(b!, 'a', seededRng(2), ideal)]);
+    const all = { ...options, ...ideal };
+    return Promise.all([OtSender.open(a!, 'b', seededRng(1), all), OtReceiver.open(b!, 'a', seededRng(2), all)]);
   };
   const code = (name: string) => expect.objectContaining({ code: name });
 
-  it('payloads of different lengths, at one end and between the ends', async () => {
-    const [sender, receiver] = await ends();
-    const differ = sendVectors(sender, 1, vector(Z2_64, 3), vector(Z2_64, 4));
-    await expect(differ).rejects.toThrow(code('LENGTHS_DIFFER'));
-    await expect(sendBits(sender, 9, new Uint8Array(2), new Uint8Array(1))).rejects.toThrow(code('LENGTHS_DIFFER'));
-    await expect(recvBits(receiver, 9, new Uint8Array(1))).rejects.toThrow(code('LENGTHS_DIFFER'));
-    // 200 OTs against 300: the extension that comes is longer than the one that is due.
-    const longer = recvCorrelated(receiver, 1, 300, new Uint8Array(38));
-    await expect(sendCorrelated(sender, 1, vector(Z2_64, 200))).rejects.toThrow(code('TOO_LARGE'));
-    longer.catch(() => {});
-    const [sender2, receiver2] = await ends();
-    const shorter = recvCorrelated(receiver2, 1, 100, new Uint8Array(13));
-    await expect(sendCorrelated(sender2, 1, vector(Z2_64, 300))).rejects.toThrow(code('BAD_MESSAGE'));
-    shorter.catch(() => {});
-    // One padded length, and another number of elements.
-    const [sender3, receiver3] = await ends();
-    const fewer = recvCorrelated(receiver3, 1, 100, new Uint8Array(13));
-    await sendCorrelated(sender3, 1, vector(Z2_64, 99));
-    await expect(fewer).rejects.toThrow(code('BAD_MESSAGE'));
-  });
+  for (const { name, options } of engines)
+    it(`payloads of different lengths, at one end and between the ends (${name})`, async () => {
+      const [sender, receiver] = await ends(options);
+      const differ = sendVectors(sender, 1, vector(Z2_64, 3), vector(Z2_64, 4));
+      await expect(differ).rejects.toThrow(code('LENGTHS_DIFFER'));
+      await expect(sendBits(sender, 9, new Uint8Array(2), new Uint8Array(1))).rejects.toThrow(code('LENGTHS_DIFFER'));
+      await expect(recvBits(receiver, 9, new Uint8Array(1))).rejects.toThrow(code('LENGTHS_DIFFER'));
+      // 200 OTs against 300: the extension that comes is longer than the one that is due.
+      const longer = recvCorrelated(receiver, 1, 300, new Uint8Array(38));
+      await expect(sendCorrelated(sender, 1, vector(Z2_64, 200))).rejects.toThrow(code('TOO_LARGE'));
+      longer.catch(() => {});
+      const [sender2, receiver2] = await ends(options);
+      const shorter = recvCorrelated(receiver2, 1, 100, new Uint8Array(13));
+      await expect(sendCorrelated(sender2, 1, vector(Z2_64, 300))).rejects.toThrow(code('BAD_MESSAGE'));
+      shorter.catch(() => {});
+      // One padded length, and another number of elements.
+      const [sender3, receiver3] = await ends(options);
+      const fewer = recvCorrelated(receiver3, 1, 100, new Uint8Array(13));
+      await sendCorrelated(sender3, 1, vector(Z2_64, 99));
+      await expect(fewer).rejects.toThrow(code('BAD_MESSAGE'));
+    });
 
   it('more than the stated limits, on either side', async () => {
     const [sender, receiver] = await ends();
@@ -327,7 +381,11 @@ describe('what OT refuses', () => {
         }
       },
     });
-    const both = [OtSender.open(a!, 'b', seededRng(1), ideal), OtReceiver.open(b!, 'a', seededRng(2), ideal)] as const;
+    const options = { ...softspoken.options, ...ideal };
+    const both = [
+      OtSender.open(a!, 'b', seededRng(1), options),
+      OtReceiver.open(b!, 'a', seededRng(2), options),
+    ] as const;
     const [sender, receiver] = await Promise.all(both);
     await Promise.all([sender.extend(128), receiver.extend(128)]);
     expect(copies).toBe(1);
@@ -336,47 +394,48 @@ describe('what OT refuses', () => {
 });
 
 describe('OT on a faulty network', () => {
-  it('is right or ends in a typed error, whatever is lost, changed, cut or late, and wherever a party stops', async () => {
-    const count = 200;
-    const choices = bitsOf(seededRng(5), count);
-    const deltas = vectorOf(seededRng(6), count);
-    const faults = [
-      { delay: 0.5 },
-      { loss: 0.2 },
-      { repeat: 0.2 },
-      { corrupt: 0.2 },
-      { cut: 0.2 },
-      { reorder: 0.3 },
-      ...[1, 2, 3, 4].map((atStep) => ({ crash: { party: atStep % 2 === 0 ? 'a' : 'b', atStep } })),
-    ];
-    let right = 0;
-    let refused = 0;
-    for (const [i, fault] of faults.entries()) {
-      const { outcomes } = await simulate({ parties: ['a', 'b'], seed: i, faults: fault }, async (ch) => {
-        const rng = seededRng(i);
-        // With real base OTs where a party stops, so that it stops within them too.
-        const base = 'crash' in fault ? {} : ideal;
-        if (ch.self === 'a') return sendCorrelated(await OtSender.open(ch, 'b', rng, base), 1, deltas);
-        return recvCorrelated(await OtReceiver.open(ch, 'a', rng, base), 1, count, choices);
-      });
-      const [a, b] = [...outcomes.values()];
-      for (const outcome of [a!, b!]) {
-        if ('error' in outcome) {
-          expect(outcome.error).toMatchObject({ layer: 'protocol' });
-          refused += 1;
+  for (const { name, options } of engines)
+    it(`is right or ends in a typed error, whatever is lost, changed or late, and wherever a party stops (${name})`, async () => {
+      const count = 200;
+      const choices = bitsOf(seededRng(5), count);
+      const deltas = vectorOf(seededRng(6), count);
+      const faults = [
+        { delay: 0.5 },
+        { loss: 0.2 },
+        { repeat: 0.2 },
+        { corrupt: 0.2 },
+        { cut: 0.2 },
+        { reorder: 0.3 },
+        ...[1, 2, 3, 4, 5, 6].map((atStep) => ({ crash: { party: atStep % 2 === 0 ? 'a' : 'b', atStep } })),
+      ];
+      let right = 0;
+      let refused = 0;
+      for (const [i, fault] of faults.entries()) {
+        const { outcomes } = await simulate({ parties: ['a', 'b'], seed: i, faults: fault }, async (ch) => {
+          const rng = seededRng(i);
+          // With real base OTs where a party stops, so that it stops within them too.
+          const base = { ...options, ...('crash' in fault ? {} : ideal) };
+          if (ch.self === 'a') return sendCorrelated(await OtSender.open(ch, 'b', rng, base), 1, deltas);
+          return recvCorrelated(await OtReceiver.open(ch, 'a', rng, base), 1, count, choices);
+        });
+        const [a, b] = [...outcomes.values()];
+        for (const outcome of [a!, b!]) {
+          if ('error' in outcome) {
+            expect(outcome.error).toMatchObject({ layer: 'protocol' });
+            refused += 1;
+          }
+        }
+        if ('value' in a! && 'value' in b!) {
+          right += 1;
+          for (let j = 0; j < count; j++) {
+            const y = a.value.words[j]! + BigInt(bit(choices, j)) * deltas.words[j]!;
+            expect(b.value.words[j]).toBe(BigInt.asUintN(64, y));
+          }
         }
       }
-      if ('value' in a! && 'value' in b!) {
-        right += 1;
-        for (let j = 0; j < count; j++) {
-          const y = a.value.words[j]! + BigInt(bit(choices, j)) * deltas.words[j]!;
-          expect(b.value.words[j]).toBe(BigInt.asUintN(64, y));
-        }
-      }
-    }
-    expect(right).toBeGreaterThan(0);
-    expect(refused).toBeGreaterThan(5);
-  });
+      expect(right).toBeGreaterThan(0);
+      expect(refused).toBeGreaterThan(5);
+    });
 });
 
 async function inTurn<T>(counts: readonly number[], f: (count: number) => Promise<T>): Promise<T[]> {

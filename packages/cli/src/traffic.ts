@@ -64,7 +64,7 @@ export function renderTraffic(links: readonly LinkTraffic[]): string {
     '',
     `The coordinator saw the job texts, who took part, and sizes and times. It passed on ${amount(relayed)} that it`,
     `cannot read, and keeps ${amount(sealed)} that only the analyst’s key opens. No party saw a record,`,
-    'a total or an answer of another: what passed between them were commitments and signatures.',
+    'a total or an answer of another: what passed between them is random by itself, or a commitment or a signature.',
   ].join('\n');
 }
 

@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('folkmoot demo', () => {
-  it('answers four jobs as the pooled records do and a fifth with noise, and leaves nothing behind', async () => {
+  it('answers five jobs as the pooled records do and a sixth with noise, and leaves nothing behind', async () => {
     const temporary = join(folder, 'tmp');
     mkdirSync(temporary);
     const { code, stdout } = await folkmoot(['demo', '--json'], {
@@ -17,8 +17,10 @@ describe('folkmoot demo', () => {
     });
     expect(code).toBe(0);
     const { jobs, traffic } = JSON.parse(stdout);
-    expect(jobs).toHaveLength(5);
+    expect(jobs).toHaveLength(6);
     const noisy = jobs.pop();
+    const dealt = jobs.filter(({ answer }: { answer: { helper?: string } }) => answer.helper === 'ncl-health');
+    expect(dealt).toMatchObject([{ name: 'arrears-with-dealer.yaml' }]);
     for (const { answer, agreement } of jobs) {
       expect(answer.parties).toEqual(['camden', 'hackney', 'islington']);
       expect(answer.privacy).toBe(null);

@@ -32,7 +32,7 @@ interface Options {
 }
 
 export const demo: CommandSpec<Options> = {
-  summary: 'see a sample consortium answer five questions',
+  summary: 'see a sample consortium answer six questions',
   options: [{ flags: '--consortium <folder>', text: 'another consortium with jobs/*.yaml in it' }],
   examples: ['folkmoot demo', 'ISLINGTON_DATABASE_URL=postgres://localhost/test folkmoot demo'],
   async run({ output, progress, signal, cwd, env }, _args, options) {

@@ -79,10 +79,7 @@ export function openingVerifier(charter: Charter) {
  * @throws ProtocolError BAD_ACCEPTANCE, BAD_COMMITMENT, BAD_OPENING_SIGNATURE, naming the party
  * @throws PolicyError TOO_FEW_PARTIES
  */
-export function verifyAnswer(
-  answer: Pick<Answer, 'job' | 'parties' | 'receipts'> & { readonly helper?: PartyId | null },
-  charter: Charter,
-): void {
+export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'helper' | 'receipts'>, charter: Charter): void {
   const receipts = answer.receipts.map(receiptFrom);
   const helper = answer.helper ?? null;
   const roster = rosterOf([...answer.parties, ...(helper === null ? [] : [helper])], charter);

@@ -2,8 +2,8 @@
  * The computation of one attempt, in a thread of its own, so that the node's heartbeats go on.
  *
  * It holds the Noise sessions with the other parties (their frames pass the node's link unread), reads the party's own
- * records through the source, and runs the job. A helper's computation has no records to read. Masks and shares exist in this thread's memory only, and end with it.
- * Nothing leaves before the node has said that the sealed bytes are durable.
+ * records through the source, and runs the job. A helper has no records to read. Masks and shares exist in this thread's
+ * memory only, and end with it. Nothing leaves before the node has said that the sealed bytes are durable.
  * @module
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';

@@ -58,7 +58,7 @@ describe('lanes', () => {
       const ideal = { base: idealBaseOts };
       const cases: [Demand, OtOptions][] = [
         [small, {}],
-        [small, { k: 1, ...ideal }],
+        [small, { extension: 'softspoken', k: 1, ...ideal }],
         [small, { extension: 'silent', ...ideal }],
         [
           { ...none, triples: 8192 + 1, sharedBits: 200 },
@@ -66,15 +66,15 @@ describe('lanes', () => {
         ],
         [
           { ...none, sharedBits: 2 ** 20 + 100 },
-          { k: 2, ...ideal },
+          { extension: 'softspoken', k: 2, ...ideal },
         ],
         [
           { ...none, triples: 8192 + 1 },
-          { k: 2, ...ideal },
+          { extension: 'softspoken', k: 2, ...ideal },
         ],
         ...(parties === 2
           ? ([
-              [large, ideal],
+              [large, { extension: 'softspoken', ...ideal }],
               [large, { extension: 'silent', ...ideal }],
             ] as [Demand, OtOptions][])
           : []),

@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { correlateCost } from '../src/engine/correlate.ts';
+import { evaluateCost } from '../src/engine/evaluate-cost.ts';
 import { parseCharter } from '../src/query/charter.ts';
 import { compileWhere } from '../src/query/condition.ts';
 import { conditionText } from '../src/query/condition-text.ts';
-import { bytesOf, layout } from '../src/query/encode.ts';
+import { disclose } from '../src/query/disclose.ts';
+import { bytesOf } from '../src/query/encode.ts';
 import { parseJob } from '../src/query/job.ts';
 import { compile } from '../src/query/local.ts';
+import { openedLayout } from '../src/query/opened.ts';
 import { type Plan, plan, renderPlan } from '../src/query/plan.ts';
 import { judge, type Policy, usesOf } from '../src/query/policy.ts';
+import { strictnessOf } from '../src/query/strictness.ts';
 import {
   arrearsYaml,
   charter,
@@ -67,12 +72,25 @@ describe('a plan', () => {
     const made = planFor(arrearsYaml, everyone);
     const checked = checkedJob(arrearsYaml);
     const query = compile(checked);
-    const share = bytesOf(layout(query, checked.dataset, checked.parties));
+    const strictness = strictnessOf(checked, []);
+    const disclosure = disclose({ checked, query, strictness });
+    const share = bytesOf(openedLayout(disclosure));
     const sealed = made.transfers.filter(({ to }) => to === 'the analyst');
     expect(sealed.map(({ from }) => from)).toEqual(['camden', 'hackney', 'islington']);
     expect(sealed.every(({ bytes }) => bytes > share && bytes < share + 2_000)).toBe(true);
     expect(made.transfers.filter(({ to, bytes }) => to !== 'the analyst' && bytes === 96)).toHaveLength(6);
-    expect(made.rounds).toBe(2);
+    const online = evaluateCost(3, disclosure);
+    const ahead = correlateCost(3, { helper: null, demand: online });
+    expect(made.rounds).toBe(2 + 1 + online.rounds + ahead.rounds);
+    const masked = made.transfers.filter(({ what }) => what.startsWith('masked numbers'));
+    expect(masked).toHaveLength(6);
+    expect(masked[0]!.bytes).toBeGreaterThan(online.bytes / 2);
+  });
+
+  it('opens everything in two rounds where nothing is decided', () => {
+    const made = planFor(arrearsYaml, {}, parseCharter(charterWith(['min_group: 5 }', 'min_group: 1 }']), 'c'));
+    expect(made).toMatchObject({ rounds: 2, decisions: [], threshold: 0 });
+    expect(made.transfers.filter(({ to }) => to !== 'the analyst')).toHaveLength(6);
   });
 
   it('takes the largest threshold, and says when a rule may still raise it', () => {
@@ -101,7 +119,8 @@ describe('a plan', () => {
 
   it('says plainly what is not defended', () => {
     const text = flat(planFor(incomeYaml, everyone));
-    expect(text).toContain('withheld by the analyst’s own software');
+    expect(text).toContain('is multiplied by zero before anyone receives it');
+    expect(text).toContain('can have a small group shown or a large one withheld');
     expect(text).toContain('the answer minus theirs');
     expect(text).toContain('The coordinator learns the text of the question');
   });

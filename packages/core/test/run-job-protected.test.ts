@@ -68,7 +68,7 @@ describe('a protected job', () => {
     expect(totals).toEqual(expectedTotals(given));
     expect(rounds).toBe(2);
     for (const party of parties) expect(bytes[party]).toBe(2 * (32 + 64));
-    const road = ['agree', 'query', 'share', 'evaluate', 'noise', 'commit', 'open', 'release'];
+    const road = ['agree', 'query', 'share', 'prepare', 'evaluate', 'noise', 'commit', 'open', 'release'];
     for (const party of parties) expect(seen[party]!.phases).toEqual(road);
   });
 

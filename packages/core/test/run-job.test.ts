@@ -33,7 +33,7 @@ describe('runJob', () => {
     expect(answer).toMatchObject({ job: jobId(given.signed.envelope), status: 'DONE', threshold: 0, parties });
     expect(rounds).toBe(2);
     for (const party of parties) expect(bytes[party]).toBe(2 * (32 + 64));
-    const road: Phase[] = ['agree', 'query', 'share', 'evaluate', 'noise', 'commit', 'open', 'release'];
+    const road: Phase[] = ['agree', 'query', 'share', 'prepare', 'evaluate', 'noise', 'commit', 'open', 'release'];
     for (const party of parties) expect(seen[party]!.phases).toEqual(road);
   });
 
@@ -134,12 +134,15 @@ describe('runJob', () => {
 
   it('opens nothing where two parties hold different acceptances', async () => {
     // Both lists are good; a coordinator gave one party another acceptance of the same peer.
-    const given = terms();
     const stricter = terms({ minGroup: 9 });
-    const mixed = { ...given, acceptances: [given.acceptances[0]!, stricter.acceptances[1]!, given.acceptances[2]!] };
-    const { seen, outcomes } = await run(given, { seed: 7, at: { camden: mixed } });
-    expect(outcomes.get('camden')).toMatchObject({ error: { code: 'BAD_OPENING_SIGNATURE' } });
-    for (const party of parties) expect(seen[party]!.released).toEqual([]);
+    for (const minGroup of [1, 3]) {
+      const given = terms({ minGroup });
+      const mixed = { ...given, acceptances: [given.acceptances[0]!, stricter.acceptances[1]!, given.acceptances[2]!] };
+      const { seen, outcomes } = await run(given, { seed: 7, at: { camden: mixed } });
+      // Where nothing else is decided on shares, the other parties have no word to say before the opening.
+      expect(outcomes.get('camden')).toMatchObject({ error: { code: minGroup === 1 ? 'STALLED' : 'BAD_ACCEPTANCE' } });
+      for (const party of parties) expect(seen[party]!.released).toEqual([]);
+    }
   });
 
   it('refuses a channel that is bound to another job or other parties', async () => {

@@ -6,8 +6,10 @@
  * the same vector layout and the same threshold, or a typed error.
  * @module
  */
-import type { Context, PartyId } from '../channel/channel.ts';
+import { equal } from '../algebra/bytes.ts';
+import type { Channel, Context, PartyId } from '../channel/channel.ts';
 import { PolicyError, ProtocolError } from '../channel/errors.ts';
+import { exchange, octets } from '../protocols/message.ts';
 import {
   acceptancesHash,
   checkAcceptances,
@@ -126,4 +128,16 @@ export function checkBound(agreement: Agreement, context: Context, self: PartyId
     expected.roster.includes(self);
   if (!same)
     throw new ProtocolError('BAD_HANDSHAKE', { detail: 'the channel is bound to another job or other parties' });
+}
+
+/**
+ * One round, in which all say what they have agreed to: with another acceptance one party would decide by another rule,
+ * and its messages would fit nobody's.
+ * @throws ProtocolError BAD_ACCEPTANCE, naming a party that holds other ones
+ */
+export async function confirm(ch: Channel, { acceptances }: Agreement): Promise<void> {
+  for (const [party, theirs] of await exchange(ch, octets('agree/acceptances', acceptances.length), acceptances)) {
+    if (equal(theirs, acceptances)) continue;
+    throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it holds other acceptances than this party does' });
+  }
 }

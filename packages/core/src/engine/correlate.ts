@@ -61,6 +61,6 @@ export function correlateCost(
   return helper === null ? otPreprocessing(participants, demand, options) : dealerPreprocessing(demand);
 }
 
-function isNone({ bitTriples, triples, sharedBits }: Demand): boolean {
+export function isNone({ bitTriples, triples, sharedBits }: Demand): boolean {
   return bitTriples === 0 && triples === 0 && sharedBits === 0;
 }

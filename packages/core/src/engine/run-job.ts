@@ -3,8 +3,8 @@
  *
  *   records → local query → encode → share → evaluate → noise → commit → open → release
  *
- * Rounds    2 (commitments, signatures), and those of `evaluateCost` and `correlateCost` where something is decided on
- *           shares        Sends    (N − 1)·(32 + 64) bytes to other parties and what these cost, and one sealed vector of
+ * Rounds    2 (commitments, signatures), and 1 and those of `evaluateCost` and `correlateCost` where something is decided
+ *           on shares        Sends    (N − 1)·(32 + 64) bytes to other parties and what these cost, and one sealed vector of
  *           shares to the analyst
  * Security  semi-honest, up to N − 1 parties colluding; see sharing/additive, engine/evaluate and protocols/open
  *
@@ -17,7 +17,7 @@ import { assert } from '../algebra/assert.ts';
 import type { Rng } from '../algebra/prg.ts';
 import type { Vector } from '../algebra/ring.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
-import type { Demand } from '../protocols/correlations.ts';
+import type { Correlations, Demand } from '../protocols/correlations.ts';
 import { noCost } from '../protocols/cost.ts';
 import { withoutDealer } from '../protocols/dealer-correlations.ts';
 import type { Lanes } from '../protocols/lanes.ts';
@@ -28,8 +28,8 @@ import { inSlots } from '../query/input-slot.ts';
 import { combine } from '../query/protection.ts';
 import type { LocalQuery, LocalResult } from '../query/statistic.ts';
 import { jointSum } from '../sharing/additive.ts';
-import { type Agreement, agree, checkBound, type Terms } from './agree.ts';
-import { correlate, dealFor } from './correlate.ts';
+import { type Agreement, agree, checkBound, confirm, type Terms } from './agree.ts';
+import { correlate, dealFor, isNone } from './correlate.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluateCost } from './evaluate-cost.ts';
 import { addNoise } from './noise.ts';
@@ -101,9 +101,9 @@ async function compute(
   const { query, inputs, checked, disclosure, protection } = agreement;
   const { helper } = checked;
   const among = helper === null ? ch : withoutDealer(ch, helper);
-  // It depends on no record, and is made while they are read.
-  const { rng, lanes } = effects;
-  const correlations = correlate(ch, { helper, demand: demandOf(agreement), rng, ...(lanes && { lanes }) });
+  // It depends on no record, and is made while they are read; a failure stays with the promise.
+  const correlations = prepare(ch, agreement, effects);
+  correlations.catch(() => undefined);
 
   at('query');
   const local = await effects.localQuery(query, checked.dataset, query.ownParty === ch.self);
@@ -126,10 +126,19 @@ async function compute(
   return protectedBy(agreement, effects.noiseKey, ch.self, results);
 }
 
+/** The correlated randomness of all that is decided on shares, once all parties have said that they decide the same. */
+async function prepare(ch: Channel, agreement: Agreement, { rng, lanes }: Effects): Promise<Correlations> {
+  const demand = demandOf(agreement);
+  if (!isNone(demand)) await confirm(ch, agreement);
+  return correlate(ch, { helper: agreement.checked.helper, demand, rng, ...(lanes && { lanes }) });
+}
+
 /** A helper has no records and no share: it deals what the others compute with. */
 async function help(ch: Channel, agreement: Agreement, at: (phase: Phase) => void): Promise<readonly Vector[]> {
   at('prepare');
-  await dealFor(ch, demandOf(agreement));
+  const demand = demandOf(agreement);
+  if (!isNone(demand)) await confirm(ch, agreement);
+  await dealFor(ch, demand);
   return [];
 }
 

@@ -182,7 +182,12 @@ function costOnShares(
   const online = evaluateCost(parties.length, disclosure);
   const ahead = correlateCost(parties.length, { helper, demand: online });
   // What is made ahead is the sum over all who make it.
-  return { rounds: online.rounds + ahead.rounds, bytes: online.bytes + Math.ceil(ahead.bytes / parties.length) };
+  // And before that, one round in which all confirm what they have accepted.
+  const confirming = ahead.rounds === 0 ? { rounds: 0, bytes: 0 } : { rounds: 1, bytes: 32 * (parties.length - 1) };
+  return {
+    rounds: online.rounds + ahead.rounds + confirming.rounds,
+    bytes: online.bytes + Math.ceil(ahead.bytes / parties.length) + confirming.bytes,
+  };
 }
 
 /** What is opened of a protected job are its releases, with their noise. */

@@ -1,5 +1,5 @@
 /**
- * Oblivious transfer and the correlations on it: rates and bytes, by the size of the trees, and beside the kernels' own.
+ * Oblivious transfer and the correlations on it: rates and bytes, by engine and the size of trees, and beside the kernels' own.
  *
  * All parties compute in this one process, over channels in memory, and times are of one core, so that a party on a
  * machine of its own takes its part of them; what a link would add is in the bytes. `--large` runs 100 million OTs for their memory.
@@ -11,7 +11,7 @@ import { deal, dealerCorrelations } from '@folkmoot/core/dealer-correlations.js'
 import { kernels } from '@folkmoot/core/kernels.js';
 import { recvRandom, sendRandom } from '@folkmoot/core/oblivious-transfer.js';
 import { otCorrelations } from '@folkmoot/core/ot-correlations.js';
-import { OtReceiver, OtSender } from '@folkmoot/core/ot-extension.js';
+import { type OtOptions, OtReceiver, OtSender } from '@folkmoot/core/ot-extension.js';
 import { platform } from '@folkmoot/core/platform.js';
 import { seededRng } from '@folkmoot/core/prg.js';
 import { SessionChannel } from '@folkmoot/core/session.js';
@@ -19,6 +19,11 @@ import { median, megabytes, seconds, table } from './machine.ts';
 
 const rounds = 3;
 const seed = 4;
+
+const extensions: readonly [string, OtOptions][] = [
+  ...([1, 2, 4, 8] as const).map((k): [string, OtOptions] => [`k = ${k}`, { extension: 'softspoken', k }]),
+  ['silent', { extension: 'silent' }],
+];
 
 /** Channels in one process, and the bytes that have passed through them. */
 function connected(parties: readonly string[]): { all: SessionChannel[]; sent(): number } {
@@ -81,13 +86,13 @@ async function kernelRates(): Promise<void> {
 
 async function otRates(): Promise<void> {
   const count = 2 ** 20;
-  const lines = [['leaves a tree', 'opening', 'random OTs', 'bytes an OT']];
-  for (const k of [1, 2, 4, 8] as const) {
+  const lines = [['extension', 'opening', 'random OTs', 'bytes an OT']];
+  for (const [name, options] of extensions) {
     const { all, sent } = connected(['a', 'b']);
     const open = async () =>
       Promise.all([
-        OtSender.open(all[0]!, 'b', seededRng(seed), { k }),
-        OtReceiver.open(all[1]!, 'a', seededRng(seed + 1), { k }),
+        OtSender.open(all[0]!, 'b', seededRng(seed), options),
+        OtReceiver.open(all[1]!, 'a', seededRng(seed + 1), options),
       ] as const);
     let ends: Awaited<ReturnType<typeof open>> | undefined;
     const opening = await timed(async () => {
@@ -97,7 +102,7 @@ async function otRates(): Promise<void> {
     const before = sent();
     const time = await medianTime(() => Promise.all([sendRandom(sender, count), recvRandom(receiver, count)]));
     const bytes = (sent() - before) / (count * (rounds + 1));
-    lines.push([String(2 ** k), seconds(opening), million(count / time), bytes.toFixed(2)]);
+    lines.push([name, seconds(opening), million(count / time), bytes.toFixed(2)]);
   }
   console.log(`two parties, ${count.toLocaleString('en')} random OTs, both ends on one core\n${table(lines)}\n`);
 }
@@ -110,14 +115,14 @@ async function correlationRates(): Promise<void> {
     ['a', 'b'],
     ['a', 'b', 'c'],
   ]) {
-    for (const k of [2, 4] as const) {
+    for (const [name, options] of extensions.filter(([each]) => each !== 'k = 1' && each !== 'k = 8')) {
       const { all, sent } = connected(parties);
-      const sources = await Promise.all(all.map((ch, i) => otCorrelations(ch, seededRng(seed + i), { k })));
+      const sources = await Promise.all(all.map((ch, i) => otCorrelations(ch, seededRng(seed + i), options)));
       for (const [kind, count] of Object.entries(sizes) as [keyof typeof sizes, number][]) {
         const before = sent();
         const time = await medianTime(() => Promise.all(sources.map((source) => source[kind](count))));
         const bytes = (sent() - before) / (count * (rounds + 1));
-        lines.push([String(parties.length), `OT, k = ${k}`, kind, million(count / time), bytes.toFixed(2)]);
+        lines.push([String(parties.length), `OT, ${name}`, kind, million(count / time), bytes.toFixed(2)]);
       }
     }
     const { all, sent } = connected([...parties, 'dealer']);

@@ -7,6 +7,7 @@ import { pieceMax, productsMax } from '../src/protocols/cost.ts';
 import { deal, dealerCorrelations, withoutDealer } from '../src/protocols/dealer-correlations.ts';
 import { idealCorrelations } from '../src/protocols/ideal-correlations.ts';
 import { otCorrelations } from '../src/protocols/ot-correlations.ts';
+import type { Extension } from '../src/protocols/ot-extension.ts';
 import { columnBytes } from '../src/protocols/softspoken-ot.ts';
 import type { BitTriples, SharedBits, Triples } from '../src/sharing/beaver-triple.ts';
 import { channels, partyNames } from './channels.ts';
@@ -25,33 +26,39 @@ interface Source {
 
 const dealer = 'dealer';
 
-const sources: readonly Source[] = [
-  {
-    name: 'ideal',
-    run: (parties, seed, f) =>
-      simulate({ parties: partyNames(parties), seed }, (ch) => f(idealCorrelations(ch, seed), ch)),
-  },
-  {
-    name: 'ot',
-    run: (parties, seed, f, faults = {}) =>
-      simulate({ parties: partyNames(parties), seed, faults }, async (ch) => f(await overOt(ch, seed), ch)),
-  },
-  {
-    name: 'dealer',
-    run: (parties, seed, f, faults = {}) =>
-      simulate({ parties: [...partyNames(parties), dealer], seed, faults }, async (ch) => {
-        if (ch.self === dealer) return deal(ch) as Promise<undefined>;
-        const source = dealerCorrelations(ch, dealer);
-        const value = await f(source, withoutDealer(ch, dealer));
-        await source.close();
-        return value;
-      }),
-  },
-];
+const idealSource: Source = {
+  name: 'ideal',
+  run: (parties, seed, f) =>
+    simulate({ parties: partyNames(parties), seed }, (ch) => f(idealCorrelations(ch, seed), ch)),
+};
 
-function overOt(ch: Channel, seed: number): Promise<Correlations> {
+const dealerSource: Source = {
+  name: 'dealer',
+  run: (parties, seed, f, faults = {}) =>
+    simulate({ parties: [...partyNames(parties), dealer], seed, faults }, async (ch) => {
+      if (ch.self === dealer) return deal(ch) as Promise<undefined>;
+      const source = dealerCorrelations(ch, dealer);
+      const value = await f(source, withoutDealer(ch, dealer));
+      await source.close();
+      return value;
+    }),
+};
+
+const softspoken = otSource('softspoken');
+const silent = otSource('silent');
+const sources = [idealSource, softspoken, silent, dealerSource];
+
+function otSource(extension: Extension): Source {
+  return {
+    name: `ot (${extension})`,
+    run: (parties, seed, f, faults = {}) =>
+      simulate({ parties: partyNames(parties), seed, faults }, async (ch) => f(await overOt(ch, seed, extension), ch)),
+  };
+}
+
+function overOt(ch: Channel, seed: number, extension: Extension): Promise<Correlations> {
   const rng = seededRng(100 * seed + ch.context.roster.indexOf(ch.self));
-  return otCorrelations(ch, rng, { base: idealBaseOts });
+  return otCorrelations(ch, rng, { extension, base: idealBaseOts });
 }
 
 /** The results of those who have one, or the first error. */
@@ -122,13 +129,13 @@ for (const source of sources) {
 }
 
 describe('the OT source', () => {
-  it('takes the rounds and bytes that it states', async () => {
+  it('takes the rounds and bytes that it states, by trees of four bits', async () => {
     const count = 100;
     const e = (ots: number) => 32 * columnBytes(ots);
     // The trees of each session with a peer, in one round over base OTs that cost nothing here.
     const opened = (parties: number) => (parties - 1) * 3 * 1024;
     for (const parties of [2, 3]) {
-      const run = (kind: keyof Correlations) => sources[1]!.run<unknown>(parties, 1, (source) => source[kind](count));
+      const run = (kind: keyof Correlations) => softspoken.run<unknown>(parties, 1, (source) => source[kind](count));
       const bits = await run('bitTriples');
       const both = (parties - 1) * (e(128) + 4 * 4);
       expect(Object.values(bits.bytes)).toEqual(Array(parties).fill(opened(parties) + both));
@@ -140,6 +147,27 @@ describe('the OT source', () => {
       expect(Object.values(shared.bytes)).toEqual(sent.map((bytes) => opened(parties) + bytes));
       // Of three, a party may answer one peer after it has heard from another, which counts as a longer chain.
       if (parties === 2) expect([bits, products, shared].map(({ rounds }) => rounds)).toEqual([1 + 2, 1 + 2, 1 + 2]);
+    }
+  });
+
+  it('takes the rounds and bytes that it states, silently', async () => {
+    const count = 100;
+    const e = (ots: number) => Math.ceil(ots / 8);
+    // The trees of each session with a peer, and the 14 blocks of its first batch's seeds.
+    const opened = (parties: number) => (parties - 1) * (3 * 1024 + 31 * 16 * 14);
+    const batch = 25_344;
+    for (const parties of [2, 3]) {
+      const run = (kind: keyof Correlations) => silent.run<unknown>(parties, 1, (source) => source[kind](count));
+      const bits = await run('bitTriples');
+      const both = (parties - 1) * (batch + e(128) + 4 * 4);
+      expect(Object.values(bits.bytes)).toEqual(Array(parties).fill(opened(parties) + both));
+      const products = await run('triples');
+      const each = (parties - 1) * (batch + e(64 * 128) + 288 * 128);
+      expect(Object.values(products.bytes)).toEqual(Array(parties).fill(opened(parties) + each));
+      const shared = await run('sharedBits');
+      const sent = Array.from({ length: parties }, (_, i) => i * e(count) + (parties - 1 - i) * (batch + 8 * count));
+      expect(Object.values(shared.bytes)).toEqual(sent.map((bytes) => opened(parties) + bytes));
+      if (parties === 2) expect([bits, products, shared].map(({ rounds }) => rounds)).toEqual([2 + 2, 2 + 2, 2 + 2]);
     }
   });
 
@@ -169,16 +197,18 @@ describe('the OT source', () => {
     );
   });
 
-  it('goes on over several exchanges in one take', async () => {
-    const all = channels(['a', 'b']);
-    const both = await Promise.all(all.map((ch) => overOt(ch, 1)));
-    expectTriples(await Promise.all(both.map((source) => source.triples(8192 + 40))), 8192 + 40);
-    expectBitTriples(await Promise.all(both.map((source) => source.bitTriples(2 ** 20 + 33))), 2 ** 20 + 33);
-  });
+  for (const extension of ['softspoken', 'silent'] as const) {
+    it(`goes on over several exchanges in one take (${extension})`, async () => {
+      const all = channels(['a', 'b']);
+      const both = await Promise.all(all.map((ch) => overOt(ch, 1, extension)));
+      expectTriples(await Promise.all(both.map((source) => source.triples(8192 + 40))), 8192 + 40);
+      expectBitTriples(await Promise.all(both.map((source) => source.bitTriples(2 ** 20 + 33))), 2 ** 20 + 33);
+    });
 
-  it('is right or ends in a typed error, whatever its links do', async () => {
-    await expectSafe(sources[1]!, 'party-00');
-  });
+    it(`is right or ends in a typed error, whatever its links do (${extension})`, async () => {
+      await expectSafe(extension === 'silent' ? silent : softspoken, 'party-00');
+    });
+  }
 });
 
 describe('the dealer', () => {
@@ -189,7 +219,7 @@ describe('the dealer', () => {
       ['sharedBits', 8 * 100],
     ];
     for (const [kind, correction] of costs) {
-      const { rounds, bytes } = await sources[2]!.run<unknown>(3, 1, (source) => source[kind](100));
+      const { rounds, bytes } = await dealerSource.run<unknown>(3, 1, (source) => source[kind](100));
       // One more message for each kind lets the dealer go.
       expect(rounds).toBe(3);
       expect(bytes).toEqual({ 'party-00': 0, 'party-01': 0, 'party-02': 4 * 4, dealer: correction });
@@ -197,9 +227,9 @@ describe('the dealer', () => {
   });
 
   it('is right or ends in a typed error, also where the dealer goes away', async () => {
-    await expectSafe(sources[2]!, dealer);
+    await expectSafe(dealerSource, dealer);
     const gone: Faults = { crash: { party: dealer, atStep: 2 } };
-    const { outcomes } = await sources[2]!.run(2, 1, (source) => source.triples(4), gone);
+    const { outcomes } = await dealerSource.run(2, 1, (source) => source.triples(4), gone);
     expect(outcomes.get('party-01')).toMatchObject({ error: { layer: 'protocol' } });
   });
 

@@ -5,8 +5,8 @@
  * 64 − t bits count once they are shifted by t; corrections are cut to whole bytes of those. The OTs lie plane by plane,
  * with ⌈n/32⌉ words of choices each.
  *
- * Rounds    2                Sends    the extension of 2,048·⌈n/32⌉ OTs with choices given (receiver), 288 bytes for each
- *                                     of 32·⌈n/32⌉ products (sender)
+ * Rounds    2, and those of the extension's batches    Sends    the extension of 2,048·⌈n/32⌉ OTs with choices given
+ *                                     (receiver), 288 bytes for each of 32·⌈n/32⌉ products (sender); 260 is the bound
  * Security  That of the extension. An active sender can add to the result a term that depends on the receiver's b.
  * @module
  */

@@ -6,7 +6,7 @@
  * gives the sender x and the receiver x ⊕ c·δ, or x + c·δ in Z_2^64; one value corrects the second mask to x + δ. Each OT
  * may have one difference or a vector of `width` elements.
  *
- * Rounds    1 (random), else 2, whatever the count
+ * Rounds    1 (random), else 2, whatever the count; 1 more where `silent` needs a batch
  * Sends     the receiver its extension, with choices given unless random; the sender for each OT: nothing (random), two
  *           messages (chosen), one (correlated). Bits are packed
  * Security  That of the extension. What an active sender puts in place of a correction is wrong for one choice only, so

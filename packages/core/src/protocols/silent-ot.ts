@@ -3,8 +3,8 @@
  * et al. (EUROCRYPT 2023), an expand–convolute code (CRYPTO 2023) and seeds that each batch leaves for the next, as in
  * Ferret (Yang, Weng, Lan, Zhang and Wang, CCS 2020).
  *
- * Noise e of n bits has one 1 in each of t parts. Each part is a tree of which the receiver lacks the leaf at the 1, so
- * that both ends have n rows with q = t ⊕ e·Δ; the code, which is linear, makes of them N = n/2 whose choices look
+ * Noise e of n bits has one 1 in each of t parts, whose places are t apart. Each part is a tree of which the receiver
+ * lacks the leaf at the 1, so that both ends have n rows with q = t ⊕ e·Δ; the code, which is linear, makes of them N = n/2 whose choices look
  * random. The low bit of Δ is 1 and that of every leaf is cleared, so that the choice is the low bit of the row t and
  * needs no encoding of its own: 127 bits of Δ are secret. The last rows of a batch are the correlated OTs of the next
  * one's trees; those of the first come from another extension.
@@ -15,7 +15,8 @@
  *           `expand-convolute.ts`), and π an ideal permutation. An active sender can send corrections that fail for
  *           some noise only, and learns a bit of it where the protocol above then shows a failure; an active receiver
  *           has no message but its given choices, which are masked.
- * Memory    A session's sender holds 16 bytes for each OT that it has prepared, its receiver those of one or two batches.
+ * Memory    A session's sender holds 16 bytes for each OT that it has prepared, its receiver those of one or two batches;
+ *           and a thread 12 MB for its tables and rows, and up to 23 MB of batches for the next ones.
  * @module
  */
 import { assert } from '../algebra/assert.ts';

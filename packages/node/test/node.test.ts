@@ -123,7 +123,7 @@ describe('a job', () => {
     const phases = coordinator.heard.flatMap(({ party, message }) =>
       party === 'camden' && message.type === 'phase' ? [message.phase] : [],
     );
-    expect(phases).toEqual(['agree', 'query', 'share', 'evaluate', 'noise', 'commit', 'open', 'release']);
+    expect(phases).toEqual(['agree', 'query', 'share', 'prepare', 'evaluate', 'noise', 'commit', 'open', 'release']);
 
     for (const party of parties) coordinator.send(party, { type: 'stored', job: idOf(signed), attempt: 1 });
     await until(() => logged.filter((line) => line.includes('"RESULT"')).length === 3);

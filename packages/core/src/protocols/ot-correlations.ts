@@ -8,8 +8,8 @@
  *
  * With e(n) the bytes of an extension of n OTs with choices given, and every ordered pair (i sends, j receives):
  * Rounds    opening 2 (1 for k = 1); bit triples 2 a call of `bitsPerCall`; triples 2 a call of `productsPerCallMax`;
- *           shared bits N a call of `bitsPerCall`
- * Sends     bit triples e(32·⌈n/32⌉) (j) and 4·⌈n/32⌉ (i); triples e(2,048·⌈n/32⌉) (j) and 288·32·⌈n/32⌉ (i); shared
+ *           shared bits N a call of `bitsPerCall`; 1 more for each call that needs a batch of the silent engine
+ * Sends     bit triples e(32·⌈n/32⌉) (j) and 4·⌈n/32⌉ (i); triples e(2,048·⌈n/32⌉) (j) and 260·32·⌈n/32⌉ (i); shared
  *           bits, for i before j in the roster only, e(n) (j) and 8·n (i)
  * Security  Semi-honest, up to N−1 colluding. An active party can make correlations wrong, in ways that depend on
  *           another's part of them, and would learn that part if it saw which results come out wrong.
@@ -182,7 +182,7 @@ export function otCost(parties: number, demand: Demand, options: OtOptions = {})
   const both = [32 * words, 64 * products];
   const exchanges = [...exchangesOf(32 * words, bitsPerCall), ...exchangesOf(64 * products, 64 * productsPerCallMax)];
   const turned = exchangesOf(demand.sharedBits, bitsPerCall);
-  const waits = [...exchanges, ...turned].map((_, i, all) => extension === 'silent' && needsBatch(all.slice(0, i + 1)));
+  const waits = batchWaits([...exchanges, ...turned]).map((wait) => wait && extension === 'silent');
   const opening = extension === 'silent' || k > 1 ? 1 : 0;
   return {
     rounds:
@@ -201,9 +201,15 @@ function exchangesOf(ots: number, most: number): number[] {
   return Array.from({ length: Math.ceil(ots / most) }, (_, i) => Math.min(most, ots - i * most));
 }
 
-/** Whether the last of these exchanges waits for a batch of the silent engine. */
-function needsBatch(exchanges: readonly number[]): boolean {
-  return batchesFor(exchanges) > batchesFor(exchanges.slice(0, -1));
+/** Which exchanges would wait for a batch of the silent engine; all but the last are of whole bytes. */
+function batchWaits(exchanges: readonly number[]): boolean[] {
+  let [ots, batches] = [0, 0];
+  return exchanges.map((count) => {
+    const before = batches;
+    ots += count;
+    batches = batchesFor([ots]);
+    return batches > before;
+  });
 }
 
 /**

@@ -211,6 +211,12 @@ describe('a total', () => {
     expect(checkedJob(plain('total: false')).total).toBe(false);
     expect(refusalOf(() => checkedJob(plain('total: true')))).toMatchObject({ code: 'BAD_VALUE', field: 'total' });
     expect(refusalOf(() => checkedJob(grouped('total: all')))).toMatchObject({ code: 'BAD_VALUE', field: 'total' });
+    for (const choice of ['having: { n: { gte: 5 } }', 'top: { by: n, count: 2 }']) {
+      expect(refusalOf(() => checkedJob(grouped(`total: true\n${choice}`)))).toMatchObject({
+        code: 'BAD_VALUE',
+        field: 'total',
+      });
+    }
   });
 
   it('is a job of its own where the answer is protected', () => {

@@ -179,7 +179,7 @@ function checkHelper(
 }
 
 /** What a job asks about the rows of its answer, against its own groups and measures. */
-function checkSelection({ top, open, total, group_by, measures, privacy }: Job): void {
+function checkSelection({ top, open, total, having, group_by, measures, privacy }: Job): void {
   const isGrouped = (group_by ?? []).length > 0;
   const kinds = Object.values(measures).map((measure) => measureUses(measure).operation);
   const bad = (field: string, detail: string) => new InputError('BAD_VALUE', { field, detail });
@@ -195,6 +195,8 @@ function checkSelection({ top, open, total, group_by, measures, privacy }: Job):
   }
   if (total === true) {
     if (!isGrouped) throw bad('total', 'without `group_by` the answer is one row over all');
+    if (having !== undefined || top !== undefined)
+      throw bad('total', 'with `having` or `top` it would tell of the groups that do not open');
     if (privacy !== undefined) {
       const detail = 'a protected total is a release of its own';
       const remedy = 'ask for it in another job, without `group_by`';

@@ -13,7 +13,7 @@ import { measureUses } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 
 const ops = ['gt', 'gte', 'lt', 'lte'] as const;
-export type HavingOp = (typeof ops)[number];
+type HavingOp = (typeof ops)[number];
 
 export interface Having {
   /** As the job wrote it: the name of a measure, or a name of its own where `of` stands under it. */

@@ -14,7 +14,7 @@ import type { Statistic } from './statistic.ts';
 import type { Strictness } from './strictness.ts';
 
 /** The measures of a job by name, in one order at every party, whatever order the job was written in. */
-export function preparedMeasures({ job, dataset }: CheckedJob): [string, Prepared][] {
+function preparedMeasures({ job, dataset }: CheckedJob): [string, Prepared][] {
   const names = Object.keys(job.measures).sort();
   return names.map((name) => [name, prepareMeasure(name, job.measures[name]!, dataset)]);
 }

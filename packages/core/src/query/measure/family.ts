@@ -89,11 +89,6 @@ export type Figure =
   /** Opens the bin that holds the quantile, and the millionths of it that lie below; `counts` are below, bins…, above. */
   | { readonly kind: 'quantile'; readonly counts: readonly number[]; readonly rank: Rational };
 
-/** Numbers that a figure opens. */
-export function numbersOf({ kind }: Figure): number {
-  return kind === 'sum' ? 1 : 2;
-}
-
 /** What opens together or not at all. */
 export interface Part {
   /** Sets of people; each has to reach the threshold. */

@@ -222,14 +222,44 @@ export function selectInto(target: usize, other: usize, bits: usize, octets: usi
   }
 }
 
-export function narrow(words: usize, out: usize, count: usize, width: usize): void {
-  // Stores of eight bytes overlap the next element, which is written after; the wrapper leaves room behind the last.
-  for (let i: usize = 0; i < count; i++) store<u64>(out + i * width, load<u64>(words + i * 8));
+function lowest(bits: u64): u64 {
+  return bits === 64 ? ~(<u64>0) : ((<u64>1) << bits) - 1;
 }
 
-export function widen(bytes: usize, out: usize, count: usize, width: usize): void {
-  const mask: u64 = width === 8 ? ~(<u64>0) : ((<u64>1) << (<u64>(width * 8))) - 1;
-  for (let i: usize = 0; i < count; i++) store<u64>(out + i * 8, load<u64>(bytes + i * width) & mask);
+export function narrow(words: usize, out: usize, octets: usize, bits: u64): void {
+  const mask = lowest(bits);
+  for (let i: usize = 0; i < octets; i++) {
+    let at = out + i * <usize>bits;
+    let gathered: u64 = 0;
+    let filled: u64 = 0;
+    for (let j: usize = 0; j < 8; j++) {
+      const word = load<u64>(words + (i << 6) + (j << 3)) & mask;
+      gathered |= word << filled;
+      filled += bits;
+      if (filled >= 64) {
+        store<u64>(at, gathered);
+        at += 8;
+        filled -= 64;
+        gathered = filled === 0 ? 0 : word >> (bits - filled);
+      }
+    }
+    // It overlaps the next octet, which is written after; the wrapper leaves room behind the last.
+    if (filled > 0) store<u64>(at, gathered);
+  }
+}
+
+export function widen(bytes: usize, out: usize, octets: usize, bits: u64): void {
+  const mask = lowest(bits);
+  for (let i: usize = 0; i < octets; i++) {
+    for (let j: usize = 0; j < 8; j++) {
+      const place = <u64>j * bits;
+      const at = bytes + i * <usize>bits + <usize>(place >> 3);
+      const shift = place & 7;
+      let word = load<u64>(at) >> shift;
+      if (bits + shift > 64) word |= (<u64>load<u8>(at, 8)) << (64 - shift);
+      store<u64>(out + (i << 6) + (j << 3), word & mask);
+    }
+  }
 }
 
 export function multiply128(elements: usize, table: usize, count: usize): void {

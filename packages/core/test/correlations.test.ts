@@ -140,7 +140,7 @@ describe('the OT source', () => {
       const both = (parties - 1) * (e(128) + 4 * 4);
       expect(Object.values(bits.bytes)).toEqual(Array(parties).fill(opened(parties) + both));
       const products = await run('triples');
-      const each = (parties - 1) * (e(64 * 128) + 288 * 128);
+      const each = (parties - 1) * (e(64 * 128) + 260 * 128);
       expect(Object.values(products.bytes)).toEqual(Array(parties).fill(opened(parties) + each));
       const shared = await run('sharedBits');
       const sent = Array.from({ length: parties }, (_, i) => i * e(count) + (parties - 1 - i) * 8 * count);
@@ -162,7 +162,7 @@ describe('the OT source', () => {
       const both = (parties - 1) * (batch + e(128) + 4 * 4);
       expect(Object.values(bits.bytes)).toEqual(Array(parties).fill(opened(parties) + both));
       const products = await run('triples');
-      const each = (parties - 1) * (batch + e(64 * 128) + 288 * 128);
+      const each = (parties - 1) * (batch + e(64 * 128) + 260 * 128);
       expect(Object.values(products.bytes)).toEqual(Array(parties).fill(opened(parties) + each));
       const shared = await run('sharedBits');
       const sent = Array.from({ length: parties }, (_, i) => i * e(count) + (parties - 1 - i) * (batch + 8 * count));

@@ -314,7 +314,7 @@ describe('products of two parties by OT', () => {
         }
         const padded = 32 * Math.ceil(count / 32);
         expect(rounds).toBe(2 + aheadRounds);
-        expect(bytes).toEqual({ a: 288 * padded + ahead([64 * padded]), b: given(64 * padded) });
+        expect(bytes).toEqual({ a: 260 * padded + ahead([64 * padded]), b: given(64 * padded) });
       }
     });
 });

@@ -43,10 +43,10 @@ export interface Kernels {
   maskWords(hashed: Uint8Array, ciphered: Uint8Array, out: BigUint64Array): void;
   /** The first bit of each row's mask. A multiple of 8 rows. */
   maskBits(hashed: Uint8Array, ciphered: Uint8Array, out: Uint8Array): void;
-  /** The low `width` bytes of each word. */
-  narrow(words: BigUint64Array, out: Uint8Array, width: number): void;
-  /** Words of `width` bytes each. */
-  widen(bytes: Uint8Array, out: BigUint64Array, width: number): void;
+  /** The low bits of each word, one after the other. A multiple of 8 words. */
+  narrow(words: BigUint64Array, out: Uint8Array, bits: number): void;
+  /** Words of so many bits each. */
+  widen(bytes: Uint8Array, out: BigUint64Array, bits: number): void;
   /** out = the row, plus the term by xor where bit i is set. A multiple of 8 rows. */
   xorWhere(rows: Uint8Array, out: Uint8Array, bits: Uint8Array, term: Uint8Array): void;
   /** The low bit of each row becomes 0. */

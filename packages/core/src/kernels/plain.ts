@@ -124,17 +124,19 @@ export const plainKernels: Kernels = {
     }
   },
 
-  narrow(words, out, width) {
-    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-    for (let i = 0; i < words.length; i++) {
-      for (let j = 0; j < width; j++) out[i * width + j] = bytes[i * 8 + j]!;
+  narrow(words, out, bits) {
+    for (let i = 0; i < words.length / 8; i++) {
+      let all = 0n;
+      for (let j = 7; j >= 0; j--) all = (all << BigInt(bits)) | BigInt.asUintN(bits, words[8 * i + j]!);
+      for (let j = 0; j < bits; j++, all >>= 8n) out[i * bits + j] = Number(all & 255n);
     }
   },
 
-  widen(bytes, out, width) {
-    const wide = new Uint8Array(out.buffer, out.byteOffset, out.byteLength).fill(0);
-    for (let i = 0; i < out.length; i++) {
-      for (let j = 0; j < width; j++) wide[i * 8 + j] = bytes[i * width + j]!;
+  widen(bytes, out, bits) {
+    for (let i = 0; i < out.length / 8; i++) {
+      let all = 0n;
+      for (let j = bits - 1; j >= 0; j--) all = (all << 8n) | BigInt(bytes[i * bits + j]!);
+      for (let j = 0; j < 8; j++, all >>= BigInt(bits)) out[8 * i + j] = BigInt.asUintN(bits, all);
     }
   },
 

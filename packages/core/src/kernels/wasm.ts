@@ -26,8 +26,8 @@ interface Exports {
   lowBits(rows: number, out: number, octets: number): void;
   maskWords(hashed: number, ciphered: number, out: number, count: number): void;
   maskBits(hashed: number, ciphered: number, out: number, octets: number): void;
-  narrow(words: number, out: number, count: number, width: number): void;
-  widen(bytes: number, out: number, count: number, width: number): void;
+  narrow(words: number, out: number, octets: number, bits: bigint): void;
+  widen(bytes: number, out: number, octets: number, bits: bigint): void;
   xorWhere(rows: number, out: number, bits: number, octets: number, term: number): void;
   clearLowBits(rows: number, count: number): void;
   grow(nodes: number, right: number, ciphered: number, count: number, sums: number, period: number): void;
@@ -201,26 +201,26 @@ export function wasmKernels(): Kernels | undefined {
       );
     },
 
-    narrow(words, out, width) {
-      assert(!isHere(out), 'the last element is written with room behind it');
+    narrow(words, out, bits) {
+      assert(!isHere(out), 'the last word is written with room behind it');
       run(
-        words.length,
+        words.length / 8,
         [
-          [words, 8, 'in'],
-          [out, width, 'out'],
+          [words, 64, 'in'],
+          [out, bits, 'out'],
         ],
-        ([a, b], count) => instance.narrow(a!, b!, count, width),
+        ([a, b], octets) => instance.narrow(a!, b!, octets, BigInt(bits)),
       );
     },
 
-    widen(bytes, out, width) {
+    widen(bytes, out, bits) {
       run(
-        out.length,
+        out.length / 8,
         [
-          [bytes, width, 'in'],
-          [out, 8, 'out'],
+          [bytes, bits, 'in'],
+          [out, 64, 'out'],
         ],
-        ([a, b], count) => instance.widen(a!, b!, count, width),
+        ([a, b], octets) => instance.widen(a!, b!, octets, BigInt(bits)),
       );
     },
 

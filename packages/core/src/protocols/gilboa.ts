@@ -2,11 +2,11 @@
  * The product of what two parties hold in Z_2^64, as additive shares, by correlated OT after Gilboa (CRYPTO 1999).
  *
  * The receiver's bits are the choices: for bit t of b the sender gets x and the receiver x + b_t·a, of which only the low
- * 64 − t bits count once they are shifted by t; corrections are cut to whole bytes of those. The OTs lie plane by plane,
+ * 64 − t bits count once they are shifted by t: a correction has no more of them. The OTs lie plane by plane,
  * with ⌈n/32⌉ words of choices each.
  *
  * Rounds    2, and those of the extension's batches    Sends    the extension of 2,048·⌈n/32⌉ OTs with choices given
- *                                     (receiver), 288 bytes for each of 32·⌈n/32⌉ products (sender); 260 is the bound
+ *                                     (receiver), 260 bytes for each of 32·⌈n/32⌉ products (sender)
  * Security  That of the extension. An active sender can add to the result a term that depends on the receiver's b.
  * @module
  */
@@ -21,8 +21,8 @@ import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 /** Products of one call: 2^19 OTs, whose masks have 4 MiB. */
 export const productsPerCallMax = 2 ** 13;
 
-/** Bytes of all corrections of one product: 64 − t bits for bit t, in whole bytes. */
-export const productBytes = 288;
+/** Bytes of all corrections of one product: 64 − t bits for bit t. */
+export const productBytes = 260;
 
 const noOffset = new Uint8Array(16);
 
@@ -39,14 +39,14 @@ export async function sendProducts(session: OtSender, a: Vector): Promise<Vector
   await session.prepare(64 * n);
   for (const planes of extensions(n)) {
     const rows = await session.extend(planes.length * n, 'given');
-    for (const [i, { t, width, offset }] of planes.entries()) {
+    for (const [i, { t, bits, offset }] of planes.entries()) {
       const plane = rows.subarray(16 * i * n, 16 * (i + 1) * n);
       firstWords(session.pi, plane, noOffset, zero);
       firstWords(session.pi, plane, session.delta, one);
       k.addShiftedInto(share, zero, t);
       k.subInto(zero, one);
       k.addInto(zero, padded);
-      k.narrow(zero, corrections.subarray(offset, offset + n * width), width);
+      k.narrow(zero, corrections.subarray(offset, offset + (n * bits) / 8), bits);
     }
   }
   if (n > 0) await sendTo(session.channel, session.peer, octets('ot/products', corrections.length), corrections);
@@ -60,8 +60,8 @@ export async function recvProducts(session: OtReceiver, b: Vector): Promise<Vect
   const count = b.words.length;
   checkLengths('ot/products', productsPerCallMax, count);
   const n = paddedTo32(count);
-  const bits = count === 0 ? new Uint32Array(0) : planesOf(b, 64).words;
-  const choices = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  const packed = count === 0 ? new Uint32Array(0) : planesOf(b, 64).words;
+  const choices = new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength);
   const masks = new BigUint64Array(64 * n);
   for (const planes of extensions(n)) {
     const [start, end] = [planes[0]!.t * n, (planes.at(-1)!.t + 1) * n];
@@ -74,9 +74,9 @@ export async function recvProducts(session: OtReceiver, b: Vector): Promise<Vect
     const corrections = await recvFrom(session.channel, session.peer, form);
     const k = kernels();
     const correction = new BigUint64Array(n);
-    for (const { t, width, offset } of extensions(n).flat()) {
+    for (const { t, bits, offset } of extensions(n).flat()) {
       const y = masks.subarray(t * n, (t + 1) * n);
-      k.widen(corrections.subarray(offset, offset + n * width), correction, width);
+      k.widen(corrections.subarray(offset, offset + (n * bits) / 8), correction, bits);
       k.selectInto(y, correction, choices.subarray((t * n) / 8, ((t + 1) * n) / 8));
       k.addShiftedInto(share, y, t);
     }
@@ -88,10 +88,10 @@ function paddedTo32(count: number): number {
   return 32 * Math.ceil(count / 32);
 }
 
-/** Of one bit of b: its place, the bytes that a correction needs there, and where those begin. */
+/** Of one bit of b: its place, the bits that a correction has there, and the byte where those begin. */
 interface Plane {
   readonly t: number;
-  readonly width: number;
+  readonly bits: number;
   readonly offset: number;
 }
 
@@ -99,9 +99,8 @@ interface Plane {
 function extensions(n: number): Plane[][] {
   let offset = 0;
   const planes = Array.from({ length: 64 }, (_, t): Plane => {
-    const width = 8 - (t >> 3);
-    const plane = { t, width, offset };
-    offset += n * width;
+    const plane = { t, bits: 64 - t, offset };
+    offset += (n * plane.bits) / 8;
     return plane;
   });
   if (n === 0) return [];

@@ -20,6 +20,12 @@ export interface AnswerLike {
   readonly title: string;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly threshold: number;
+  /** How many groups did not open, where the job chooses among them. */
+  readonly left_out?: number;
+  /** What counts and sums are rounded to. */
+  readonly round?: number;
+  /** Who dealt random numbers to the parties. */
+  readonly helper?: string;
   /** What protects it; nothing or null for exact figures. */
   readonly privacy?: Protection | null;
 }
@@ -49,7 +55,7 @@ export function renderAnswer(readings: readonly Reading[]): string {
     blocks.push(groups.length === 0 ? listTable(readings, plain) : groupTable(readings, groups, plain));
   }
   first.rows.forEach((row, index) => {
-    const place = groups.map((name) => `${name} ${label(row[name])}`).join(', ');
+    const place = isTotal(row, groups) ? everything : groups.map((name) => `${name} ${label(row[name])}`).join(', ');
     for (const name of composites) blocks.push(compositeBlock(readings, name, index, place));
   });
   blocks.push(...remarks(readings, groups, measures));
@@ -58,17 +64,57 @@ export function renderAnswer(readings: readonly Reading[]): string {
   return blocks.join('\n\n');
 }
 
-/** What the marks in the tables mean, and where the noise is too large. */
+/** What the marks in the tables mean, what is not in them, and where the noise is too large. */
 function remarks(readings: readonly Reading[], groups: readonly string[], measures: readonly string[]): string[] {
   const answers = readings.map(({ answer }) => answer);
   const shortened = answers.filter(({ rows }) => rows.some((row) => measures.some((name) => isSuppressed(row[name]))));
-  const marks = shortened.map((answer) =>
-    isNoisy(answer)
-      ? `${withheld}: the noisy count behind the figure is below ${rowsNeeded(answer.privacy, answer.threshold)}.`
-      : `${hidden(answer)}: suppressed; fewer than ${answer.threshold} people stand behind the figure, or behind what it leaves out.`,
-  );
-  const remarks = [...new Set(marks), ...warnings(answers[0]!, groups, measures)];
+  const first = answers[0]!;
+  const remarks = [
+    ...new Set(shortened.map(withheldText)),
+    ...leftOutText(first, groups),
+    ...roundText(first),
+    ...warnings(first, groups, measures),
+    ...helperText(first),
+  ];
   return remarks.length === 0 ? [] : [remarks.join('\n')];
+}
+
+function withheldText(answer: AnswerLike): string {
+  if (isNoisy(answer)) {
+    return `${withheld}: the noisy count behind the figure is below ${rowsNeeded(answer.privacy, answer.threshold)}.`;
+  }
+  const few = answer.threshold > 1 ? `Fewer than ${answer.threshold} people stand` : 'Nobody stands';
+  return [
+    `${withheld}: never opened. ${few} behind the figure or behind what it leaves out,`,
+    'or it would give another such figure away, or a rule forbids that so few contribute so much.',
+  ].join('\n');
+}
+
+/** How many groups are not there. Which of them, and why, an answer does not say. */
+function leftOutText(answer: AnswerLike, groups: readonly string[]): string[] {
+  const { left_out: leftOut = 0, rows, threshold } = answer;
+  if (leftOut === 0) return [];
+  const listed = rows.filter((row) => !isTotal(row, groups)).length;
+  const which = `${leftOut} of ${leftOut + listed} groups`;
+  if (isNoisy(answer)) {
+    return [
+      `${listed === 0 ? 'No group is shown' : `${which} are not shown`}: the job’s conditions leave out their noisy figures.`,
+    ];
+  }
+  const few = threshold > 1 ? `, or fewer than ${threshold} people stand behind them` : '';
+  if (rows.length === 0) return [`Nothing opened: the job’s conditions do not hold${few}.`];
+  return [`${which} did not open: the job’s conditions leave them out${few}.`];
+}
+
+function roundText({ round }: AnswerLike): string[] {
+  if (round === undefined) return [];
+  return [
+    `Counts and sums are rounded to multiples of ${withThousands(String(round))}, each by itself: parts need not add up.`,
+  ];
+}
+
+function helperText({ helper }: AnswerLike): string[] {
+  return helper === undefined ? [] : [`${helper} dealt the random numbers for it, and brought no records.`];
 }
 
 /** A table of many groups is not listed as a whole. */
@@ -94,7 +140,7 @@ function warnings({ rows }: AnswerLike, groups: readonly string[], measures: rea
 function listTable(readings: readonly Reading[], measures: readonly string[]): string {
   const noisy = readings.map(({ answer }) => measures.some((name) => intervalOf(answer.rows[0]![name]) !== undefined));
   const rows = measures.flatMap((name) => {
-    const { values, intervals } = alignFigures(readings.map(({ answer }) => figureCell(answer, answer.rows[0]![name])));
+    const { values, intervals } = alignFigures(readings.map(({ answer }) => figureCell(answer.rows[0]![name])));
     const cells = values.flatMap((value, at) => (noisy[at] ? [value, intervals?.[at] ?? ''] : [value]));
     return [[name, ...cells], ...binRow(readings, name, noisy)];
   });
@@ -116,7 +162,7 @@ function groupTable(readings: readonly Reading[], groups: readonly string[], mea
   const places = readings[0]!.answer.rows.flatMap((_, index) => readings.map((reading) => ({ index, reading })));
   const body = measures.flatMap((name) => {
     const values = places.map(({ index, reading }) => reading.answer.rows[index]?.[name]);
-    const figures = alignFigures(values.map((value, i) => figureCell(places[i]!.reading.answer, value)));
+    const figures = alignFigures(values.map(figureCell));
     const bins = values.map(binOf);
     return [
       ...figureColumns(name, figures),
@@ -131,14 +177,21 @@ function groupTable(readings: readonly Reading[], groups: readonly string[], mea
     ...body.map(({ title }) => number(title)),
   ];
   const rows = places.map(({ index, reading }, line) => [
-    ...groups.map((name) => (reading === readings[0] ? label(reading.answer.rows[index]?.[name]) : '')),
+    ...(reading === readings[0] ? keyCells(reading.answer.rows[index]!, groups) : groups.map(() => '')),
     ...(readings.length > 1 ? [reading.label] : []),
     ...body.map(({ cells }) => cells[line]!),
   ]);
-  return renderTable(columns, rows);
+  const last = readings[0]!.answer.rows.length - 1;
+  const totalFrom = isTotal(readings[0]!.answer.rows[last]!, groups) ? last * readings.length : undefined;
+  return renderTable(columns, rows, totalFrom);
 }
 
 const intervalTitle = '95%';
+
+/** The group's values; the total over all groups has one word for them all. */
+function keyCells(row: Row, groups: readonly string[]): string[] {
+  return groups.map((name, at) => (isTotal(row, groups) ? (at === 0 ? everything : '') : label(row[name])));
+}
 
 /** The values, and where there are any their intervals. */
 function figureColumns(title: string, { values, intervals }: FigureColumn) {
@@ -149,8 +202,8 @@ function compositeBlock(readings: readonly Reading[], name: string, index: numbe
   const values = readings.map(({ answer }) => answer.rows[index]?.[name]);
   const heading = place === '' ? name : `${name} (${place})`;
   const shown = values.find((value) => kindOf(value) !== 'figure');
-  if (shown === undefined) return `${heading}: ${isSuppressed(values[0]) ? mark(readings[0]!.answer) : none}`;
-  const parts = values.map((value, i) => compositeCells(kindOf(shown), value, readings[i]!.answer));
+  if (shown === undefined) return `${heading}: ${isSuppressed(values[0]) ? withheld : none}`;
+  const parts = values.map((value) => compositeCells(kindOf(shown), value));
   const lines = parts[0]!.rows.map((row, line) => [
     row.label,
     ...parts.flatMap((part) => part.rows[line]?.cells ?? []),
@@ -172,9 +225,9 @@ interface Part {
   readonly rows: readonly { readonly label: string; readonly cells: readonly string[] }[];
 }
 
-function compositeCells(kind: Kind, value: unknown, answer: AnswerLike): Part {
+function compositeCells(kind: Kind, value: unknown): Part {
   const composite = (isRecord(value) ? value : {}) as Composite;
-  if (kind === 'histogram') return histogramCells(composite, answer);
+  if (kind === 'histogram') return histogramCells(composite);
   return kind === 'regression' ? regressionCells(composite) : testCells(composite);
 }
 
@@ -226,8 +279,8 @@ function regressionCells(fit: Composite): Part {
   };
 }
 
-function histogramCells(histogram: Composite, answer: AnswerLike): Part {
-  const rows = barRows(histogram).map(({ label, figure }) => ({ label, cell: figureCell(answer, figure) }));
+function histogramCells(histogram: Composite): Part {
+  const rows = barRows(histogram).map(({ label, figure }) => ({ label, cell: figureCell(figure) }));
   const columns = figureColumns('count', alignFigures(rows.map(({ cell }) => cell)));
   return {
     title: 'bin',
@@ -253,7 +306,8 @@ const barWidth = 24;
 function barsOf(histogram: Composite): string[] {
   const values = barRows(histogram).map(({ figure }) => numericOf(figure) ?? 0);
   const largest = Math.max(1, ...values);
-  return values.map((value) => '█'.repeat(Math.round((Math.max(0, value) / largest) * barWidth)));
+  const bars = values.map((value) => '█'.repeat(Math.round((Math.max(0, value) / largest) * barWidth)));
+  return bars.some((bar) => bar !== '') ? bars : [];
 }
 
 type Kind = 'figure' | 'histogram' | 'regression' | 'test';
@@ -267,23 +321,22 @@ function kindOf(value: unknown): Kind {
 
 const none = '–';
 
+/** What stands for a suppressed figure: whether few people or none are behind it, nobody knows. */
 const withheld = 'withheld';
 
-function hidden(answer: AnswerLike): string {
-  return `< ${answer.threshold}`;
-}
+/** What stands for the group's values in the total over all groups. */
+const everything = 'all';
 
-/** What stands for a suppressed figure. Nobody knows whether a noisy count below the threshold is one without noise. */
-function mark(answer: AnswerLike): string {
-  return isNoisy(answer) ? withheld : hidden(answer);
+function isTotal(row: Row, groups: readonly string[]): boolean {
+  return groups.length > 0 && groups.every((name) => row[name] === null);
 }
 
 function isNoisy(answer: AnswerLike): answer is AnswerLike & { readonly privacy: Protection } {
   return answer.privacy !== null && answer.privacy !== undefined;
 }
 
-function figureCell(answer: AnswerLike, value: unknown): FigureCell {
-  return isSuppressed(value) ? { figure: mark(answer) } : { figure: numberCell(value), interval: intervalOf(value) };
+function figureCell(value: unknown): FigureCell {
+  return isSuppressed(value) ? { figure: withheld } : { figure: numberCell(value), interval: intervalOf(value) };
 }
 
 function intervalOf(value: unknown): Interval | undefined {

@@ -8,8 +8,12 @@ export interface Column {
   readonly align: 'left' | 'right';
 }
 
-/** The columns under their titles and a rule, two spaces apart, no trailing spaces. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+/** The columns under their titles and a rule, two spaces apart, no trailing spaces; rows from `apartFrom` under another. */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  apartFrom: number = rows.length,
+): string {
   const widths = columns.map((column, index) =>
     Math.max(width(column.title), ...rows.map((row) => width(row[index] ?? ''))),
   );
@@ -19,7 +23,9 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
       .join('  ')
       .trimEnd();
   const rule = widths.map((size) => '─'.repeat(size)).join('  ');
-  return [line(columns.map((column) => column.title)), rule, ...rows.map(line)].join('\n');
+  const lines = rows.map(line);
+  const apart = apartFrom === 0 || apartFrom >= rows.length ? [] : [rule, ...lines.splice(apartFrom)];
+  return [line(columns.map((column) => column.title)), rule, ...lines, ...apart].join('\n');
 }
 
 /** Indents every line that is not empty. */

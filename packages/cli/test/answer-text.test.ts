@@ -30,13 +30,14 @@ describe('an answer as text', () => {
       `
 Rent arrears by tenure
 
-tenure   households         total    mean
-───────  ──────────  ────────────  ──────
-owner         2,345  1,234,567.50  526.45
-private         < 5           < 5     < 5
-social            0          0.00       –
+tenure   households         total      mean
+───────  ──────────  ────────────  ────────
+owner         2,345  1,234,567.50    526.45
+private    withheld      withheld  withheld
+social            0          0.00         –
 
-< 5: suppressed; fewer than 5 people stand behind the figure, or behind what it leaves out.`.trim(),
+withheld: never opened. Fewer than 5 people stand behind the figure or behind what it leaves out,
+or it would give another such figure away, or a rule forbids that so few contribute so much.`.trim(),
     );
   });
 
@@ -85,9 +86,56 @@ social            0          0.00       –
     expect(text).toContain('  within  22,500 – 25,000');
     expect(text).toMatch(/income +-0\.00123000 +1\.00000e-9/);
     expect(text).toMatch(/\[18, 25\) +500 {2}█{12}$/m);
-    expect(text).toMatch(/\[25, 35\) +< 10$/m);
+    expect(text).toMatch(/\[25, 35\) +withheld$/m);
     expect(text).toMatch(/\[35, 45\] +1,000 {2}█{24}$/m);
     expect(text).toMatch(/p +< 0\.0001/);
+  });
+
+  it('sets the total over all groups apart, and says what is not there and what is rounded', () => {
+    const rows = [
+      { tenure: 'owner', employed: true, people: { value: 120, exact: '120' } },
+      { tenure: null, employed: null, people: { value: 250, exact: '250' } },
+    ];
+    const answer = { title: 'Rounded', threshold: 5, left_out: 3, round: 10, helper: 'dale', rows };
+    expect(renderAnswer([{ label: 'answer', answer }])).toBe(
+      `
+Rounded
+
+tenure  employed  people
+──────  ────────  ──────
+owner   yes          120
+──────  ────────  ──────
+all                  250
+
+3 of 4 groups did not open: the job’s conditions leave them out, or fewer than 5 people stand behind them.
+Counts and sums are rounded to multiples of 10, each by itself: parts need not add up.
+dale dealt the random numbers for it, and brought no records.`.trim(),
+    );
+    const twice = renderAnswer([
+      { label: 'answer', answer },
+      { label: 'pooled', answer },
+    ]);
+    expect(twice).toMatch(/pooled +120\n─.*\nall .*\n +pooled +250\n/);
+  });
+
+  it('says of an answer without rows why there are none', () => {
+    const empty = { title: 'Nothing', threshold: 5, left_out: 4, rows: [] };
+    expect(renderAnswer([{ label: 'answer', answer: empty }])).toBe(
+      'Nothing\n\nNothing opened: the job’s conditions do not hold, or fewer than 5 people stand behind them.',
+    );
+    expect(renderAnswer([{ label: 'answer', answer: { ...empty, threshold: 0 } }])).toMatch(/do not hold\.$/);
+  });
+
+  it('names the total of a composite, and draws no bars where there are no figures', () => {
+    const ages = { bins: [{ from: 18, to: 25, ...hidden }], below: hidden, above: hidden };
+    const rows = [
+      { tenure: 'owner', ages },
+      { tenure: null, ages },
+    ];
+    const text = renderAnswer([{ label: 'answer', answer: { title: '', threshold: 5, rows } }]);
+    expect(text).toContain('ages (tenure owner)');
+    expect(text).toContain('ages (all)');
+    expect(text).not.toMatch(/ $/m);
   });
 
   it('shows a sum of many digits to the last one', () => {

@@ -55,7 +55,8 @@ export class CorrelationThreads implements Lanes {
     serveChannel(channel.port1, ch);
     result.port1.on('message', (word: LaneWord) => {
       if ('stock' in word) resolve(word.stock);
-      else reject(errorOf(word.report));
+      else if ('report' in word) reject(errorOf(word.report));
+      else reject(Object.assign(new Error('a lane failed'), word.fault));
     });
     const seat = { self: ch.self, peers: ch.peers, context: ch.context };
     const order: LaneOrder = { task, seat, channel: channel.port2, result: result.port2 };

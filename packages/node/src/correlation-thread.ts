@@ -7,7 +7,7 @@
  */
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { assert } from '@folkmoot/core/assert.js';
-import { type ErrorReport, reportOf } from '@folkmoot/core/errors.js';
+import { type ErrorReport, isFolkmootError, reportOf } from '@folkmoot/core/errors.js';
 import { type LaneTask, runLane } from '@folkmoot/core/lanes.js';
 import { platform } from '@folkmoot/core/platform.js';
 import type { Stock } from '@folkmoot/core/prefetch.js';
@@ -23,18 +23,27 @@ export interface LaneOrder {
   readonly result: MessagePort;
 }
 
-export type LaneWord = { readonly stock: Stock } | { readonly report: ErrorReport };
+/** A failure that is not ours is told by its kind and its places in the program. */
+export type LaneWord =
+  | { readonly stock: Stock }
+  | { readonly report: ErrorReport }
+  | { readonly fault: { readonly name: string; readonly stack: string } };
 
 async function run({ task, seat, channel, result }: LaneOrder): Promise<void> {
   try {
     const stock = await runLane(channelOver(channel, seat), task, platform.randomBytes);
     result.postMessage({ stock } satisfies LaneWord, memoryOf(stock));
   } catch (error) {
-    result.postMessage({ report: reportOf(error) } satisfies LaneWord);
+    result.postMessage(failed(error));
   } finally {
     channel.close();
     result.close();
   }
+}
+
+function failed(error: unknown): LaneWord {
+  if (isFolkmootError(error) || !(error instanceof Error)) return { report: reportOf(error) };
+  return { fault: { name: error.name, stack: error.stack ?? '' } };
 }
 
 /** What may change hands without a copy: each piece of memory once. */

@@ -3,7 +3,7 @@ import { platform } from '../src/algebra/platform-node.ts';
 import { seededRng } from '../src/algebra/prg.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { simulate } from '../src/channel/simulate.ts';
-import { newKernels } from '../src/kernels/kernels.ts';
+import { type Kernels, newKernels } from '../src/kernels/kernels.ts';
 import { plainKernels } from '../src/kernels/plain.ts';
 import { correctionBytes, growHeld, growOwned, scratchBytes } from '../src/protocols/correlated-tree.ts';
 import { codeTables, type ExpandConvolute, expandConvolute } from '../src/protocols/expand-convolute.ts';
@@ -113,12 +113,12 @@ describe('correlated trees', () => {
     it(`add up to Δ, and the holder lacks one leaf of each, for ${trees} trees of ${levels} levels`, () => {
       const count = trees * levels;
       const { delta, q, rows, choices } = idealRows(levels, count);
-      const ground = () => {
-        const k = newKernels();
+      const ground = (k: Kernels) => {
         const [leaves, scratch] = k.reserve(16 * trees * 2 ** levels, scratchBytes(trees));
         return { kernels: k, leaves: leaves!, scratch: scratch! };
       };
-      const [owned, held] = [ground(), ground()];
+      // Each end in one form of the kernels.
+      const [owned, held] = [ground(newKernels()), ground(plainKernels)];
       const correction = growOwned(owned, pi, q, delta, trees);
       expect(correction.length).toBe(correctionBytes(trees, levels));
       const paths = [...growHeld(held, pi, rows, choices, correction, trees)];

@@ -41,7 +41,7 @@ export type Extension = 'softspoken' | 'silent';
 
 /**
  * By `benchmarks/ot.ts`, a core makes 10^6 triples for three parties in 47 s silently, in 43 s with k = 4 and in 32 s with
- * k = 2, and they send 1.9, 3.3 and 4.8 GB. So `softspoken` is ahead only on links of more than 1.4 Gbit/s a core, and
+ * k = 2, and they send 1.7, 3.1 and 4.6 GB. So `softspoken` is ahead only on links of more than 1.4 Gbit/s a core, and
  * where nothing is to rest on learning parity with noise.
  */
 export const extensionDefault: Extension = 'silent';

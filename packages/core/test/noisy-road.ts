@@ -85,11 +85,12 @@ function openNoisy({ protection, parts }: Asked, seed: number): bigint[][] {
   return decode(layout, sums);
 }
 
-export function noisyAnswer(asked: Asked, seed: number, threshold = 0): Answer {
+export function noisyAnswer(asked: Asked, seed: number, threshold = 0, round = 1): Answer {
   const { checked, query, protection } = asked;
   const periods = { camden: '2026-Q4', hackney: '2026-Q4', islington: '2026-Q4' };
   const job = seed.toString(16).padStart(64, '0');
-  return finishProtected({ job, checked, query, protection, totals: openNoisy(asked, seed), threshold, periods });
+  const totals = openNoisy(asked, seed);
+  return finishProtected({ job, checked, query, protection, totals, threshold, round, periods });
 }
 
 /** The answer to the same job without its protection. */

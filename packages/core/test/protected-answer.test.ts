@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { noiseFigures } from '../src/privacy/mechanism.ts';
 import type { Row } from '../src/query/record.ts';
+import { nearestMultiple, widened } from '../src/query/shown-rows.ts';
 import { ask, exactAnswer, noisyAnswer, protectedJob, residents } from './noisy-road.ts';
 
 const bins = '{ from: 0, to: 160000, width: 2500 }';
@@ -219,6 +220,128 @@ describe('what noise cannot be believed', () => {
     expect(row.histogram).toMatchObject({ bins: [{ suppressed: true }, { suppressed: true }, { suppressed: true }] });
     // How many have an income is not opened by itself.
     expect(row.median).not.toHaveProperty('suppressed');
+  });
+});
+
+describe('a protected answer that chooses among groups, or is rounded', () => {
+  const parties = [1, 2, 3].map((seed) => residents(400, seed));
+  const grouped =
+    'group_by: [tenure, employed]\nmeasures: { n: count, total: { sum: arrears }, mean: { mean: arrears } }';
+  const asWritten = (lines: string) => ask(protectedJob(`${grouped}\n${lines}`), parties);
+  const plain = asWritten('');
+  type Figure = { value: number; exact: string; ci95: [number, number] };
+  const at = (row: Readonly<Record<string, unknown>>, name: string) => row[name] as Figure;
+  const seeds = Array.from({ length: 8 }, (_, seed) => seed + 1);
+
+  it('shows the groups whose noisy figures meet every condition, and opens the same as before', () => {
+    const asked = asWritten('having: { n: { gte: 80, lt: 250 }, mean: { gt: 8500.5 } }');
+    expect(asked.protection.releases).toEqual(plain.protection.releases);
+    expect(asked.protection.charge).toEqual(plain.protection.charge);
+    const counts = new Set<number>();
+    for (const seed of seeds) {
+      const all = noisyAnswer(plain, seed);
+      const some = noisyAnswer(asked, seed);
+      const met = all.rows.filter(
+        (row) => at(row, 'n').value >= 80 && at(row, 'n').value < 250 && at(row, 'mean').value > 8500.5,
+      );
+      expect(some.rows).toEqual(met);
+      expect(some.left_out).toBe(8 - met.length);
+      expect(all).not.toHaveProperty('left_out');
+      counts.add(met.length);
+    }
+    // The conditions do choose, and by the noise too.
+    expect(Math.max(...counts)).toBeLessThan(8);
+    expect(counts.size).toBeGreaterThan(1);
+  });
+
+  it.each(['n', 'total', 'mean'])(
+    'shows the groups with the greatest noisy %s, in the order of the dictionary',
+    (by) => {
+      const asked = asWritten(`top: { by: ${by}, count: 3 }`);
+      for (const seed of seeds) {
+        const all = noisyAnswer(plain, seed).rows;
+        const third = all.map((row) => at(row, by).value).sort((a, b) => b - a)[2]!;
+        const { rows, left_out } = noisyAnswer(asked, seed);
+        expect(rows).toEqual(all.filter((row) => at(row, by).value >= third));
+        expect(left_out).toBe(5);
+      }
+    },
+  );
+
+  it('takes of equal figures the first, after what the conditions leave', () => {
+    const asked = asWritten('having: { n: { lt: 1000 } }\ntop: { by: n, count: 2 }');
+    const { rows } = noisyAnswer(asked, 1, 0, 100_000);
+    expect(rows.map(({ tenure, employed }) => [tenure, employed])).toEqual([
+      ['owner', false],
+      ['owner', true],
+    ]);
+  });
+
+  it('leaves out a group whose figure is withheld or not defined, whatever is asked of it', () => {
+    const lines = 'measures: { n: count, mean: { mean: income } }\ngroup_by: [tenure]';
+    const empty = (more: string) => ask(protectedJob(`${lines}\n${more}`, '50'), [[], [], []]);
+    expect(noisyAnswer(empty('having: { n: { lt: 5 } }'), 1, 5)).toMatchObject({
+      rows: [],
+      left_out: 4,
+      suppressed: 0,
+    });
+    expect(noisyAnswer(empty('top: { by: n, count: 3 }'), 1, 5)).toMatchObject({ rows: [], left_out: 4 });
+    const tested = noisyAnswer(empty('having: { mean: { lte: 200000 } }'), 2).rows;
+    const defined = noisyAnswer(empty(''), 2).rows.filter((row) => at(row, 'mean').value !== null);
+    expect(tested).toEqual(defined);
+    expect(defined.length).toBeLessThan(4);
+  });
+
+  it('rounds counts, sums and bins, and moves the ends of their intervals outward', () => {
+    const ages = 'ages: { histogram: { of: age, bins: [0, 50, 110] } }';
+    const asked = ask(protectedJob(grouped.replace('mean:', `${ages}, mean:`)), parties);
+    for (const seed of seeds) {
+      const all = noisyAnswer(asked, seed);
+      const some = noisyAnswer(asked, seed, 0, 10);
+      expect(some.round).toBe(10);
+      for (const [row, rounded] of all.rows.entries()) {
+        const shown = some.rows[row]!;
+        const figures = (each: Readonly<Record<string, unknown>>) => [
+          at(each, 'n'),
+          at(each, 'total'),
+          ...(each.ages as { bins: Figure[] }).bins,
+        ];
+        for (const [index, { value, ci95 }] of figures(rounded).entries()) {
+          const figure = figures(shown)[index]!;
+          expect(Number(figure.exact)).toBe(figure.value);
+          expect([figure.value % 10, figure.ci95[0] % 10, figure.ci95[1] % 10].map(Math.abs)).toEqual([0, 0, 0]);
+          expect(Math.abs(figure.value - value)).toBeLessThanOrEqual(5);
+          expect(figure.ci95[0]).toBeLessThanOrEqual(ci95[0]);
+          expect(figure.ci95[1]).toBeGreaterThanOrEqual(ci95[1]);
+          expect(ci95[0] - figure.ci95[0]).toBeLessThan(10);
+          expect(figure.ci95[1] - ci95[1]).toBeLessThan(10);
+        }
+        expect(shown.mean).toEqual(rounded.mean);
+      }
+    }
+  });
+
+  it('tests and ranks what it shows: the rounded figures', () => {
+    const asked = asWritten('having: { n: { gte: 110 } }');
+    for (const seed of seeds) {
+      for (const row of noisyAnswer(asked, seed, 0, 20).rows) expect(at(row, 'n').value).toBeGreaterThanOrEqual(120);
+    }
+  });
+
+  it.each([
+    [14n, 10n],
+    [15n, 20n],
+    [-14n, -10n],
+    [-15n, -10n],
+    [-16n, -20n],
+    [0n, 0n],
+  ])('rounds %s to %s', (figure, nearest) => {
+    expect(nearestMultiple(figure, 10n)).toBe(nearest);
+  });
+
+  it('moves an end that is a multiple nowhere', () => {
+    expect(widened([-10, 30], 10)).toEqual([-10, 30]);
+    expect(widened([-11, -1], 10)).toEqual([-20, 0]);
   });
 });
 

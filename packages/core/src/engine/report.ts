@@ -84,7 +84,8 @@ export async function report(terms: Terms, delivery: Delivery, effects: AnalystE
     ...(cost === undefined ? {} : { cost }),
     ...(receipts === undefined ? {} : { receipts }),
   };
-  if (disclosure !== null) return finishAnswer({ ...common, disclosure, opened, round: strictness.round });
+  const { round } = strictness;
+  if (disclosure !== null) return finishAnswer({ ...common, disclosure, opened, round });
   const periods = Object.fromEntries(Object.entries(readings).map(([party, { period }]) => [party, period]));
-  return finishProtected({ ...common, query, protection: protection!, totals: opened, threshold, periods });
+  return finishProtected({ ...common, query, protection: protection!, totals: opened, threshold, round, periods });
 }

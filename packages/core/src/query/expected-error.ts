@@ -39,9 +39,9 @@ export function expectedErrors(
   query: LocalQuery,
   protection: Protection,
 ): ReadonlyMap<string, readonly ExpectedError[]> {
-  // One group, in which everybody is: the noise is the same in every other.
+  // One group, in which everybody is, and which is shown: the noise is the same in every other.
   const one: LocalQuery = { ...query, where: { kind: 'true' }, groups: [], cells: 1 };
-  const all: CheckedJob = { ...checked, where: { kind: 'true' }, groups: [], cells: 1 };
+  const all: CheckedJob = { ...checked, where: { kind: 'true' }, groups: [], cells: 1, having: [], top: null };
   // A group may be larger than a party's rows: it is that of all parties, or only made up.
   const releases = protection.releases.map((each) => ({ ...each, partMax: each.rowMax * BigInt(groupSizes.at(-1)!) }));
   const noise: Protection = { ...protection, releases, layout: { ...protection.layout, cells: 1 } };
@@ -55,7 +55,7 @@ export function expectedErrors(
       sums.map((cells) => cells.map((sum) => sum * times)),
     );
     const given = { job: '00'.repeat(32), checked: all, query: one, protection: noise, totals };
-    return finishProtected({ ...given, threshold: 0, periods: {} }).rows[0]!;
+    return finishProtected({ ...given, threshold: 0, round: 1, periods: {} }).rows[0]!;
   });
   return new Map(Object.keys(checked.job.measures).map((name) => [name, errorsOf(answers, name)]));
 }

@@ -8,7 +8,9 @@
  * figures: what the measure is then, in the middle 95% of draws, is the interval. Sampling error is apart.
  *
  * A threshold acts only on noisy counts that are released: a measure whose own count is among them is withheld where it
- * falls short. That protects nobody; the noise does. It keeps what says nothing out of a table.
+ * falls short. That protects nobody; the noise does. It keeps what says nothing out of a table. The same goes for
+ * `having`, `top` and rounding, which act on what is shown (see shown-rows.ts): where counts, sums and bins are rounded,
+ * the ends of their intervals are moved outward to multiples of the base, so that they hold at least as often.
  * @module
  */
 import { fromHex } from '../algebra/bytes.ts';
@@ -22,6 +24,7 @@ import { error95Of, privacyReport } from './privacy-report.ts';
 import type { Protection } from './protection.ts';
 import type { PlacedMeasure } from './release/releases.ts';
 import { Simulation } from './release/simulation.ts';
+import { nearestMultiple, shownRows, widened } from './shown-rows.ts';
 import type { LocalQuery } from './statistic.ts';
 
 export interface NoisyOpened {
@@ -33,6 +36,8 @@ export interface NoisyOpened {
   readonly totals: readonly (readonly bigint[])[];
   /** The least number of people behind a number that is shown, as far as noisy counts tell; 0 for none. */
   readonly threshold: number;
+  /** What counts, sums and bins are rounded to; 1 where they are not. */
+  readonly round: number;
   readonly periods: Readonly<Record<string, string>>;
   readonly cost?: AnswerCost;
   readonly receipts?: readonly unknown[];
@@ -49,18 +54,20 @@ const dominated = 'the noise is as large as what is measured';
 const uncounted = 'there are too many numbers to draw an interval for each';
 
 export function finishProtected(opened: NoisyOpened): Answer {
-  const { job, checked, query, protection, threshold, periods, cost, receipts } = opened;
+  const { job, checked, query, protection, threshold, round, periods, cost, receipts } = opened;
   const estimates = estimatesOf(opened);
   const simulation = new Simulation(protection.releases, fromHex(job));
   const finishers = protection.measures.map((measure) => ({
     name: measure.name,
-    finish: finisher(measure, { estimates, protection, simulation, threshold, draws: drawsFor(protection) }),
+    finish: finisher(measure, { estimates, protection, simulation, threshold, round, draws: drawsFor(protection) }),
   }));
-  const rows = Array.from({ length: query.cells }, (_, cell): AnswerRow => {
+  const all = Array.from({ length: query.cells }, (_, cell): AnswerRow => {
     const values = new Map(finishers.map(({ name, finish }) => [name, finish(cell)]));
     const inOrder = Object.keys(checked.job.measures).map((name) => [name, values.get(name)!] as const);
     return Object.fromEntries([...groupValues(query.groups, cell), ...inOrder]);
   });
+  const rows = shownRows(checked, all);
+  const isChosen = checked.having.length > 0 || checked.top !== null;
   return {
     job,
     title: checked.job.title ?? '',
@@ -68,7 +75,9 @@ export function finishProtected(opened: NoisyOpened): Answer {
     rows,
     privacy: privacyReport(checked, protection, periods),
     suppressed: rows.reduce((count, row) => count + suppressedIn(row), 0),
+    ...(isChosen ? { left_out: all.length - rows.length } : {}),
     threshold,
+    ...(round === 1 ? {} : { round }),
     parties: checked.parties,
     cost: cost ?? null,
     receipts: receipts ?? [],
@@ -95,6 +104,7 @@ interface Setting {
   readonly protection: Protection;
   readonly simulation: Simulation;
   readonly threshold: number;
+  readonly round: number;
   readonly draws: number;
 }
 
@@ -125,11 +135,13 @@ interface Numbers {
   readonly warning: string | undefined;
 }
 
-/** Every figure is a number of the answer. */
-function stating({ shielded }: PlacedMeasure, places: readonly number[], { protection }: Setting): Compute {
+/** Every figure is a number of the answer: a count, a sum or a bin. */
+function stating({ shielded }: PlacedMeasure, places: readonly number[], { protection, round }: Setting): Compute {
   const errors = protection.releases.map((release) => error95Of(release, protection.parties));
+  const stated = (figure: bigint, error: number) =>
+    round === 1 ? direct(figure, error, shielded.exponent!) : rounded(figure, error, shielded.exponent!, round);
   return (figures) => ({
-    numbers: figures.map((figure, at) => direct(figure, errors[places[at]!]!, shielded.exponent!)),
+    numbers: figures.map((figure, at) => stated(figure, errors[places[at]!]!)),
     warning: undefined,
   });
 }
@@ -142,6 +154,11 @@ function direct(figure: bigint, error: number, exponent: number): Scalar {
     exact: decodeDecimal(figure, -exponent),
     ci95: [(middle - error) / unit, (middle + error) / unit],
   };
+}
+
+function rounded(figure: bigint, error: number, exponent: number, round: number): Scalar {
+  const { value, exact } = direct(nearestMultiple(figure, BigInt(round) * 10n ** BigInt(-exponent)), error, exponent);
+  return { value, exact, ci95: widened(direct(figure, error, exponent).ci95!, round) };
 }
 
 function simulating(measure: PlacedMeasure, places: readonly number[], setting: Setting): Compute {

@@ -89,7 +89,7 @@ function openingFrom(value: unknown): Opening {
 }
 
 /**
- * The finished answer, small groups already withheld.
+ * The finished answer. What an exact job withholds is not in the envelope: it arrives as zeros and a mark.
  * @throws PolicyError BAD_SIGNATURE where the job is not this analyst's; ProtocolError as the checks do, naming the party
  */
 export async function openAnswer(

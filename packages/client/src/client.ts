@@ -7,8 +7,9 @@
  * for await (const event of client.events(job)) console.error(event);
  * const answer = await client.answer(job);
  * ```
- * Security  keys stay here. The coordinator gets what DESIGN lets it learn: the job's text, and who asked when. Small
- *           groups are withheld by `answer` itself, in `finishAnswer` of core: what is withheld never leaves this module.
+ * Security  keys stay here. The coordinator gets what DESIGN lets it learn: the job's text, and who asked when. What an exact
+ *           job withholds does not arrive: the parties multiply it by zero before it is opened. Of a protected job all
+ *           released figures arrive, and `answer` leaves out those below the threshold.
  * @module
  */
 import type { Answer } from '@folkmoot/core/answer.js';
@@ -56,7 +57,7 @@ export interface Client {
   cancel(job: string): Promise<JobView>;
   /** What is left of every party's budgets for this analyst, and what this analyst was charged. */
   budget(): Promise<BudgetReport>;
-  /** The answer: fetched, checked, opened, with small groups withheld. */
+  /** The answer: fetched, checked, opened and finished. */
   answer(job: string): Promise<Answer>;
 }
 

@@ -142,6 +142,67 @@ describe('a plan', () => {
     expect(flat(planFor(jobText('measures: { n: count }'), {}, free))).toContain('No threshold is in force');
   });
 
+  const grouped = 'group_by: [tenure]\nmeasures: { n: count, total: { sum: arrears } }';
+
+  it('says over what the figures are, and which of the groups open', () => {
+    const places = (lines: string) => planFor(jobText(lines), everyone).places;
+    const alone = 'measures: { n: count }';
+    expect(places(alone)).toBe('all rows together');
+    expect(places(`${alone}\nhaving: { n: { gte: 50 } }`)).toBe('all rows together, if the job’s conditions hold');
+    expect(places(grouped)).toBe('each of the 4 groups');
+    expect(places(`${grouped}\ntotal: true`)).toBe('each of the 4 groups, and for all of them together');
+    expect(places(`${grouped}\ntop: { by: n, count: 2 }`)).toBe('each of the 4 groups that opens');
+    expect(places(`${grouped}\ntop: { by: n, count: 2 }\nprivacy: { epsilon: 1 }`)).toBe('each of the 4 groups');
+    expect(places('group_by: [age, tenure, employed]\nmeasures: { n: count }')).toBe('each of the 888 groups');
+  });
+
+  it('names the conditions under which a group opens, and what is tested without being opened', () => {
+    const having =
+      'having: { n: { gte: 50, lt: 400 }, burden: { of: { ratio: [arrears, income] }, gt: 0.02 }, w: { of: { count: { where: { employed: { eq: true } } } }, gt: 9 } }';
+    const text = flat(planFor(jobText(`${grouped}\n${having}\ntop: { by: total, count: 2 }`), everyone));
+    expect(text).toContain(
+      'A group opens only if burden (the ratio of arrears to income, which is not opened) is more than 0.02, and n is at least 50 and less than 400, and w (the count where employed is yes, which is not opened) is more than 9.',
+    );
+    expect(text).toContain('Nor does it where fewer than 5 people stand behind what is compared.');
+    expect(text).toContain('Of these only the 2 groups with the greatest total open, by name and value.');
+    expect(text).toContain('learns the figures named above, which of them are withheld or do not open, and no');
+  });
+
+  it('says what a total, rounding and large contributors make of the figures, and which rule asks for it', () => {
+    const strict = policyOf(
+      policyYaml.replace('min_group: 5', 'min_group: 5\n    round: 10\n    dominance: { n: 2, share: 0.855 }'),
+    );
+    const made = planFor(jobText(`${grouped}\ntotal: true`), { ...everyone, camden: strict });
+    expect(made.parties[0]).toMatchObject({ round: 10, dominance: { n: 2, share: '85.5 %' } });
+    const text = flat(made);
+    expect(text).toContain(
+      'for groups of at least 5 people, figures rounded to 10 and sums of which 2 people together have at most 85.5 %.',
+    );
+    expect(text).toContain('A sum of which 2 people together may have more than 85.5 % is withheld the same way');
+    expect(text).toContain('the smallest of the others is withheld whole');
+    expect(text).toContain('rounded to the nearest multiple of 10 before they open');
+    expect(text).toContain('total (sum): the sum of arrears, rounded to a multiple of 10');
+  });
+
+  it('says of a protected job what its answer leaves out, and that all of it is opened', () => {
+    const lines = `${grouped}\nhaving: { n: { gte: 50 } }\ntop: { by: total, count: 2 }\nround: 10\nprivacy: { epsilon: 1 }`;
+    const text = flat(planFor(jobText(lines), everyone));
+    expect(text).toContain('All of them are opened and charged; it is the noise that protects.');
+    expect(text).toContain('A group is shown only if, with noise, n is at least 50. Near such a limit');
+    expect(text).toContain('the ends of their intervals outward');
+    expect(text).toContain('the greatest total, noise included, are shown');
+    expect(text).not.toContain('What is decided before anything opens');
+    expect(flat(planFor(jobText(`${grouped}\nprivacy: { epsilon: 1 }`), everyone))).not.toContain('leaves out or');
+  });
+
+  it('says what a helper sends, and what it does not learn', () => {
+    const checked = checkedJob(jobText(`${grouped}\njoin_helper: ncl-health`));
+    const text = renderPlan(plan({ checked, analyst })).replace(/\s+/g, ' ');
+    expect(text).toContain('ncl-health sends camden, hackney and islington random numbers to compute with.');
+    expect(text).toContain('ncl-health learns the text of the question and who takes part; no record');
+    expect(text).toContain('among 3 parties and ncl-health');
+  });
+
   it('is plain data, and the same every time', () => {
     const made = planFor(incomeYaml, everyone);
     expect(JSON.parse(JSON.stringify(made))).toEqual(made);
@@ -149,7 +210,8 @@ describe('a plan', () => {
   });
 
   it('fits a terminal', () => {
-    for (const text of [arrearsYaml, incomeYaml]) {
+    const chosen = `${grouped}\nhaving: { n: { gte: 50 } }\ntop: { by: total, count: 2 }\nround: 10`;
+    for (const text of [arrearsYaml, incomeYaml, jobText(chosen), jobText(`${chosen}\nprivacy: { epsilon: 1 }`)]) {
       for (const line of renderPlan(planFor(text, everyone)).split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     }
   });

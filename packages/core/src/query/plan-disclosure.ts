@@ -1,10 +1,12 @@
 /**
- * What an exact job opens, and what is decided on shares before it does, in words.
+ * What a job opens, and what is decided before it does (of an exact job, on shares) or left out afterwards (of a
+ * protected one, by the analyst's software), in words.
  * @module
  */
-import { toDecimal } from '../algebra/rational.ts';
+import { mul, type Rational, rational, toDecimal } from '../algebra/rational.ts';
 import type { CheckedJob } from './check-job.ts';
-import { statisticTexts } from './condition-text.ts';
+import { compileWhere } from './condition.ts';
+import { conditionText, statisticTexts } from './condition-text.ts';
 import type { Dataset } from './dictionary.ts';
 import type { Disclosure } from './disclosure.ts';
 import type { Having } from './having.ts';
@@ -47,9 +49,11 @@ function opensTexts(prepared: Prepared, dataset: Dataset, { round }: Strictness)
   const { statistics, parts, unit } = prepared;
   const figures = parts.flatMap((part) => part.figures);
   const sums = figures.flatMap((figure) => (figure.kind === 'sum' ? [statistics[figure.of]!] : []));
-  const rounded = unit !== undefined && round > 1 ? `, rounded to a multiple of ${round}` : '';
+  const texts = statisticTexts(sums, dataset);
+  const rounded = unit !== undefined && round > 1 ? `rounded to a multiple of ${round}` : '';
   return [
-    ...statisticTexts(sums, dataset).map((text) => text + rounded),
+    ...(rounded !== '' && texts.length === 1 ? [`${texts[0]}, ${rounded}`] : texts),
+    ...(rounded !== '' && texts.length > 1 ? [`each ${rounded}`] : []),
     ...figures.flatMap((figure) => derivedText(figure, prepared, dataset)),
   ];
 }
@@ -66,19 +70,57 @@ function derivedText(figure: Figure, { statistics }: Prepared, dataset: Dataset)
   return [`${over}, divided by ${under} and rounded; neither of the two`];
 }
 
+/** What the figures are over, one by one. */
+export function placesText({ cells, groups, having, top, total, privacy }: CheckedJob): string {
+  const count = String(cells).replace(/\B(?=(\d{3})+$)/g, ',');
+  const chooses = privacy === null && (having.length > 0 || top !== null);
+  if (groups.length === 0) return chooses ? 'all rows together, if the job’s conditions hold' : 'all rows together';
+  const each = chooses ? `each of the ${count} groups that opens` : `each of the ${count} groups`;
+  return total ? `${each}, and for all of them together` : each;
+}
+
 const comparisons: Readonly<Record<Having['op'], string>> = {
-  gt: 'is more than',
-  gte: 'is at least',
-  lt: 'is less than',
-  lte: 'is at most',
+  gt: 'more than',
+  gte: 'at least',
+  lt: 'less than',
+  lte: 'at most',
 };
+
+/** A figure of a condition that has no other name than what it is of. */
+function figureText(measure: Measure, dataset: Dataset): string {
+  if (typeof measure === 'object' && 'count' in measure) {
+    const where = conditionText(compileWhere(measure.count.where, dataset), dataset);
+    return where === '' ? 'count' : `count where ${where}`;
+  }
+  if (typeof measure === 'object' && 'ratio' in measure) {
+    const { ratio } = measure;
+    const [over, under] = 'numerator' in ratio ? [ratio.numerator, ratio.denominator] : ratio;
+    return `ratio of ${over} to ${under}`;
+  }
+  return measure === 'count' ? 'count' : `${operationOf(measure)} of ${Object.values(measure)[0]}`;
+}
+
+/** `households is at least 50 and less than 400`, for each name. */
+function conditionTexts({ job, dataset, having }: CheckedJob): string[] {
+  return [...Map.groupBy(having, ({ name }) => name)].map(([name, tests]) => {
+    const own = name in job.measures ? '' : ` (the ${figureText(tests[0]!.measure, dataset)}, which is not opened)`;
+    const compared = tests.map(({ op, value }) => `${comparisons[op]} ${toDecimal(value, { significant: 20 })}`);
+    return `${name}${own} is ${listed(compared)}`;
+  });
+}
+
+/** 4/5 as `80 %`. */
+export function percentText(share: Rational): string {
+  return `${toDecimal(mul(share, rational(100n)), { significant: 12 })} %`;
+}
 
 /** Every decision that is made on shares, in the order in which they are made. */
 export function decisionTexts(
-  { job, having, top }: CheckedJob,
+  checked: CheckedJob,
   { threshold, partitions, total }: Disclosure,
-  { dominance }: Strictness,
+  { dominance, round }: Strictness,
 ): string[] {
+  const { groups, having, top } = checked;
   const texts: string[] = [];
   if (threshold > 1) {
     texts.push(
@@ -86,9 +128,9 @@ export function decisionTexts(
     );
   }
   for (const { n, share } of dominance) {
-    const largest = n === 1 ? 'largest contributor has' : `${n} largest contributors together have`;
+    const largest = n === 1 ? 'one person' : `${n} people together`;
     texts.push(
-      `A sum of which the ${largest} more than ${toDecimal(share, { significant: 12 })} of the whole is withheld the same way, with all that opens together with it.`,
+      `A sum of which ${largest} may have more than ${percentText(share)} is withheld the same way, with all that opens together with it.`,
     );
   }
   if (partitions.length > 0) {
@@ -98,22 +140,55 @@ export function decisionTexts(
   }
   if (total && threshold > 0) {
     texts.push(
-      'The same holds for the groups under their total: where too few people are withheld, the smallest group is withheld whole.',
+      'So that the total does not give a withheld group away: where the groups withheld are too few people together, the smallest of the others is withheld whole, however large it is.',
+    );
+  }
+  if (round > 1) {
+    texts.push(
+      `Counts, sums and bins are rounded to the nearest multiple of ${round} before they open; a quotient opens without its parts.`,
+    );
+  }
+  const few = threshold > 1 ? ` Nor does it where fewer than ${threshold} people stand behind what is compared.` : '';
+  const rest = groups.length === 0 ? 'Otherwise nothing opens' : 'Nothing of any other opens';
+  const seen = `${rest}, and the analyst sees only that.${few}`;
+  const compared = round > 1 ? ' Counts and sums are compared as they are rounded.' : '';
+  if (having.length > 0) {
+    const conditions = conditionTexts(checked).join(', and ');
+    const what = groups.length === 0 ? `Figures open only if` : `A group opens only if`;
+    texts.push(`${what} ${conditions}. ${seen}${compared}`);
+  }
+  if (top !== null) {
+    const among = having.length > 0 ? 'Of these only' : 'Only';
+    texts.push(
+      `${among} the ${top.count} groups with the greatest ${top.by} open, by name and value. ${seen}${having.length > 0 ? '' : compared}`,
+    );
+  }
+  return texts;
+}
+
+/** What the analyst's software does with the figures of a protected job that have been opened. */
+export function selectionTexts(checked: CheckedJob, { dominance, round }: Strictness): string[] {
+  const { groups, having, top } = checked;
+  const texts: string[] = [];
+  if (round > 1) {
+    texts.push(
+      `Counts, sums and bins are rounded to the nearest multiple of ${round}, with their noise, and the ends of their intervals outward.`,
     );
   }
   if (having.length > 0) {
-    const conditions = having.map(({ name, op, value, measure }) => {
-      const what = name in job.measures ? name : `${name} (${operationOf(measure)})`;
-      return `${what} ${comparisons[op]} ${toDecimal(value, { significant: 20 })}`;
-    });
+    const what = groups.length === 0 ? 'The figures are' : 'A group is';
     texts.push(
-      `A group opens only where ${listed(conditions)}. Of the others nothing opens but that they are not shown.`,
+      `${what} shown only if, with noise, ${conditionTexts(checked).join(', and ')}. Near such a limit it is chance that decides.`,
     );
   }
   if (top !== null) {
+    const among = having.length > 0 ? 'Of these only' : 'Only';
     texts.push(
-      `Only the ${top.count} groups with the greatest ${top.by} open, by name and value. Of the others nothing opens.`,
+      `${among} the ${top.count} groups with the greatest ${top.by}, noise included, are shown. Who is chosen by a noisy figure has more often than not noise that lifts it; intervals do not allow for that.`,
     );
+  }
+  if (dominance.length > 0) {
+    texts.push('The rule on large contributors is not applied: the noise covers what any one person can change.');
   }
   return texts;
 }

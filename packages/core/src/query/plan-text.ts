@@ -51,15 +51,13 @@ export function renderPlan(plan: Plan): string {
     section(
       'What is opened',
       wrapped(
-        `For ${plan.cells === 1 ? 'all rows together' : `each of the ${grouped(plan.cells)} groups`}${plan.decisions.length === 0 ? '' : ' that opens'}, the analyst’s software receives these figures over ${names}, and nothing of a single party:`,
+        `For ${plan.places}, the analyst’s software receives these figures over ${names}, and nothing of a single party:`,
       ),
       plan.measures.flatMap(measureText),
       thresholdText(plan),
     ),
-    ...(plan.decisions.length === 0
-      ? []
-      : [section('What is decided before anything opens', decisionIntro(plan, names), plan.decisions.map(item))]),
-    ...(plan.privacy === null ? [] : [protectionText(plan.privacy, plan), budgetText(plan.privacy)]),
+    ...(plan.privacy === null ? decided(plan, names) : [protectionText(plan.privacy, plan), ...leftOut(plan)]),
+    ...(plan.privacy === null ? [] : [budgetText(plan.privacy)]),
     section('Who learns what', whoLearns(plan, names).map(item)),
     section('What it costs', costText(plan).map(item)),
     section('What is not defended', plan.warnings.map(item)),
@@ -99,12 +97,19 @@ function question(plan: Plan): string {
   );
 }
 
-function partyText({ id, name, owner, rule, approval, minGroup, refusal }: PlannedParty): string {
+function partyText({ id, name, owner, rule, approval, minGroup, round, dominance, refusal }: PlannedParty): string {
   const who = `${id}: ${name} (${owner})`;
   if (refusal !== null) return item(`${who} would refuse. ${refusal.reason}. What would help: ${refusal.change}.`);
   if (rule === null) return item(`${who}. Its own policy decides when the job arrives.`);
   const by = approval === 'manual' ? 'allows it once a person has approved' : 'allows it';
-  return item(`${who} ${by}, by its rule “${rule}”, for groups of at least ${minGroup} people.`);
+  const rounded = round === null ? [] : [`figures rounded to ${grouped(round)}`];
+  const largest = dominance === null ? [] : [`sums of which ${dominanceText(dominance)}`];
+  const asked = listed([`groups of at least ${minGroup} people`, ...rounded, ...largest]);
+  return item(`${who} ${by}, by its rule “${rule}”, for ${asked}.`);
+}
+
+function dominanceText({ n, share }: { readonly n: number; readonly share: string }): string {
+  return `${n === 1 ? 'one person has' : `${n} people together have`} at most ${share}`;
 }
 
 function helperText({ helper }: Plan): string[] {
@@ -113,10 +118,17 @@ function helperText({ helper }: Plan): string[] {
   return [item(`${id}: ${name} (${owner}) helps: it deals random numbers to the others, and brings no records.`)];
 }
 
-function decisionIntro(_plan: Plan, names: string): string {
-  return wrapped(
-    `${names} decide this together on masked numbers. None of them, and nobody else, sees what is compared, or the outcome before the answer.`,
-  );
+function decided({ decisions }: Plan, names: string): string[] {
+  if (decisions.length === 0) return [];
+  const intro = `${names} decide this together on masked numbers. None of them, and nobody else, sees what is compared, or the outcome before the answer.`;
+  return [section('What is decided before anything opens', wrapped(intro), decisions.map(item))];
+}
+
+function leftOut({ decisions }: Plan): string[] {
+  if (decisions.length === 0) return [];
+  const intro =
+    'The analyst’s own software does this with the noisy figures. All of them are opened and charged; it is the noise that protects.';
+  return [section('What the answer leaves out or rounds', wrapped(intro), decisions.map(item))];
 }
 
 function whatHappens(plan: Plan, names: string): string[] {
@@ -128,6 +140,11 @@ function whatHappens(plan: Plan, names: string): string[] {
     'Each party checks the analyst’s signature, the charter and its own policy, and tells the others by a signed acceptance under which rule it takes part. If one declines, nothing is computed.',
     `Each party computes sums over its own records, in its own house. No record leaves it.`,
     'Each party adds random masks to its sums. It shares a mask with every other party, agreed over encrypted sessions; the masks cancel only when the sums of all parties are added. One party’s masked sums alone are random numbers.',
+    ...(masked === undefined || plan.helper === null
+      ? []
+      : [
+          `${plan.helper.id} sends ${names} random numbers to compute with. It has no part in their masks, and nothing of what they compute is sent to it.`,
+        ]),
     ...(masked === undefined
       ? []
       : [
@@ -157,19 +174,28 @@ function thresholdText({ threshold, thresholdIsFinal, measures, privacy }: Plan)
   ];
 }
 
-function whoLearns({ analyst, parties }: Plan, names: string): string[] {
+function whoLearns({ analyst, parties, helper, decisions, privacy }: Plan, names: string): string[] {
   const asker = analyst === null ? 'The analyst' : analyst.id;
+  const outcome =
+    decisions.length === 0
+      ? ''
+      : privacy === null
+        ? ', which of them are withheld or do not open'
+        : ' with their noise, those too that the answer leaves out';
   return [
-    `${asker} learns the figures named above, and no party’s own.`,
+    `${asker} learns the figures named above${outcome}, and no party’s own.`,
     `${names} ${parties.length === 2 ? 'both' : 'each'} learn that the question was asked, by whom and why, and who takes part; nothing of another party’s records, and not the answer.`,
+    ...(helper === null
+      ? []
+      : [`${helper.id} learns the text of the question and who takes part; no record, no sum and no answer.`]),
     'The coordinator learns the text of the question, who talks to whom, how much and when; no sum and no answer.',
     'The other members of the consortium learn nothing.',
   ];
 }
 
-function costText({ rounds, bytesPerParty, secondsEstimate, parties }: Plan): string[] {
+function costText({ rounds, bytesPerParty, secondsEstimate, parties, helper }: Plan): string[] {
   return [
-    `${rounds} rounds of messages among ${parties.length} parties, and about ${size(bytesPerParty)} sent by each.`,
+    `${rounds} rounds of messages among ${parties.length} parties${helper === null ? '' : ` and ${helper.id}`}, and about ${size(bytesPerParty)} sent by each.`,
     `About ${secondsEstimate < 10 ? secondsEstimate.toFixed(1) : grouped(secondsEstimate)} seconds on links of 100 Mbit/s with 50 ms there and back, and the time each party needs to read its records.`,
   ];
 }

@@ -11,13 +11,22 @@ import { correlateCost } from '../engine/correlate.ts';
 import { evaluateCost } from '../engine/evaluate-cost.ts';
 import type { CheckedJob } from './check-job.ts';
 import { conditionText, groupsText } from './condition-text.ts';
+import { fractionOf } from './dictionary.ts';
 import { disclose } from './disclose.ts';
 import type { Disclosure } from './disclosure.ts';
 import { bytesOf } from './encode.ts';
 import { compile } from './local.ts';
 import { lookUp } from './name.ts';
 import { openedLayout } from './opened.ts';
-import { decisionTexts, operationOf, type PlannedMeasure, planMeasures } from './plan-disclosure.ts';
+import {
+  decisionTexts,
+  operationOf,
+  type PlannedMeasure,
+  percentText,
+  placesText,
+  planMeasures,
+  selectionTexts,
+} from './plan-disclosure.ts';
 import { type PartyBudget, type PlannedPrivacy, planPrivacy } from './plan-privacy.ts';
 import { privacyWarnings } from './plan-privacy-text.ts';
 import type { Verdict } from './policy.ts';
@@ -44,6 +53,10 @@ export interface PlannedParty {
   readonly rule: string | null;
   readonly approval: 'automatic' | 'manual' | null;
   readonly minGroup: number | null;
+  /** What its rule asks figures to be rounded to, if it does. */
+  readonly round: number | null;
+  /** The share of a sum, in words, that its rule lets the `n` largest contributors have, if it says. */
+  readonly dominance: { readonly n: number; readonly share: string } | null;
   /** Why this party would refuse, and the smallest change that would help. */
   readonly refusal: { readonly reason: string; readonly change: string } | null;
 }
@@ -68,8 +81,13 @@ export interface Plan {
   readonly filter: string;
   readonly groups: string;
   readonly cells: number;
+  /** What the figures are over, in words. */
+  readonly places: string;
   readonly measures: readonly PlannedMeasure[];
-  /** What is decided on shares before anything opens, in words; none for a job that opens all its sums. */
+  /**
+   * What is decided on shares before anything opens, in words; none for a job that opens all its sums. Of a protected job
+   * what is left out and rounded afterwards.
+   */
   readonly decisions: readonly string[];
   readonly transfers: readonly Transfer[];
   readonly rounds: number;
@@ -129,6 +147,7 @@ export function plan({ checked, analyst, strictness, verdicts = new Map(), budge
     filter: conditionText(query.where, dataset),
     groups: groupsText(query.groups),
     cells: query.cells,
+    places: placesText(checked),
     rounds,
     bytesPerParty,
     // Two trips for the handshake and one for what is sealed; a round is half a trip and its answer. All pass one relay.
@@ -148,7 +167,7 @@ export function plan({ checked, analyst, strictness, verdicts = new Map(), budge
     parties: parties.map((id) => planParty(id, charter.parties[id]!, verdicts.get(id))),
     helper: checked.helper === null ? null : helperOf(checked.helper, charter.parties[checked.helper]!),
     measures: protection === null ? planMeasures(checked, query, strictest) : planProtected(checked, protection),
-    decisions: disclosure === null ? [] : decisionTexts(checked, disclosure, strictest),
+    decisions: disclosure === null ? selectionTexts(checked, strictest) : decisionTexts(checked, disclosure, strictest),
     transfers: planTransfers(parties, sealedBytes, onShares.bytes),
     privacy,
     warnings:
@@ -161,12 +180,15 @@ function planParty(
   { name, owner }: { name: string; owner: string },
   verdict: Verdict | undefined,
 ): PlannedParty {
-  const unknown = { id, name, owner, rule: null, approval: null, minGroup: null, refusal: null };
+  const nothing = { rule: null, approval: null, minGroup: null, round: null, dominance: null, refusal: null };
+  const unknown = { id, name, owner, ...nothing };
   if (verdict === undefined) return unknown;
   if (verdict.verdict === 'refuse') {
     return { ...unknown, refusal: { reason: verdict.error.message, change: verdict.change } };
   }
-  return { ...unknown, rule: verdict.rule, approval: verdict.approval, minGroup: verdict.minGroup };
+  const { rule, approval, minGroup, round = null, dominance } = verdict;
+  const largest = dominance === undefined ? null : { n: dominance.n, share: percentText(fractionOf(dominance.share)) };
+  return { ...unknown, rule, approval, minGroup, round, dominance: largest };
 }
 
 function helperOf(id: string, { name, owner }: { name: string; owner: string }): Plan['helper'] {

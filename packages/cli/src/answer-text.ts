@@ -101,7 +101,7 @@ function leftOutText(answer: AnswerLike, groups: readonly string[]): string[] {
       `${listed === 0 ? 'No group is shown' : `${which} are not shown`}: the job’s conditions leave out their noisy figures.`,
     ];
   }
-  const few = threshold > 1 ? `, or fewer than ${threshold} people stand behind them` : '';
+  const few = threshold > 0 ? ', or what these look at is withheld' : '';
   if (rows.length === 0) return [`Nothing opened: the job’s conditions do not hold${few}.`];
   return [`${which} did not open: the job’s conditions leave them out${few}.`];
 }

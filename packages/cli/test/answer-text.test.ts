@@ -107,7 +107,7 @@ owner   yes          120
 ──────  ────────  ──────
 all                  250
 
-3 of 4 groups did not open: the job’s conditions leave them out, or fewer than 5 people stand behind them.
+3 of 4 groups did not open: the job’s conditions leave them out, or what these look at is withheld.
 Counts and sums are rounded to multiples of 10, each by itself: parts need not add up.
 dale dealt the random numbers for it, and brought no records.`.trim(),
     );
@@ -121,7 +121,7 @@ dale dealt the random numbers for it, and brought no records.`.trim(),
   it('says of an answer without rows why there are none', () => {
     const empty = { title: 'Nothing', threshold: 5, left_out: 4, rows: [] };
     expect(renderAnswer([{ label: 'answer', answer: empty }])).toBe(
-      'Nothing\n\nNothing opened: the job’s conditions do not hold, or fewer than 5 people stand behind them.',
+      'Nothing\n\nNothing opened: the job’s conditions do not hold, or what these look at is withheld.',
     );
     expect(renderAnswer([{ label: 'answer', answer: { ...empty, threshold: 0 } }])).toMatch(/do not hold\.$/);
   });

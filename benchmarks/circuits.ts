@@ -6,7 +6,7 @@
  * `--large` goes on to 10^8 OTs and 10^7 triples. A part's name runs it alone: `npm run bench -- circuits link`.
  * @module
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -21,9 +21,9 @@ import { type Published, publishedFor } from './published.ts';
 type Source = Setting['source'];
 
 const otSources: readonly Source[] = ['softspoken', 'silent'];
-/** Three parties fill two cores by themselves; two are given a thread a core. */
+/** Three parties fill two cores by themselves, with one thread each. */
 const three = { parties: 3, threads: 1, link: null } as const;
-const two = { parties: 2, threads: availableParallelism(), link: null } as const;
+const two = { parties: 2, threads: 1, link: null } as const;
 
 const isLarge = process.argv.includes('--large');
 const cells = 10_000;
@@ -135,32 +135,28 @@ function besideJiff(rows: readonly Measurement[], { comparisons, multiplications
 }
 
 async function rates(): Promise<void> {
+  const canPin = spawnSync('taskset', ['-V']).status === 0;
   const tasks: readonly Task[] = [
     { work: 'random OTs', count: 2 ** 22 },
-    { work: 'bit triples', count: 2 ** 22 },
+    { work: 'bit triples', count: 2 ** 23 },
     { work: 'shared bits', count: 2 ** 20 },
     { work: 'triples', count: 2 ** 15 },
   ];
   const rate = (row: Measurement, time = row.preprocessing) => `${(row.count / time / 1e6).toPrecision(3)} M/s`;
   const lines: string[][] = [];
   for (const source of otSources) {
-    const alone = await measure({ ...two, source, threads: 1 }, tasks, '0');
+    const alone = canPin ? await measure({ ...two, source }, tasks, '0') : [];
     const spread = await measure({ ...two, source }, tasks);
+    const threaded = await measure({ ...two, source, threads: availableParallelism() }, tasks);
     for (const [i, row] of spread.entries()) {
       const each = (row.preprocessingBytes / row.count).toPrecision(3);
-      lines.push([row.work, source, rate(alone[i]!), rate(row), rate(row, row.cpu), each, megabytes(row.peak)]);
+      const measured = [alone[i], row, threaded[i]].map((one) => (one === undefined ? '' : rate(one)));
+      lines.push([row.work, source, ...measured, rate(row, row.cpu), each, megabytes(row.peak)]);
     }
   }
-  console.log('two parties and the relay, all on one core and on all cores');
-  const head = [
-    '',
-    'source',
-    'one core',
-    'all cores',
-    'a processor second',
-    'bytes each, both parties',
-    'peak a party',
-  ];
+  console.log('two parties and the relay: on one core, on all, and on all with as many threads in each party');
+  const rated = ['one core', 'all cores', 'threads', 'a processor second'];
+  const head = ['', 'source', ...rated, 'bytes each, both parties', 'peak a party'];
   console.log(`${table([head, ...lines])}\n`);
 }
 

@@ -39,6 +39,55 @@ function scalar(cell: Cell | undefined): unknown {
     : { value: Number(cell), exact: cell };
 }
 
+/** A decimal as the engine writes it, in units of its last digit. */
+function parsed(text: string): { units: bigint; digits: number } {
+  const [whole = '0', fraction = ''] = text.split('.');
+  return { units: BigInt(whole + fraction), digits: fraction.length };
+}
+
+/** Units with this many digits after the point. */
+function written(units: bigint, digits: number): string {
+  const magnitude = String(units < 0n ? -units : units).padStart(digits + 1, '0');
+  const at = magnitude.length - digits;
+  return `${units < 0n ? '-' : ''}${magnitude.slice(0, at)}${digits === 0 ? '' : `.${magnitude.slice(at)}`}`;
+}
+
+/** ⌊a/b + 1/2⌋ for b above 0. */
+function nearest(a: bigint, b: bigint): bigint {
+  const over = 2n * a + b;
+  return over / (2n * b) - (over < 0n && over % (2n * b) !== 0n ? 1n : 0n);
+}
+
+/** A number as it is shown, to the nearest multiple of the base. */
+function rounded(cell: Cell | undefined, round: number): unknown {
+  if (round === 1 || cell === null || cell === undefined) return scalar(cell);
+  const { units, digits } = parsed(cell);
+  const base = BigInt(round) * 10n ** BigInt(digits);
+  return scalar(written(nearest(units, base) * base, digits));
+}
+
+/** The quotient of two sums to so many digits after the point, as it opens where its sums do not. */
+function quotient([over, under]: readonly Cell[], places: number): unknown {
+  if (over == null || under == null || Number(under) === 0) return none;
+  const [a, b] = [parsed(over), parsed(under)];
+  const top = a.units * 10n ** BigInt(places + b.digits);
+  const text = written(nearest(top, b.units * 10n ** BigInt(a.digits)), places);
+  return scalar(text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''));
+}
+
+const digitsOf = (dataset: Dataset, name: string): number => {
+  const rules = dataset.columns[name]!;
+  return rules.type === 'decimal' ? rules.scale : 0;
+};
+
+/** How a job has figures shown. */
+export interface Form {
+  /** Means and ratios as one number, to a few digits. */
+  readonly alone: boolean;
+  /** What counts, sums and bins are rounded to; 1 for nothing. */
+  readonly round: number;
+}
+
 /** All of a figure is shown, or none. */
 function whole(finish: (cells: readonly Cell[]) => unknown): Figure['finish'] {
   return (cells, shown) => (shown.every(Boolean) ? finish(cells) : withheld);
@@ -53,18 +102,30 @@ function levelsOf(dataset: Dataset, names: readonly string[], where: string): st
 const truth = (name: string): string => `(${column(name)} = 1)`;
 
 /** `whereSql` turns a condition of the job into SQL. */
-export function figureOf(measure: Measure, dataset: Dataset, whereSql: (where: never) => string): Figure {
-  if (measure === 'count') return { aggregates: ['count(*)'], people: [everyone], finish: whole(([n]) => scalar(n)) };
+export function figureOf(
+  measure: Measure,
+  dataset: Dataset,
+  whereSql: (where: never) => string,
+  { alone, round }: Form = { alone: false, round: 1 },
+): Figure {
+  const counted = whole(([n]) => rounded(n, round));
+  if (measure === 'count') return { aggregates: ['count(*)'], people: [everyone], finish: counted };
   if ('count' in measure) {
     const met = whereSql(measure.count.where as never);
     const people = [met, `(${met}) IS NOT TRUE`];
-    return { aggregates: [over('count(*)', met)], people, finish: whole(([n]) => scalar(n)) };
+    return { aggregates: [over('count(*)', met)], people, finish: counted };
   }
   for (const [operation, aggregate] of Object.entries(ofOne)) {
     if (!(operation in measure)) continue;
     const name = (measure as Readonly<Record<string, string>>)[operation]!;
     const people = [present(name), ...levelsOf(dataset, [name], present(name))];
-    return { aggregates: [aggregate(name)], people, finish: whole(([value]) => scalar(value)) };
+    if (operation === 'mean' && alone) {
+      const aggregates = [`sum(${column(name)})`, `count(${column(name)})`];
+      // Two digits more than the column has.
+      return { aggregates, people, finish: whole((cells) => quotient(cells, digitsOf(dataset, name) + 2)) };
+    }
+    const finish = whole(([value]) => rounded(value, operation === 'sum' ? round : 1));
+    return { aggregates: [aggregate(name)], people, finish };
   }
   for (const [operation, aggregate] of Object.entries(ofTwo)) {
     if (!(operation in measure)) continue;
@@ -83,12 +144,13 @@ export function figureOf(measure: Measure, dataset: Dataset, whereSql: (where: n
     const both = present(above, below);
     const totals = [above, below].map((name) => over(`sum(${column(name)})`, both));
     const finish = whole((cells) => {
+      if (alone) return quotient(cells, 4);
       const [a, b] = numbers(cells);
       return b === 0 ? none : scalar(String(a! / b!));
     });
     return { aggregates: totals, people: [both, ...levelsOf(dataset, [above, below], both)], finish };
   }
-  if ('histogram' in measure) return histogram(measure.histogram.of, measure.histogram.bins);
+  if ('histogram' in measure) return histogram(measure.histogram.of, measure.histogram.bins, round);
   if ('median' in measure) return quantile(measure.median.of, 0.5, measure.median.bins);
   if ('quantile' in measure) return quantile(measure.quantile.of, Number(measure.quantile.q), measure.quantile.bins);
   if ('t_test' in measure) return welch(measure.t_test, dataset);
@@ -122,12 +184,12 @@ function binsOf(name: string, edges: readonly number[]): string[] {
   return [`${value} < ${edges[0]}`, ...within, `${value} > ${edges[last]}`];
 }
 
-function histogram(name: string, bins: Bins): Figure {
+function histogram(name: string, bins: Bins, round: number): Figure {
   const edges = edgesOf(bins);
   const people = binsOf(name, edges);
   const aggregates = people.map((condition) => over('count(*)', condition));
   const finish: Figure['finish'] = (cells, shown) => {
-    const counts = cells.map((cell, at) => (shown[at] ? (scalar(cell) as object) : withheld));
+    const counts = cells.map((cell, at) => (shown[at] ? (rounded(cell, round) as object) : withheld));
     const inner = counts.slice(1, -1).map((count, at) => ({ from: edges[at], to: edges[at + 1], ...count }));
     return { bins: inner, below: counts[0], above: counts.at(-1) };
   };

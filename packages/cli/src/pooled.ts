@@ -3,7 +3,8 @@
  * one table, and plain SQL over it. No part of it is shared with the road that data takes otherwise.
  *
  * Rows have the form of an answer's, what too few people stand behind withheld by the same threshold, so that the two can
- * be laid side by side. Files are trusted here: each person has one row, as in the demo's records.
+ * be laid side by side: the same groups, the same rounding. Of a protected job they are all its groups. Files are trusted
+ * here: each person has one row, as in the demo's records.
  * @module
  */
 import { readFile } from 'node:fs/promises';
@@ -14,7 +15,7 @@ import { parseDocument } from '@folkmoot/core/document.js';
 import type { Job } from '@folkmoot/core/job.js';
 import { inMemory, plainPath } from '@folkmoot/node/in-memory.js';
 import { z } from 'zod';
-import { type Cell, column, figureOf } from './pooled-figures.ts';
+import { type Cell, column, type Figure, figureOf } from './pooled-figures.ts';
 
 export interface PooledQuestion {
   readonly job: Job;
@@ -24,6 +25,8 @@ export interface PooledQuestion {
   /** A folder with a folder a party, each with a node.yaml that names a file. */
   readonly folder: string;
   readonly threshold: number;
+  /** What counts, sums and bins are rounded to. */
+  readonly round?: number | undefined;
 }
 
 export interface PooledAnswer {
@@ -43,6 +46,7 @@ export async function pooledAnswer({
   analyst,
   folder,
   threshold,
+  round = 1,
 }: PooledQuestion): Promise<PooledAnswer> {
   const dataset = charter.datasets[job.from!]!;
   const parties = job.parties ?? dataset.held_by;
@@ -50,49 +54,121 @@ export async function pooledAnswer({
   const own = charter.analysts[analyst]?.party;
   const appearances = dataset.unit === 'row' ? 1 : Math.min(dataset.max_parties_per_unit, parties.length);
   const keys = (job.group_by ?? []).map((name) => keyOf(name, dataset));
-  const figures = Object.entries(job.measures).map(([name, measure]) => ({
-    name,
-    ...figureOf(measure, dataset, (where) => whereSql(where)),
-  }));
+  const form = { alone: job.open === 'ratio' || round > 1, round };
+  const shownFigures = Object.entries(job.measures).map(([name, measure]): Named => {
+    return { name, ...figureOf(measure, dataset, whereSql, form) };
+  });
+  const conditions = job.privacy === undefined ? Object.entries(job.having ?? {}) : [];
+  const tested = conditions.map(([name, test]): Named => {
+    return { name, ...figureOf(test.of ?? job.measures[name]!, dataset, whereSql, { alone: false, round }) };
+  });
+  const top = job.privacy === undefined ? job.top : undefined;
+  const ranked = (top === undefined ? [] : [top.by]).map((name): Named => {
+    return { name, ...figureOf(job.measures[name]!, dataset, whereSql, { alone: true, round }) };
+  });
+  const figures = [...shownFigures, ...tested, ...ranked];
   const counted = own === undefined ? 'TRUE' : `party <> ${text(own)}`;
   const expressions = figures.flatMap(({ aggregates, people }) => [
     ...aggregates,
     ...people.map((condition) => `count(*) FILTER (WHERE (${condition}) AND ${counted})`),
   ]);
+  const needed = threshold * appearances;
+  const isTotal = job.total === true;
 
-  const rows = await inMemory(async (run) => {
+  const groups = await inMemory(async (run) => {
     await run(`CREATE TABLE pooled AS ${tables.join(' UNION ALL ')}`);
-    const found: Record<string, unknown>[] = [];
-    for (const values of combinations(keys.map(({ labels }) => labels))) {
-      const group = keys.map(({ sql }, at) => `${sql} = ${literal(values[at]!)}`);
-      const conditions = [whereSql(job.where), ...group].map((condition) => `(${condition})`).join(' AND ');
+    const found: Group[] = [];
+    const places = combinations(keys.map(({ labels }) => labels.map((label) => [label])));
+    for (const values of isTotal ? [...places, keys.map(({ labels }) => labels)] : places) {
+      const group = keys.map(({ sql }, at) => `${sql} IN (${values[at]!.map(literal).join(', ')})`);
+      const all = [whereSql(job.where), ...group].map((condition) => `(${condition})`).join(' AND ');
       const selected = expressions.map((expression) => `CAST(${expression} AS VARCHAR)`).join(', ');
-      const [cells] = await run(`SELECT ${selected} FROM pooled WHERE ${conditions}`);
-      found.push(rowOf(keys, values, cells as readonly Cell[]));
+      const [cells] = await run(`SELECT ${selected} FROM pooled WHERE ${all}`);
+      found.push(groupOf(values, cells as readonly Cell[]));
     }
     return found;
   });
-  return { rows };
+  if (isTotal) withholdGroup(groups.slice(0, -1), needed);
+  const held = groups.filter((group) =>
+    conditions.every(([name, test]) => holds(test, group.value(tested.find((figure) => figure.name === name)!))),
+  );
+  const chosen = top === undefined ? held : greatest(held, ranked[0]!, top.count);
+  return { rows: chosen.map(({ row }) => row()) };
 
-  function rowOf(names: typeof keys, values: readonly Value[], cells: readonly Cell[]): Record<string, unknown> {
-    const row: Record<string, unknown> = Object.fromEntries(names.map(({ name }, at) => [name, values[at]]));
+  function groupOf(values: readonly (readonly Value[])[], cells: readonly Cell[]): Group {
+    const own = new Map<Named, { cells: readonly Cell[]; counts: number[]; shown: boolean[] }>();
     let from = 0;
-    for (const { name, aggregates, people, ranges, finish } of figures) {
-      const split = from + aggregates.length;
-      const end = split + people.length;
+    for (const figure of figures) {
+      const split = from + figure.aggregates.length;
+      const end = split + figure.people.length;
       const counts = cells.slice(split, end).map(Number);
-      const needed = threshold * appearances;
       const shown = counts.map((count) => count >= needed);
-      if (ranges !== undefined && figures.length > 1) {
+      const { ranges } = figure;
+      if (ranges !== undefined && isTotal) shown.fill(shown.every(Boolean));
+      else if (ranges !== undefined && shownFigures.length > 1) {
         const filter = (job.where?.[ranges.of] ?? {}) as Filter;
         const mayHold = ranges.parts.map(([start, end]) => !isOutside(filter, start, end));
         withholdAnother(counts, { shown, needed, mayHold });
       }
-      row[name] = finish(cells.slice(from, split), shown);
+      own.set(figure, { cells: cells.slice(from, split), counts, shown });
       from = end;
     }
-    return row;
+    const finished = (figure: Named) => figure.finish(own.get(figure)!.cells, own.get(figure)!.shown);
+    return {
+      // One order, whatever order the job was written in.
+      people: [...shownFigures].sort((a, b) => (a.name < b.name ? -1 : 1)).map((figure) => own.get(figure)!),
+      value: (figure) => (finished(figure) as { value: number | null }).value,
+      row: () => {
+        const key = keys.map(({ name }, at) => [name, values[at]!.length === 1 ? values[at]![0]! : null] as const);
+        return Object.fromEntries([...key, ...shownFigures.map((figure) => [figure.name, finished(figure)] as const)]);
+      },
+    };
   }
+}
+
+type Named = Figure & { readonly name: string };
+
+interface Group {
+  /** Of each figure that is shown, in one order: how many people stand behind it, and whether they are enough. */
+  readonly people: readonly { readonly counts: readonly number[]; readonly shown: boolean[] }[];
+  /** The value of a plain figure; null where it is withheld or there is none. */
+  value(figure: Named): number | null;
+  row(): Readonly<Record<string, unknown>>;
+}
+
+/** Under their total: where too few people are withheld of any figure, the smallest group that is shown whole closes. */
+function withholdGroup(groups: readonly Group[], needed: number): void {
+  const isShort = groups[0]!.people.some((first, figure) => {
+    const withheld = groups.filter(({ people }) => people[figure]!.shown.includes(false));
+    if (withheld.length === 0) return false;
+    const reached = first.counts.map((_, at) =>
+      withheld.reduce((sum, { people }) => sum + people[figure]!.counts[at]!, 0),
+    );
+    return Math.min(...reached) < needed;
+  });
+  if (!isShort) return;
+  const open = groups.filter(({ people }) => people.every(({ shown }) => !shown.includes(false)));
+  const size = ({ people }: Group): number => people[0]!.counts[0]!;
+  const closing =
+    open.length === 0 ? groups : [open.reduce((best, group) => (size(group) < size(best) ? group : best))];
+  for (const { people } of closing) for (const { shown } of people) shown.fill(false);
+}
+
+type Test = NonNullable<Job['having']>[string];
+
+function holds({ gt, gte, lt, lte, between }: Test, value: number | null): boolean {
+  if (value === null) return false;
+  const isWithin = between === undefined || (value >= Number(between[0]) && value <= Number(between[1]));
+  const isAbove = (gt === undefined || value > Number(gt)) && (gte === undefined || value >= Number(gte));
+  const isBelow = (lt === undefined || value < Number(lt)) && (lte === undefined || value <= Number(lte));
+  return isWithin && isAbove && isBelow;
+}
+
+/** Of equal ones the first, which sorting keeps; in the order that they had. */
+function greatest(groups: readonly Group[], by: Named, count: number): Group[] {
+  const valued = groups.filter((group) => group.value(by) !== null);
+  const best = new Set(valued.toSorted((a, b) => b.value(by)! - a.value(by)!).slice(0, count));
+  return groups.filter((group) => best.has(group));
 }
 
 interface Parts {
@@ -180,8 +256,8 @@ function keyOf(name: string, dataset: Dataset): Key {
 }
 
 /** All of them, the last varying fastest. */
-function combinations(lists: readonly (readonly Value[])[]): Value[][] {
-  return lists.reduce<Value[][]>((made, list) => made.flatMap((few) => list.map((value) => [...few, value])), [[]]);
+function combinations<T>(lists: readonly (readonly T[])[]): T[][] {
+  return lists.reduce<T[][]>((made, list) => made.flatMap((few) => list.map((value) => [...few, value])), [[]]);
 }
 
 function fieldSql(name: string): string {

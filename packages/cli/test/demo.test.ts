@@ -8,8 +8,13 @@ import { folkmoot } from './command-line.ts';
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+interface Row {
+  readonly tenure: string;
+  readonly employed: boolean;
+}
+
 describe('folkmoot demo', () => {
-  it('answers five jobs as the pooled records do and a sixth with noise, and leaves nothing behind', async () => {
+  it('answers six jobs as the pooled records do and a seventh with noise, and leaves nothing behind', async () => {
     const temporary = join(folder, 'tmp');
     mkdirSync(temporary);
     const { code, stdout } = await folkmoot(['demo', '--json'], {
@@ -17,10 +22,17 @@ describe('folkmoot demo', () => {
     });
     expect(code).toBe(0);
     const { jobs, traffic } = JSON.parse(stdout);
-    expect(jobs).toHaveLength(6);
+    expect(jobs).toHaveLength(7);
     const noisy = jobs.pop();
     const dealt = jobs.filter(({ answer }: { answer: { helper?: string } }) => answer.helper === 'ncl-health');
     expect(dealt).toMatchObject([{ name: 'arrears-with-dealer.yaml' }]);
+    const chosen = jobs.find(({ name }: { name: string }) => name === 'where-arrears-weigh.yaml');
+    expect(chosen.answer.left_out).toBe(5);
+    expect(chosen.answer.rows.map(({ tenure, employed }: Row) => [tenure, employed])).toEqual([
+      ['private', false],
+      ['social', false],
+      ['temporary', false],
+    ]);
     for (const { answer, agreement } of jobs) {
       expect(answer.parties).toEqual(['camden', 'hackney', 'islington']);
       expect(answer.privacy).toBe(null);

@@ -32,7 +32,7 @@ interface Options {
 }
 
 export const demo: CommandSpec<Options> = {
-  summary: 'see a sample consortium answer six questions',
+  summary: 'see a sample consortium answer seven questions',
   options: [{ flags: '--consortium <folder>', text: 'another consortium with jobs/*.yaml in it' }],
   examples: ['folkmoot demo', 'ISLINGTON_DATABASE_URL=postgres://localhost/test folkmoot demo'],
   async run({ output, progress, signal, cwd, env }, _args, options) {
@@ -98,7 +98,8 @@ interface Asked {
 /** An exact answer, beside the pooled figures that it must equal. */
 async function askExactly({ job, folder, running, progress }: Asked) {
   const answer = await running.ask(job, progress);
-  const pooled = await pooledAnswer({ ...running, job, folder, threshold: answer.threshold });
+  const { threshold, round } = answer;
+  const pooled = await pooledAnswer({ ...running, job, folder, threshold, round });
   const agreement = compareFigures(answer.rows, pooled.rows);
   const readings = [
     { label: 'folkmoot', answer },
@@ -121,7 +122,11 @@ async function askTwice({ job, folder, running, progress }: Asked) {
   const again = await running.ask(job, progress);
   const after = await accounts();
   const repeat = { isSame: isDeepStrictEqual(answer, again), isFree: isDeepStrictEqual(stated, after.stated) };
-  const pooled = await pooledAnswer({ ...running, job, folder, threshold: answer.threshold });
+  const all = await pooledAnswer({ ...running, job, folder, threshold: answer.threshold });
+  // The groups that the answer shows.
+  const keyOf = (row: Readonly<Record<string, unknown>>) => JSON.stringify(job.group_by?.map((name) => row[name]));
+  const shown = new Set(answer.rows.map(keyOf));
+  const pooled = { rows: all.rows.filter((row) => shown.has(keyOf(row))) };
   const coverage = coverageOf(answer.rows, pooled.rows);
   const readings = [
     { label: 'folkmoot', answer },

@@ -4,6 +4,18 @@
  * noisy figure stands its interval, and below a protected answer what protects it.
  * @module
  */
+import { remarks } from './answer-remarks.ts';
+import {
+  type AnswerLike,
+  everything,
+  isRecord,
+  isSuppressed,
+  isTotal,
+  label,
+  none,
+  type Row,
+  withheld,
+} from './answer-row.ts';
 import {
   alignFigures,
   type FigureCell,
@@ -12,23 +24,8 @@ import {
   noisyText,
   significantText,
 } from './figure-text.ts';
-import { type Protection, protectionText, rowsNeeded } from './protection-text.ts';
+import { protectionText } from './protection-text.ts';
 import { alignNumbers, type Column, indent, type NumberCell, renderTable, withThousands } from './table.ts';
-
-/** As much of an answer as text needs: rows of group values and measures, in the form that `--json` prints. */
-export interface AnswerLike {
-  readonly title: string;
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  readonly threshold: number;
-  /** How many groups did not open, where the job chooses among them. */
-  readonly left_out?: number;
-  /** What counts and sums are rounded to. */
-  readonly round?: number;
-  /** Who dealt random numbers to the parties. */
-  readonly helper?: string;
-  /** What protects it; nothing or null for exact figures. */
-  readonly privacy?: Protection | null;
-}
 
 export interface Reading {
   /** `answer`, `pooled records`; not shown where there is only one reading. */
@@ -36,7 +33,6 @@ export interface Reading {
   readonly answer: AnswerLike;
 }
 
-type Row = Readonly<Record<string, unknown>>;
 type Composite = Readonly<Record<string, unknown>>;
 
 /** The whole answer. All readings have the same rows, in the same order. */
@@ -58,82 +54,16 @@ export function renderAnswer(readings: readonly Reading[]): string {
     const place = isTotal(row, groups) ? everything : groups.map((name) => `${name} ${label(row[name])}`).join(', ');
     for (const name of composites) blocks.push(compositeBlock(readings, name, index, place));
   });
-  blocks.push(...remarks(readings, groups, measures));
+  blocks.push(
+    ...remarks(
+      readings.map(({ answer }) => answer),
+      groups,
+      measures,
+    ),
+  );
   const { privacy } = first;
   if (privacy !== null && privacy !== undefined) blocks.push(protectionText(privacy));
   return blocks.join('\n\n');
-}
-
-/** What the marks in the tables mean, what is not in them, and where the noise is too large. */
-function remarks(readings: readonly Reading[], groups: readonly string[], measures: readonly string[]): string[] {
-  const answers = readings.map(({ answer }) => answer);
-  const shortened = answers.filter(({ rows }) => rows.some((row) => measures.some((name) => isSuppressed(row[name]))));
-  const first = answers[0]!;
-  const remarks = [
-    ...new Set(shortened.map(withheldText)),
-    ...leftOutText(first, groups),
-    ...roundText(first),
-    ...warnings(first, groups, measures),
-    ...helperText(first),
-  ];
-  return remarks.length === 0 ? [] : [remarks.join('\n')];
-}
-
-function withheldText(answer: AnswerLike): string {
-  if (isNoisy(answer)) {
-    return `${withheld}: the noisy count behind the figure is below ${rowsNeeded(answer.privacy, answer.threshold)}.`;
-  }
-  const few = answer.threshold > 1 ? `Fewer than ${answer.threshold} people stand` : 'Nobody stands';
-  return [
-    `${withheld}: never opened. ${few} behind the figure or behind what it leaves out,`,
-    'or it would give another such figure away, or a rule forbids that so few contribute so much.',
-  ].join('\n');
-}
-
-/** How many groups are not there. Which of them, and why, an answer does not say. */
-function leftOutText(answer: AnswerLike, groups: readonly string[]): string[] {
-  const { left_out: leftOut = 0, rows, threshold } = answer;
-  if (leftOut === 0) return [];
-  const listed = rows.filter((row) => !isTotal(row, groups)).length;
-  const which = `${leftOut} of ${leftOut + listed} groups`;
-  if (isNoisy(answer)) {
-    return [
-      `${listed === 0 ? 'No group is shown' : `${which} are not shown`}: the job’s conditions leave out their noisy figures.`,
-    ];
-  }
-  const few = threshold > 0 ? ', or what these look at is withheld' : '';
-  if (rows.length === 0) return [`Nothing opened: the job’s conditions do not hold${few}.`];
-  return [`${which} did not open: the job’s conditions leave them out${few}.`];
-}
-
-function roundText({ round }: AnswerLike): string[] {
-  if (round === undefined) return [];
-  return [
-    `Counts and sums are rounded to multiples of ${withThousands(String(round))}, each by itself: parts need not add up.`,
-  ];
-}
-
-function helperText({ helper }: AnswerLike): string[] {
-  return helper === undefined ? [] : [`${helper} dealt the random numbers for it, and brought no records.`];
-}
-
-/** A table of many groups is not listed as a whole. */
-const placesShown = 6;
-
-function warnings({ rows }: AnswerLike, groups: readonly string[], measures: readonly string[]): string[] {
-  const found = measures.flatMap((name) =>
-    rows.flatMap((row) => {
-      const value = row[name];
-      if (!isRecord(value) || typeof value.warning !== 'string') return [];
-      return [{ about: `${name}: ${value.warning}`, place: groups.map((group) => label(row[group])).join(' ') }];
-    }),
-  );
-  return [...Map.groupBy(found, ({ about }) => about)].map(([about, places]) => {
-    if (groups.length === 0 || places.length === rows.length) return `${about}.`;
-    const named = places.slice(0, placesShown).map(({ place }) => place);
-    const more = places.length > placesShown ? ` and ${places.length - placesShown} more` : '';
-    return `${about} (${named.join(', ')}${more}).`;
-  });
 }
 
 /** One row of measures reads better downward: a line a measure, a column a reading. */
@@ -319,22 +249,6 @@ function kindOf(value: unknown): Kind {
   return 'statistic' in value ? 'test' : 'figure';
 }
 
-const none = '–';
-
-/** What stands for a suppressed figure: whether few people or none are behind it, nobody knows. */
-const withheld = 'withheld';
-
-/** What stands for the group's values in the total over all groups. */
-const everything = 'all';
-
-function isTotal(row: Row, groups: readonly string[]): boolean {
-  return groups.length > 0 && groups.every((name) => row[name] === null);
-}
-
-function isNoisy(answer: AnswerLike): answer is AnswerLike & { readonly privacy: Protection } {
-  return answer.privacy !== null && answer.privacy !== undefined;
-}
-
 function figureCell(value: unknown): FigureCell {
   return isSuppressed(value) ? { figure: withheld } : { figure: numberCell(value), interval: intervalOf(value) };
 }
@@ -378,23 +292,8 @@ function edge(value: unknown): string {
   return withThousands(String(value));
 }
 
-function label(value: unknown): string {
-  if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return value === null || value === undefined ? none : String(value);
-}
-
 function isMeasure(value: unknown): boolean {
   return isRecord(value);
-}
-
-/** The value itself, or any part of a composite. */
-function isSuppressed(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(isSuppressed);
-  return isRecord(value) && (value.suppressed === true || Object.values(value).some(isSuppressed));
-}
-
-function isRecord(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function valueTitle(readings: readonly Reading[], label: string): string {

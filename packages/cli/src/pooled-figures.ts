@@ -7,9 +7,7 @@
  */
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { Bins, Measure } from '@folkmoot/core/job.js';
-
-/** A text as the engine writes it, or null. */
-export type Cell = string | null;
+import { type Cell, none, quotient, rounded, scalar } from './pooled-numbers.ts';
 
 export interface Figure {
   /** Aggregates over a group's rows. */
@@ -23,7 +21,6 @@ export interface Figure {
 
 export const column = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-const none = { value: null, exact: null };
 const withheld = { value: null, exact: null, suppressed: true };
 const everyone = 'TRUE';
 
@@ -32,48 +29,6 @@ const present = (...names: readonly string[]): string =>
 const real = (name: string): string => `CAST(CAST(${column(name)} AS VARCHAR) AS DOUBLE)`;
 const over = (aggregate: string, condition: string): string => `${aggregate} FILTER (WHERE ${condition})`;
 const numbers = (cells: readonly Cell[]): number[] => cells.map((cell) => (cell === null ? Number.NaN : Number(cell)));
-
-function scalar(cell: Cell | undefined): unknown {
-  return cell === null || cell === undefined || !Number.isFinite(Number(cell))
-    ? none
-    : { value: Number(cell), exact: cell };
-}
-
-/** A decimal as the engine writes it, in units of its last digit. */
-function parsed(text: string): { units: bigint; digits: number } {
-  const [whole = '0', fraction = ''] = text.split('.');
-  return { units: BigInt(whole + fraction), digits: fraction.length };
-}
-
-/** Units with this many digits after the point. */
-function written(units: bigint, digits: number): string {
-  const magnitude = String(units < 0n ? -units : units).padStart(digits + 1, '0');
-  const at = magnitude.length - digits;
-  return `${units < 0n ? '-' : ''}${magnitude.slice(0, at)}${digits === 0 ? '' : `.${magnitude.slice(at)}`}`;
-}
-
-/** ⌊a/b + 1/2⌋ for b above 0. */
-function nearest(a: bigint, b: bigint): bigint {
-  const over = 2n * a + b;
-  return over / (2n * b) - (over < 0n && over % (2n * b) !== 0n ? 1n : 0n);
-}
-
-/** A number as it is shown, to the nearest multiple of the base. */
-function rounded(cell: Cell | undefined, round: number): unknown {
-  if (round === 1 || cell === null || cell === undefined) return scalar(cell);
-  const { units, digits } = parsed(cell);
-  const base = BigInt(round) * 10n ** BigInt(digits);
-  return scalar(written(nearest(units, base) * base, digits));
-}
-
-/** The quotient of two sums to so many digits after the point, as it opens where its sums do not. */
-function quotient([over, under]: readonly Cell[], places: number): unknown {
-  if (over == null || under == null || Number(under) === 0) return none;
-  const [a, b] = [parsed(over), parsed(under)];
-  const top = a.units * 10n ** BigInt(places + b.digits);
-  const text = written(nearest(top, b.units * 10n ** BigInt(a.digits)), places);
-  return scalar(text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''));
-}
 
 const digitsOf = (dataset: Dataset, name: string): number => {
   const rules = dataset.columns[name]!;

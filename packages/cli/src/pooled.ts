@@ -15,7 +15,8 @@ import { parseDocument } from '@folkmoot/core/document.js';
 import type { Job } from '@folkmoot/core/job.js';
 import { inMemory, plainPath } from '@folkmoot/node/in-memory.js';
 import { z } from 'zod';
-import { type Cell, column, type Figure, figureOf } from './pooled-figures.ts';
+import { column, type Figure, figureOf } from './pooled-figures.ts';
+import type { Cell } from './pooled-numbers.ts';
 
 export interface PooledQuestion {
   readonly job: Job;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AnswerLike, renderAnswer } from '../src/answer-text.ts';
+import type { AnswerLike } from '../src/answer-row.ts';
+import { renderAnswer } from '../src/answer-text.ts';
 import { alignFigures } from '../src/figure-text.ts';
 import type { Protection } from '../src/protection-text.ts';
 

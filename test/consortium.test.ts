@@ -129,6 +129,7 @@ describe('the demo consortium', () => {
     ],
     ['quotients alone', 'open: ratio', [8, 8, 8]],
     ['rounding', 'round: 25\nhaving: { people: { lte: 625 } }', [3, 3, 2]],
+    ['rounded quotients alone', 'round: 25\nopen: ratio\nhaving: { m: { gte: 200 } }', [5, 5, 4]],
     ['a total', 'total: true', [9, 9, 9]],
     ['a rounded total', 'total: true\nround: 10', [9, 9, 9]],
   ])('agrees with plain SQL about %s', async (_, lines, rows) => {

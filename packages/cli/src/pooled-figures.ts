@@ -39,7 +39,7 @@ const digitsOf = (dataset: Dataset, name: string): number => {
 export interface Form {
   /** Means and ratios as one number, to a few digits. */
   readonly alone: boolean;
-  /** What counts, sums and bins are rounded to; 1 for nothing. */
+  /** What counts, sums and bins are rounded to, and what is divided; 1 for nothing. */
   readonly round: number;
 }
 
@@ -74,10 +74,11 @@ export function figureOf(
     if (!(operation in measure)) continue;
     const name = (measure as Readonly<Record<string, string>>)[operation]!;
     const people = [present(name), ...levelsOf(dataset, [name], present(name))];
-    if (operation === 'mean' && alone) {
+    if (operation === 'mean' && (alone || round > 1)) {
       const aggregates = [`sum(${column(name)})`, `count(${column(name)})`];
       // Two digits more than the column has.
-      return { aggregates, people, finish: whole((cells) => quotient(cells, digitsOf(dataset, name) + 2)) };
+      const places = alone ? digitsOf(dataset, name) + 2 : undefined;
+      return { aggregates, people, finish: whole((cells) => quotient(cells, round, places)) };
     }
     const finish = whole(([value]) => rounded(value, operation === 'sum' ? round : 1));
     return { aggregates: [aggregate(name)], people, finish };
@@ -98,11 +99,7 @@ export function figureOf(
     const [above, below] = 'numerator' in ratio ? [ratio.numerator, ratio.denominator] : ratio;
     const both = present(above, below);
     const totals = [above, below].map((name) => over(`sum(${column(name)})`, both));
-    const finish = whole((cells) => {
-      if (alone) return quotient(cells, 4);
-      const [a, b] = numbers(cells);
-      return b === 0 ? none : scalar(String(a! / b!));
-    });
+    const finish = whole((cells) => quotient(cells, round, alone ? 4 : undefined));
     return { aggregates: totals, people: [both, ...levelsOf(dataset, [above, below], both)], finish };
   }
   if ('histogram' in measure) return histogram(measure.histogram.of, measure.histogram.bins, round);

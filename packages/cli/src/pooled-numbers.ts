@@ -33,17 +33,21 @@ function nearest(a: bigint, b: bigint): bigint {
   return over / (2n * b) - (over < 0n && over % (2n * b) !== 0n ? 1n : 0n);
 }
 
-/** A number as it is shown, to the nearest multiple of the base. */
-export function rounded(cell: Cell | undefined, round: number): unknown {
-  if (round === 1 || cell === null || cell === undefined) return scalar(cell);
+/** To the nearest multiple of the base. */
+function atBase(cell: Cell | undefined, round: number): Cell {
+  if (round === 1 || cell === null || cell === undefined) return cell ?? null;
   const { units, digits } = parsed(cell);
   const base = BigInt(round) * 10n ** BigInt(digits);
-  return scalar(written(nearest(units, base) * base, digits));
+  return written(nearest(units, base) * base, digits);
 }
 
-/** The quotient of two sums to so many digits after the point, as it opens where its sums do not. */
-export function quotient([over, under]: readonly Cell[], places: number): unknown {
+export const rounded = (cell: Cell | undefined, round: number): unknown => scalar(atBase(cell, round));
+
+/** The quotient of two sums, which are rounded first; to so many digits after the point where it opens without them. */
+export function quotient(sums: readonly Cell[], round: number, places?: number): unknown {
+  const [over, under] = sums.map((cell) => atBase(cell, round));
   if (over == null || under == null || Number(under) === 0) return none;
+  if (places === undefined) return scalar(String(Number(over) / Number(under)));
   const [a, b] = [parsed(over), parsed(under)];
   const top = a.units * 10n ** BigInt(places + b.digits);
   const text = written(nearest(top, b.units * 10n ** BigInt(a.digits)), places);

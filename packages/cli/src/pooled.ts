@@ -55,13 +55,13 @@ export async function pooledAnswer({
   const own = charter.analysts[analyst]?.party;
   const appearances = dataset.unit === 'row' ? 1 : Math.min(dataset.max_parties_per_unit, parties.length);
   const keys = (job.group_by ?? []).map((name) => keyOf(name, dataset));
-  const form = { alone: job.open === 'ratio' || round > 1, round };
+  const form = { alone: job.open === 'ratio', round };
   const shownFigures = Object.entries(job.measures).map(([name, measure]): Named => {
     return { name, ...figureOf(measure, dataset, whereSql, form) };
   });
   const conditions = job.privacy === undefined ? Object.entries(job.having ?? {}) : [];
   const tested = conditions.map(([name, test]): Named => {
-    return { name, ...figureOf(test.of ?? job.measures[name]!, dataset, whereSql, { alone: false, round }) };
+    return { name, ...figureOf(test.of ?? job.measures[name]!, dataset, whereSql, form) };
   });
   const top = job.privacy === undefined ? job.top : undefined;
   const ranked = (top === undefined ? [] : [top.by]).map((name): Named => {

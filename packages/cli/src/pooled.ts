@@ -102,14 +102,17 @@ export async function pooledAnswer({
     for (const figure of figures) {
       const split = from + figure.aggregates.length;
       const end = split + figure.people.length;
-      const counts = cells.slice(split, end).map(Number);
+      let counts = cells.slice(split, end).map(Number);
       const shown = counts.map((count) => count >= needed);
       const { ranges } = figure;
-      if (ranges !== undefined && isTotal) shown.fill(shown.every(Boolean));
-      else if (ranges !== undefined && shownFigures.length > 1) {
+      if (ranges !== undefined && (isTotal || shownFigures.length > 1)) {
         const filter = (job.where?.[ranges.of] ?? {}) as Filter;
         const mayHold = ranges.parts.map(([start, end]) => !isOutside(filter, start, end));
-        withholdAnother(counts, { shown, needed, mayHold });
+        if (isTotal) {
+          // A table is shown whole or not.
+          shown.fill(shown.every((isShown, at) => isShown || !mayHold[at]));
+          counts = counts.filter((_, at) => mayHold[at]);
+        } else withholdAnother(counts, { shown, needed, mayHold });
       }
       own.set(figure, { cells: cells.slice(from, split), counts, shown });
       from = end;

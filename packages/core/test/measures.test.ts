@@ -229,8 +229,8 @@ describe('quantiles', () => {
   const quantile = (q: number, bins: number[]) => answerOf(column, rows, { v: { quantile: { of: 'x', q, bins } } }).v;
 
   it('start and end with the bins that hold someone', () => {
-    expect(quantile(0, [0, 10, 20, 40, 90])).toEqual({ value: 10, exact: '10', from: 10, to: 20 });
-    expect(quantile(1, [0, 10, 20, 40, 90])).toEqual({ value: 40, exact: '40', from: 20, to: 40 });
+    expect(quantile(0.01, [0, 10, 20, 40, 90])).toEqual({ value: 10.2, exact: '10.2', from: 10, to: 20 });
+    expect(quantile(0.99, [0, 10, 20, 40, 90])).toEqual({ value: 39.6, exact: '39.6', from: 20, to: 40 });
   });
 
   it('have no value where they lie outside all bins, and say on which side', () => {
@@ -295,12 +295,12 @@ describe('what a job may not ask', () => {
     expect(spaced(0, 10_001, 1)).toThrow(refused('BAD_BINS', 'measures.m.median.bins'));
   });
 
-  it('wants a quantile between 0 and 1', () => {
+  it('wants a quantile from the first percentile to the last but one, as the ends are single people’s values', () => {
     const quantile = (q: number) => check({ quantile: { of: 'age', q, bins: [0, 110] } });
-    expect(quantile(1.01)).toThrow(refused('BAD_VALUE', 'measures.m.quantile.q'));
-    expect(quantile(-0.5)).toThrow(refused('BAD_VALUE', 'measures.m.quantile.q'));
-    expect(quantile(0)).not.toThrow();
-    expect(quantile(1)).not.toThrow();
+    for (const q of [1.01, 1, 0.991, 0.009, 0, -0.5])
+      expect(quantile(q)).toThrow(refused('BAD_VALUE', 'measures.m.quantile.q'));
+    expect(quantile(0.01)).not.toThrow();
+    expect(quantile(0.99)).not.toThrow();
   });
 
   it('wants each x of a regression once', () => {

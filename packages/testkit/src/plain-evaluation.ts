@@ -5,7 +5,7 @@
 import { type Answer, finishAnswer } from '@folkmoot/core/answer.js';
 import type { CheckedJob } from '@folkmoot/core/check-job.js';
 import { disclose } from '@folkmoot/core/disclose.js';
-import type { DisclosedPart, Disclosure, Form } from '@folkmoot/core/disclosure.js';
+import type { DisclosedPart, Disclosure, Form, Gap } from '@folkmoot/core/disclosure.js';
 import { inSlots } from '@folkmoot/core/input-slot.js';
 import { compile } from '@folkmoot/core/local.js';
 import { isPlain, placesOf, plainSlots } from '@folkmoot/core/opened.js';
@@ -45,10 +45,34 @@ export function evaluatePlain(disclosure: Disclosure, inputs: readonly (readonly
   const places = Array.from({ length: placesOf(disclosure) }, (_, place) => place);
   const holds = (form: number, place: number): boolean =>
     formAt(disclosure, disclosure.forms[form]!, slots, place) >= 0n;
-  const shown = parts.map(({ people, dominance }) =>
-    places.map((place) => [...people, ...dominance].every((form) => holds(form, place))),
+  const isGapSafe = ({ some, enough }: Gap, place: number) => !holds(some, place) || holds(enough, place);
+  const shown = parts.map(({ people, dominance, gaps }) =>
+    places.map(
+      (place) =>
+        [...people, ...dominance].every((form) => holds(form, place)) &&
+        gaps.every((set) => disclosure.gaps[set]!.every((gap) => isGapSafe(gap, place))),
+    ),
   );
-  const open = places.map((place) => rows === null || rows.forms.every((form) => holds(form, place)));
+  for (const { sets, crowds, hasRest } of disclosure.partitions) {
+    for (const place of places) {
+      const crowd = (set: number) => slots[crowds[set]!.slot]![place]!;
+      const isOpen = sets.map((members) => members.every((part) => shown[part]![place]));
+      const withheld = [...sets.keys()].filter((set) => !isOpen[set]);
+      if (hasRest) withheld.push(sets.length);
+      const reached = withheld.reduce((sum, set) => sum + crowd(set), 0n);
+      const others = [...sets.keys()].filter((set) => isOpen[set]);
+      if (withheld.length > 0 && reached < crowds[0]!.needed && others.length > 0) {
+        isOpen[others.reduce((best, set) => (crowd(set) < crowd(best) ? set : best))] = false;
+      }
+      for (const [set, members] of sets.entries()) for (const part of members) shown[part]![place] = isOpen[set]!;
+    }
+  }
+  if (total) closeGroups(disclosure, slots, shown[0]!, groups);
+  const open = places.map(
+    (place) =>
+      rows === null ||
+      (rows.forms.every((form) => holds(form, place)) && rows.parts.every((part) => shown[part]![place])),
+  );
   if (rows?.top != null) {
     const { slot, count } = rows.top;
     const eligible = places.filter((place) => open[place]);
@@ -57,19 +81,6 @@ export function evaluatePlain(disclosure: Disclosure, inputs: readonly (readonly
     const winners = new Set(eligible.slice(0, count));
     for (const place of places) open[place] = winners.has(place);
   }
-  for (const partition of disclosure.partitions) {
-    for (const place of places) {
-      const crowd = (part: number) => slots[parts[part]!.crowds[0]!.slot]![place]!;
-      const withheld = partition.parts.filter((part) => !shown[part]![place]);
-      const reached = withheld.reduce((sum, part) => sum + crowd(part), 0n);
-      const others = partition.parts.filter((part) => shown[part]![place]);
-      if (withheld.length === 0 || reached >= parts[partition.parts[0]!]!.crowds[0]!.needed || others.length === 0)
-        continue;
-      const smallest = others.reduce((best, part) => (crowd(part) < crowd(best) ? part : best));
-      shown[smallest]![place] = false;
-    }
-  }
-  if (total) closeGroup(disclosure, slots, shown, groups);
   const bit = (value: boolean): bigint => (value ? 1n : 0n);
   const columns = rows === null ? [] : [open.map(bit)];
   for (const [at, part] of parts.entries()) {
@@ -79,30 +90,32 @@ export function evaluatePlain(disclosure: Disclosure, inputs: readonly (readonly
   return columns;
 }
 
-function closeGroup(
-  { parts, forms }: Disclosure,
+/** Under a total: one more group where too few are withheld, and no total where it still tells of them. */
+function closeGroups(
+  disclosure: Disclosure,
   slots: readonly (readonly bigint[])[],
-  shown: boolean[][],
+  shown: boolean[],
   groups: number,
 ): void {
+  const { forms, gaps } = disclosure;
+  const part = disclosure.parts[0]!;
   const all = Array.from({ length: groups }, (_, group) => group);
-  const dominated = ({ dominance }: DisclosedPart, group: number) =>
-    dominance.some((form) => termsOf(forms[form]!, slots, group) + forms[form]!.constant < 0n);
-  const isNeeded = parts.some((part, at) => {
-    const withheld = all.filter((group) => !shown[at]![group]);
-    return part.crowds.some(({ slot, needed }) => {
-      const counted = withheld.filter((group) => !dominated(part, group));
-      return withheld.length > 0 && counted.reduce((sum, group) => sum + slots[slot]![group]!, 0n) < needed;
-    });
+  const isDominated = (group: number) =>
+    part.dominance.some((form) => termsOf(forms[form]!, slots, group) + forms[form]!.constant < 0n);
+  const withheld = () => all.filter((group) => !shown[group]);
+  const isNeeded = part.crowds.some(({ slot, needed }) => {
+    const counted = withheld().filter((group) => !isDominated(group));
+    return withheld().length > 0 && counted.reduce((sum, group) => sum + slots[slot]![group]!, 0n) < needed;
   });
-  if (!isNeeded) return;
-  const everywhere = all.filter((group) => shown.every((own) => own[group]));
-  const { slot } = parts[0]!.crowds[0]!;
-  const smallest = everywhere.reduce<number | null>(
-    (best, group) => (best === null || slots[slot]![group]! < slots[slot]![best]! ? group : best),
-    null,
-  );
-  for (const own of shown) for (const group of all) if (smallest === null || group === smallest) own[group] = false;
+  const others = all.filter((group) => shown[group]);
+  if (isNeeded && others.length > 0) {
+    const people = slots[part.crowds[0]!.slot]!;
+    shown[others.reduce((best, group) => (people[group]! < people[best]! ? group : best))] = false;
+  }
+  const over = (form: number) => withheld().reduce((sum, group) => sum + termsOf(forms[form]!, slots, group), 0n);
+  const reaches = (form: number) => over(form) + forms[form]!.totalConstant >= 0n;
+  const isSafe = part.gaps.every((set) => gaps[set]!.every(({ some, enough }) => !reaches(some) || reaches(enough)));
+  if (!isSafe || part.dominance.some((form) => over(form) < 0n)) shown[groups] = false;
 }
 
 function termsOf(form: Form, slots: readonly (readonly bigint[])[], place: number): bigint {

@@ -1,7 +1,7 @@
 /**
  * The slots of a disclosure: the shared sums, their totals over the groups, and what is derived from them on shares.
  *
- * Quotients of one factor are computed in one run, and so is all rounding to one base.
+ * Quotients of one factor and width are computed in one run, and so is all rounding to one base.
  * @module
  */
 import { addInto, length, slice, type Vector, vector } from '../algebra/ring.ts';
@@ -22,6 +22,12 @@ type Kind<K extends Derived['kind']> = Extract<Derived, { kind: K }>;
 interface Placed<K extends Derived['kind']> {
   readonly derived: Kind<K>;
   readonly slot: number;
+}
+
+/** Quotients of the same limits. */
+interface Quotients {
+  readonly limits: QuotientBounds;
+  readonly group: readonly Placed<'quotient'>[];
 }
 
 /** Each slot at each place, from one vector over the groups for each input. */
@@ -54,16 +60,10 @@ export async function deriveSlots(
     );
     for (const [at, piece] of cut(nearest, group.length).entries()) slots[group[at]!.slot] = piece;
   }
-  for (const [factor, group] of quotients) {
+  for (const { limits, group } of quotients.values()) {
     const numerators = joined(group.map(({ derived }) => slots[derived.numerator]!));
     const denominators = joined(group.map(({ derived }) => slots[derived.denominator]!));
-    const { value, defined } = await quotientOf(
-      ch,
-      source,
-      numerators,
-      denominators,
-      quotientBounds(bounds, factor, group),
-    );
+    const { value, defined } = await quotientOf(ch, source, numerators, denominators, limits);
     const [values, isDefined] = [cut(value, group.length), cut(await toRing(ch, source, defined), group.length)];
     for (const [at, { slot }] of group.entries()) [slots[slot], slots[slot + 1]] = [values[at]!, isDefined[at]!];
   }
@@ -90,9 +90,9 @@ export function deriveCost(parties: number, disclosure: Disclosure): Cost {
     );
     costs.push(roundToCost(parties, places * group.length, base, bits));
   }
-  for (const [factor, group] of quotients) {
+  for (const { limits, group } of quotients.values()) {
     const count = places * group.length;
-    costs.push(quotientCost(parties, count, quotientBounds(bounds, factor, group)), toRingCost(parties, count));
+    costs.push(quotientCost(parties, count, limits), toRingCost(parties, count));
   }
   for (const { derived } of quantiles) {
     costs.push(locateQuantileCost(parties, places, derived.counts.length, derived.rank, countMax(bounds, derived)));
@@ -101,19 +101,22 @@ export function deriveCost(parties: number, disclosure: Disclosure): Cost {
 }
 
 /** What is derived, by kind, each with its first slot. */
-function sorted({ inputs, derived }: Disclosure) {
+function sorted({ inputs, derived, bounds }: Disclosure) {
   const largest: Placed<'largest'>[] = [];
   const rounded = new Map<bigint, Placed<'rounded'>[]>();
-  const quotients = new Map<bigint, Placed<'quotient'>[]>();
+  const quotients = new Map<string, Quotients>();
   const quantiles: Placed<'quantile'>[] = [];
   let slot = inputs.length;
   for (const each of derived) {
     if (each.kind === 'largest') largest.push({ derived: each, slot });
     else if (each.kind === 'rounded')
       rounded.set(each.base, [...(rounded.get(each.base) ?? []), { derived: each, slot }]);
-    else if (each.kind === 'quotient')
-      quotients.set(each.factor, [...(quotients.get(each.factor) ?? []), { derived: each, slot }]);
-    else quantiles.push({ derived: each, slot });
+    else if (each.kind === 'quotient') {
+      const limits = limitsOf(bounds, each);
+      const key = Object.values(limits).join();
+      const { group } = quotients.get(key) ?? { group: [] };
+      quotients.set(key, { limits, group: [...group, { derived: each, slot }] });
+    } else quantiles.push({ derived: each, slot });
     slot += each.kind === 'largest' || each.kind === 'rounded' ? 1 : 2;
   }
   return { largest, rounded, quotients, quantiles };
@@ -124,14 +127,9 @@ function widthOf(bounds: readonly bigint[], slots: readonly number[]): number {
   return slots.reduce((bits, slot) => Math.max(bits, bounds[slot]!.toString(2).length), 1);
 }
 
-function quotientBounds(
-  bounds: readonly bigint[],
-  factor: bigint,
-  group: readonly Placed<'quotient'>[],
-): QuotientBounds {
-  const numerators = group.map(({ derived }) => derived.numerator);
-  const denominators = group.map(({ derived }) => derived.denominator);
-  return { factor, numeratorBits: widthOf(bounds, numerators), denominatorBits: widthOf(bounds, denominators) };
+/** Joined under wider limits than their own, they might not fit what is divided exactly. */
+function limitsOf(bounds: readonly bigint[], { numerator, denominator, factor }: Kind<'quotient'>): QuotientBounds {
+  return { factor, numeratorBits: widthOf(bounds, [numerator]), denominatorBits: widthOf(bounds, [denominator]) };
 }
 
 function countMax(bounds: readonly bigint[], { counts }: Kind<'quantile'>): bigint {

@@ -5,11 +5,12 @@
  */
 import { allOfCost } from '../protocols/and.ts';
 import { atLeastZeroCost } from '../protocols/at-least-zero.ts';
-import { type Cost, inSequence } from '../protocols/cost.ts';
+import { type Cost, inSequence, noCost } from '../protocols/cost.ts';
 import { secondaryCost } from '../protocols/secondary.ts';
+import { selectCost } from '../protocols/select.ts';
 import { suppressCost } from '../protocols/suppress.ts';
 import { topOfCost } from '../protocols/top.ts';
-import type { Disclosure, Form } from '../query/disclosure.ts';
+import type { Disclosure, Form, Gap } from '../query/disclosure.ts';
 import { isPlain, piecesIn, placesOf } from '../query/opened.ts';
 import { deriveCost } from './derive.ts';
 
@@ -32,8 +33,9 @@ export function widthOf(disclosure: Disclosure, form: Form): number {
   return bitsOf(form.bound) <= people ? people : others;
 }
 
-function widestOf({ forms, parts }: Disclosure): readonly [people: number, others: number] {
-  const counted = new Set(parts.flatMap(({ people }) => people));
+function widestOf({ forms, parts, gaps }: Disclosure): readonly [people: number, others: number] {
+  const pairs = gaps.flat().flatMap(({ some, enough }) => [some, enough]);
+  const counted = new Set([...parts.flatMap(({ people }) => people), ...pairs]);
   let [people, others] = [0, 0];
   for (const [at, { bound }] of forms.entries()) {
     if (counted.has(at)) people = Math.max(people, bitsOf(bound));
@@ -44,9 +46,33 @@ function widestOf({ forms, parts }: Disclosure): readonly [people: number, other
 }
 
 /** No number of people that is compared is larger. */
-export function peopleMaxOf({ parts, bounds }: Disclosure): bigint {
-  const crowds = parts.flatMap((part) => part.crowds.map(({ slot }) => bounds[slot]!));
+export function peopleMaxOf({ parts, partitions, bounds }: Disclosure): bigint {
+  const crowds = [...parts, ...partitions].flatMap((each) => each.crowds.map(({ slot }) => bounds[slot]!));
   return crowds.reduce((max, bound) => (bound > max ? bound : max), 0n);
+}
+
+/** What a total tells of the groups that it withholds together. */
+export function residueOf({ parts, gaps }: Disclosure): { gaps: readonly Gap[]; dominance: readonly number[] } {
+  const [part] = parts;
+  return { gaps: part!.gaps.flatMap((set) => gaps[set]!), dominance: part!.dominance };
+}
+
+export function residueWidth(disclosure: Disclosure): number {
+  const { gaps, dominance } = residueOf(disclosure);
+  const forms = [...gaps.flatMap(({ some, enough }) => [some, enough]), ...dominance];
+  return forms.reduce((width, form) => Math.max(width, bitsOf(disclosure.forms[form]!.bound)), 1);
+}
+
+function residueCost(parties: number, disclosure: Disclosure): Cost {
+  const { gaps, dominance } = residueOf(disclosure);
+  const vectors = gaps.length + dominance.length;
+  if (vectors === 0) return noCost;
+  const compared = new Array<number>(2 * gaps.length + dominance.length).fill(1);
+  return inSequence(
+    selectCost(parties, disclosure.groups, vectors),
+    atLeastZeroCost(parties, compared, residueWidth(disclosure)),
+    allOfCost(parties, [{ entries: 1 + vectors, count: 1 }]),
+  );
 }
 
 /** Of `evaluate`, at every party alike. */
@@ -65,36 +91,37 @@ export function evaluateCost(parties: number, disclosure: Disclosure): Cost {
       parties,
       entries.map((own) => ({ entries: Math.max(1, own), count })),
     );
-  const conditions = disclosure.parts.map(({ people, dominance }) => people.length + dominance.length);
-  costs.push(all(conditions, places));
+  const gapSizes = disclosure.gaps.map(({ length }) => length);
+  const conditions = disclosure.parts.map(
+    ({ people, dominance, gaps }) => people.length + dominance.length + gaps.length,
+  );
+  costs.push(all(gapSizes, places), all(conditions, places));
   const { rows, partitions, total, groups } = disclosure;
+  const peopleMax = peopleMaxOf(disclosure);
+  for (const { sets, crowds } of partitions) {
+    const needed = [crowds[0]!.needed];
+    const sizes = { rows: places, columns: crowds.length, groups: [{ needed, counted: false }], peopleMax };
+    costs.push(
+      all(
+        sets.map(({ length }) => length),
+        places,
+      ),
+      secondaryCost(parties, sizes),
+    );
+  }
+  if (total) {
+    const { crowds, dominance } = disclosure.parts[0]!;
+    const group = { needed: crowds.map(({ needed }) => needed), counted: dominance.length > 0 };
+    costs.push(all(dominance.length === 0 ? [] : [dominance.length], groups));
+    costs.push(secondaryCost(parties, { rows: 1, columns: groups, groups: [group], peopleMax }));
+    costs.push(residueCost(parties, disclosure));
+  }
   if (rows !== null) {
-    costs.push(all([rows.forms.length], groups));
+    costs.push(all([rows.forms.length + rows.parts.length], groups));
     if (rows.top !== null) {
       const width = bitsOf(disclosure.bounds[rows.top.slot]!);
       costs.push(topOfCost(parties, groups, rows.top.count, width));
     }
-  }
-  const peopleMax = peopleMaxOf(disclosure);
-  for (const { parts } of partitions) {
-    const needed = disclosure.parts[parts[0]!]!.crowds[0]!.needed;
-    const sizes = { rows: places, columns: parts.length, groups: [{ needed: [needed], counted: false }], peopleMax };
-    costs.push(secondaryCost(parties, sizes));
-  }
-  if (total) {
-    costs.push(
-      all(
-        disclosure.parts.map(({ dominance }) => dominance.length),
-        groups,
-      ),
-    );
-    const counted = disclosure.parts.map(({ crowds, dominance }) => ({
-      needed: crowds.map(({ needed }) => needed),
-      counted: dominance.length > 0,
-    }));
-    costs.push(secondaryCost(parties, { rows: 1, columns: groups, groups: counted, peopleMax }));
-  }
-  if (rows !== null) {
     costs.push(
       all(
         conditions.map((own) => (own === 0 ? 1 : 2)),

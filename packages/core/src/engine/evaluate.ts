@@ -1,7 +1,7 @@
 /**
  * From shares of the sums to shares of what may be seen: a disclosure, carried out on shares.
  *
- *   sums → derived numbers → conditions → parts → groups → parts of one whole → numbers × bits
+ *   sums → derived numbers → conditions → parts → parts of one whole → groups → numbers × bits
  *
  * Nothing is opened on the way but values that masks make uniform, and what comes out is opened to the analyst alone: a
  * part that is withheld is zeros and a bit, whatever is in it.
@@ -11,21 +11,23 @@
  *           something withheld or shown, or shift a number; it sees nothing by that but through the answer.
  * @module
  */
-import { addInto, length, scale, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import { add, addInto, length, scale, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import { allOf } from '../protocols/and.ts';
 import { atLeastZero } from '../protocols/at-least-zero.ts';
+import { constant } from '../protocols/compare.ts';
 import type { Correlations } from '../protocols/correlations.ts';
 import { secondary } from '../protocols/secondary.ts';
+import { selectEach } from '../protocols/select.ts';
 import { type Guarded, suppress } from '../protocols/suppress.ts';
 import { topOf } from '../protocols/top.ts';
 import type { Disclosure, Form, Partition } from '../query/disclosure.ts';
 import type { Layout } from '../query/encode.ts';
 import { isPlain, openedLayout, placesOf, plainSlots } from '../query/opened.ts';
 import { addConstant } from '../sharing/additive.ts';
-import { type Bits, not, packBits, unpackBits, wordsFor } from '../sharing/bit-share.ts';
+import { type Bits, not, packBits, unpackBits, wordsFor, xor } from '../sharing/bit-share.ts';
 import { deriveSlots } from './derive.ts';
-import { bitsOf, peopleMaxOf, widthOf, widthsOf } from './evaluate-cost.ts';
+import { bitsOf, peopleMaxOf, residueOf, residueWidth, widthOf, widthsOf } from './evaluate-cost.ts';
 
 /** What was shared: a vector for each section of the layout of the inputs. */
 export interface Shared {
@@ -53,24 +55,29 @@ export async function evaluate(
   }
   const { parts, rows, total } = disclosure;
   const holds = await formBits(ch, source, disclosure, slots);
+  const gaps = await gapBits(ch, source, disclosure, holds);
   const every = ones(ch, placesOf(disclosure));
-  const lists = parts.map(({ people, dominance }) => [...people, ...dominance].map((form) => holds[form]!));
+  const lists = parts.map((part) => [
+    ...[...part.people, ...part.dominance].map((form) => holds[form]!),
+    ...part.gaps.map((set) => gaps[set]!),
+  ]);
   let shown = await allOf(
     ch,
     source,
     lists.map((list) => (list.length === 0 ? [every] : list)),
   );
-  const rowBits = rows === null ? null : await openRows(ch, source, disclosure, { slots, holds });
   for (const partition of disclosure.partitions) {
     shown = await withholdParts(ch, source, disclosure, partition, { slots, shown });
   }
-  if (total) shown = await withholdGroups(ch, source, disclosure, { slots, holds, shown });
-  if (rowBits !== null)
+  if (total) shown = [await withholdGroups(ch, source, disclosure, { slots, holds, shown: shown[0]! })];
+  const rowBits = rows === null ? null : await openRows(ch, source, disclosure, { slots, holds, shown });
+  if (rowBits !== null) {
     shown = await allOf(
       ch,
       source,
       shown.map((bits, part) => (lists[part]!.length === 0 ? [rowBits] : [bits, rowBits])),
     );
+  }
   const guarded = parts.map(
     (part, at): Guarded => ({
       bits: shown[at]!,
@@ -111,9 +118,25 @@ function formOf(ch: Channel, disclosure: Disclosure, form: Form, slots: readonly
   const constants = vector(Z2_64, places);
   constants.words.fill(BigInt.asUintN(64, form.constant));
   if (disclosure.total) constants.words[places - 1] = BigInt.asUintN(64, form.totalConstant);
-  const sum = addConstant(ch, vector(Z2_64, places), constants);
-  for (const [slot, factor] of form.terms) addInto(sum, factor === 1n ? slots[slot]! : scale(slots[slot]!, factor));
+  return addConstant(ch, linear(form, slots, places), constants);
+}
+
+/** Σ factor · slot. */
+function linear({ terms }: Form, slots: readonly Vector[], places: number): Vector {
+  const sum = vector(Z2_64, places);
+  for (const [slot, factor] of terms) addInto(sum, factor === 1n ? slots[slot]! : scale(slots[slot]!, factor));
   return sum;
+}
+
+/** Of each set of gaps whether all are none or enough: whoever is enough is some, so that one of the two bits tells. */
+function gapBits(ch: Channel, source: Correlations, { gaps }: Disclosure, holds: readonly Bits[]): Promise<Bits[]> {
+  const lists = gaps.map((set) => set.map(({ some, enough }) => alike(ch, holds[some]!, holds[enough]!)));
+  return allOf(ch, source, lists);
+}
+
+/** Whether two bits are equal. */
+function alike(ch: Channel, a: Bits, b: Bits): Bits {
+  return not(ch, { count: a.count, words: xor(a.words, b.words) });
 }
 
 /** Which groups open at all: those that meet every condition, and of these the top ones where they are asked for. */
@@ -121,77 +144,114 @@ async function openRows(
   ch: Channel,
   source: Correlations,
   disclosure: Disclosure,
-  { slots, holds }: State,
+  { slots, holds, shown }: State & { readonly shown: readonly Bits[] },
 ): Promise<Bits> {
-  const { forms, top } = disclosure.rows!;
-  const conditions = forms.length === 0 ? [ones(ch, disclosure.groups)] : forms.map((form) => holds[form]!);
-  const [eligible] = await allOf(ch, source, [conditions]);
+  const { forms, parts, top } = disclosure.rows!;
+  const conditions = [...forms.map((form) => holds[form]!), ...parts.map((part) => shown[part]!)];
+  const [eligible] = await allOf(ch, source, [conditions.length === 0 ? [ones(ch, disclosure.groups)] : conditions]);
   if (top === null) return eligible!;
   return topOf(ch, source, slots[top.slot]!, eligible!, top.count, bitsOf(disclosure.bounds[top.slot]!));
 }
 
-/** Parts of one whole, at each place: the counts of what is withheld must reach the threshold together. */
+/** Parts of one whole, at each place: what is withheld, and what never opens, must reach the threshold together. */
 async function withholdParts(
   ch: Channel,
   source: Correlations,
   disclosure: Disclosure,
-  partition: Partition,
+  { sets, crowds, hasRest }: Partition,
   { slots, shown }: Pick<State, 'slots'> & { readonly shown: readonly Bits[] },
 ): Promise<Bits[]> {
-  const { parts } = disclosure;
   const rows = placesOf(disclosure);
-  // A part is of one count here: a bin of a histogram, or the count of a value (whose other side is no part of the whole).
-  const crowds = partition.parts.map((part) => parts[part]!.crowds[0]!);
+  // Several parts may open the count of one set: it is withheld only where all of them withhold it.
+  const open = await allOf(
+    ch,
+    source,
+    sets.map((parts) => parts.map((part) => shown[part]!)),
+  );
+  const closed = { count: rows, words: new Uint32Array(wordsFor(rows)) };
   const group = {
-    shown: turned(partition.parts.map((part) => shown[part]!)),
+    shown: turned(hasRest ? [...open, closed] : open),
     crowd: [turnedVectors(crowds.map(({ slot }) => slots[slot]!))],
     needed: [crowds[0]!.needed],
   };
-  const [bits] = await secondary(ch, source, {
-    rows,
-    columns: crowds.length,
-    groups: [group],
-    peopleMax: peopleMaxOf(disclosure),
-  });
+  const peopleMax = peopleMaxOf(disclosure);
+  const [bits] = await secondary(ch, source, { rows, columns: crowds.length, groups: [group], peopleMax });
   const changed = turnedBack(bits!, crowds.length);
-  return shown.map((own, part) => changed[partition.parts.indexOf(part)] ?? own);
+  const next = [...shown];
+  for (const [set, parts] of sets.entries()) for (const part of parts) next[part] = changed[set]!;
+  return next;
 }
 
-/** Groups under a total: what is withheld of any part must reach the threshold together, or one more group closes. */
+/**
+ * Groups under a total, whose figures open all or none: what is withheld must reach the threshold together, or one more
+ * group closes. Where that does not keep the rest apart, the total does not open.
+ */
 async function withholdGroups(
   ch: Channel,
   source: Correlations,
   disclosure: Disclosure,
-  { slots, holds, shown }: State & { readonly shown: readonly Bits[] },
-): Promise<Bits[]> {
+  { slots, holds, shown }: State & { readonly shown: Bits },
+): Promise<Bits> {
   const { groups: columns, parts } = disclosure;
+  const { crowds, dominance } = parts[0]!;
   // What one contributor dominates is no crowd, however many stand behind it.
-  const every = ones(ch, columns);
   const counted = await allOf(
     ch,
     source,
-    parts.map(({ dominance }) =>
-      dominance.length === 0 ? [every] : dominance.map((form) => firstBits(holds[form]!, columns)),
-    ),
+    dominance.length === 0 ? [] : [dominance.map((form) => firstBits(holds[form]!, columns))],
   );
-  const groups = parts.map(({ crowds, dominance }, at) => ({
-    shown: firstBits(shown[at]!, columns),
+  const group = {
+    shown: firstBits(shown, columns),
     crowd: crowds.map(({ slot }) => slice(slots[slot]!, 0, columns)),
     needed: crowds.map(({ needed }) => needed),
-    ...(dominance.length === 0 ? {} : { counted: counted[at]! }),
-  }));
-  const closed = await secondary(ch, source, { rows: 1, columns, groups, peopleMax: peopleMaxOf(disclosure) });
-  // The total itself stays as it was.
-  return shown.map((own, at) => {
-    const values = unpackBits(own);
-    values.set(unpackBits(closed[at]!));
-    return packBits(values);
-  });
+    ...(dominance.length === 0 ? {} : { counted: counted[0]! }),
+  };
+  const [open] = await secondary(ch, source, { rows: 1, columns, groups: [group], peopleMax: peopleMaxOf(disclosure) });
+  const whole = await openTotal(ch, source, disclosure, { slots, open: open!, total: lastBit(shown) });
+  return packBits([...unpackBits(open!), ...unpackBits(whole)]);
+}
+
+/** Whether the total opens: what it tells of the withheld groups together may be none or enough, and nobody's alone. */
+async function openTotal(
+  ch: Channel,
+  source: Correlations,
+  disclosure: Disclosure,
+  { slots, open, total }: { readonly slots: readonly Vector[]; readonly open: Bits; readonly total: Bits },
+): Promise<Bits> {
+  const { forms } = disclosure;
+  const { gaps, dominance } = residueOf(disclosure);
+  if (gaps.length + dominance.length === 0) return total;
+  const groups = (v: Vector) => slice(v, 0, disclosure.groups);
+  const vectors = [
+    ...gaps.map(({ slot }) => groups(slots[slot]!)),
+    ...dominance.map((form) => groups(linear(forms[form]!, slots, placesOf(disclosure)))),
+  ];
+  const { products } = await selectEach(ch, source, not(ch, open), vectors);
+  const sums = products.map(sumOf);
+  const lowered = (sum: Vector, form: number) =>
+    add(sum, addConstant(ch, vector(Z2_64, 1), constant(1, forms[form]!.totalConstant)));
+  const differences = [
+    ...gaps.flatMap(({ some, enough }, at) => [lowered(sums[at]!, some), lowered(sums[at]!, enough)]),
+    ...sums.slice(gaps.length),
+  ];
+  const bits = await atLeastZero(ch, source, differences, residueWidth(disclosure));
+  const pairs = gaps.map((_, at) => alike(ch, bits[2 * at]!, bits[2 * at + 1]!));
+  return (await allOf(ch, source, [[total, ...pairs, ...bits.slice(2 * gaps.length)]]))[0]!;
+}
+
+function sumOf(v: Vector): Vector {
+  const sum = vector(Z2_64, 1);
+  for (let at = 0; at < length(v); at++) addInto(sum, slice(v, at, at + 1));
+  return sum;
 }
 
 /** Shares of 1 everywhere. */
 function ones(ch: Channel, count: number): Bits {
   return not(ch, { count, words: new Uint32Array(wordsFor(count)) });
+}
+
+function lastBit(bits: Bits): Bits {
+  return packBits(unpackBits(bits).subarray(-1));
 }
 
 function firstBits(bits: Bits, count: number): Bits {

@@ -61,8 +61,9 @@ export interface Opened {
 export function finishAnswer({ job, checked, disclosure, opened, round, cost, receipts }: Opened): Answer {
   const { helper, groups } = checked;
   const rows: AnswerRow[] = [];
+  const read = readOpened(disclosure, opened);
   for (let place = 0; place < placesOf(disclosure); place++) {
-    const { isOpen, parts } = readOpened(disclosure, opened, place);
+    const { isOpen, parts } = read(place);
     if (!isOpen) continue;
     const values = new Map(
       disclosure.measures.map(({ name, finish, parts: own }): [string, MeasureValue] => {

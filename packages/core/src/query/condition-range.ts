@@ -7,17 +7,20 @@ import type { Condition } from './condition.ts';
 import { boundsOf, type Dataset } from './dictionary.ts';
 
 /** The least and the greatest value; none where the first is above the second. */
-interface Range {
+export interface Range {
   readonly min: bigint;
   readonly max: bigint;
 }
 
 /** Whether no row can meet all the conditions, by the bounds that they and the dictionary put on this column. */
 export function isEmptyByItself(column: string, conditions: readonly Condition[], dataset: Dataset): boolean {
-  const { min, max } = conditions
-    .map((condition) => rangeOf(condition, column))
-    .reduce(both, boundsOf(dataset.columns[column]!));
+  const { min, max } = rangeIn(column, conditions, dataset);
   return min > max;
+}
+
+/** The values that a column can have in rows that meet all the conditions. */
+export function rangeIn(column: string, conditions: readonly Condition[], dataset: Dataset): Range {
+  return conditions.map((condition) => rangeOf(condition, column)).reduce(both, boundsOf(dataset.columns[column]!));
 }
 
 function both(a: Range, b: Range): Range {

@@ -12,11 +12,12 @@ import { canLocate, millionths } from '../protocols/locate.ts';
 import { canQuote } from '../protocols/quotient.ts';
 import { canRound } from '../protocols/round.ts';
 import type { CheckedJob } from './check-job.ts';
+import type { Condition } from './condition.ts';
 import { boundsOf, type Dataset } from './dictionary.ts';
-import type { Crowd, Derived, Disclosure, Form, Slot } from './disclosure.ts';
+import type { Crowd, Derived, Disclosure, Form, Gap, Slot } from './disclosure.ts';
 import { type InputSlot, slots } from './input-slot.ts';
-import { type Figure, keyOf, type Part, type Prepared } from './measure/family.ts';
-import { headcount, largestOf, magnitudeOf } from './prepared.ts';
+import { type Figure, keyOf, type Prepared } from './measure/family.ts';
+import { headcount, largestOf, magnitudeOf, thresholdOf } from './prepared.ts';
 import { type LocalQuery, type Statistic, statisticBound } from './statistic.ts';
 import type { Strictness } from './strictness.ts';
 
@@ -46,22 +47,22 @@ export class Draft {
   readonly #bounds: bigint[] = [];
   readonly #derived: Derived[] = [];
   readonly #forms: Form[] = [];
+  readonly #gaps: Gap[][] = [];
   /** Of what was derived or asked before, by its text: the first slot or the form. */
   readonly #known = new Map<string, number>();
   /** The first slot of each statistic. */
   readonly #places = new Map<string, Slot>();
   readonly #appearances: bigint;
 
-  constructor(checked: CheckedJob, query: LocalQuery, { minGroup, round, dominance }: Strictness) {
+  constructor(checked: CheckedJob, query: LocalQuery, strictness: Strictness) {
+    const { round, dominance } = strictness;
     this.checked = checked;
     this.#query = query;
     this.#round = round;
     this.#rules = dominance;
     this.#inputs = slots(query, checked.parties);
     this.#appearances = appearances(checked.dataset, checked.parties.length);
-    // A group of one is nobody's crowd: a minimum of 1 is no threshold, and an empty group is then shown as empty. Under
-    // a dominance rule it is not, as nobody can be told to contribute little to nothing.
-    this.threshold = minGroup > 1 ? minGroup : dominance.length > 0 ? 1 : 0;
+    this.threshold = thresholdOf(strictness);
     const groups = checked.total ? BigInt(query.cells) : 1n;
     for (const [at, { statistic }] of this.#inputs.entries()) {
       const { of } = query.statistics[statistic]!;
@@ -74,8 +75,16 @@ export class Draft {
     }
   }
 
+  /** No magnitude in a slot is larger. */
+  boundOf(slot: Slot): bigint {
+    return this.#bounds[slot]!;
+  }
+
   /** What has been found. */
-  found(): Pick<Disclosure, 'groups' | 'total' | 'inputs' | 'rings' | 'bounds' | 'derived' | 'forms' | 'threshold'> {
+  found(): Pick<
+    Disclosure,
+    'groups' | 'total' | 'inputs' | 'rings' | 'bounds' | 'derived' | 'forms' | 'gaps' | 'threshold'
+  > {
     return {
       groups: this.#query.cells,
       total: this.checked.total,
@@ -84,6 +93,7 @@ export class Draft {
       bounds: this.#bounds,
       derived: this.#derived,
       forms: this.#forms,
+      gaps: this.#gaps,
       threshold: this.threshold,
     };
   }
@@ -95,49 +105,49 @@ export class Draft {
   }
 
   /** The slots of what a figure of a measure opens. */
-  figure(name: string, figure: Figure, { statistics, unit }: Prepared): Slot[] {
-    const slot = (at: number): Slot => this.slotOf(statistics[at]!);
+  figure(name: string, figure: Figure, prepared: Prepared): Slot[] {
     const field = `measures.${name}`;
     switch (figure.kind) {
       case 'sum':
-        return [unit === undefined ? slot(figure.of) : this.#rounded(field, slot(figure.of), unit)];
+        return [this.sum(field, figure.of, prepared)];
       case 'quotient':
-        return this.#quotient(field, figure, statistics);
+        return this.#quotient(field, figure, prepared);
       case 'quantile': {
-        const counts = figure.counts.map(slot);
+        const counts = figure.counts.map((at) => this.slotOf(prepared.statistics[at]!));
         const countMax = counts.reduce((max, count) => (this.#bounds[count]! > max ? this.#bounds[count]! : max), 0n);
         if (!canLocate(figure.rank, countMax)) throw tooLarge(field, countMax * figure.rank.d);
-        const first = this.#derive({ kind: 'quantile', counts, rank: figure.rank }, [
-          BigInt(counts.length),
-          millionths,
-        ]);
+        const bounds = [BigInt(counts.length), millionths];
+        const first = this.#derive({ kind: 'quantile', counts, rank: figure.rank }, bounds);
         return [first, first + 1];
       }
     }
   }
 
-  #rounded(field: string, of: Slot, unit: bigint): Slot {
-    const base = BigInt(this.#round) * unit;
-    if (this.#round === 1) return of;
+  /** One of a measure's sums, rounded where figures are. */
+  sum(field: string, at: number, { statistics, units }: Prepared): Slot {
+    const of = this.slotOf(statistics[at]!);
+    if (this.#round === 1 || units === undefined) return of;
+    const base = BigInt(this.#round) * units[at]!;
     if (!canRound(base, bitLength(this.#bounds[of]!))) throw tooLarge(field, this.#bounds[of]!);
     return this.#derive({ kind: 'rounded', of, base }, [this.#bounds[of]! + base]);
   }
 
-  #quotient(field: string, figure: Extract<Figure, { kind: 'quotient' }>, statistics: readonly Statistic[]): Slot[] {
-    const [over, under] = [statistics[figure.numerator]!, statistics[figure.denominator]!];
-    const [column] = under.product;
+  #quotient(field: string, figure: Extract<Figure, { kind: 'quotient' }>, prepared: Prepared): Slot[] {
+    const { numerator: over, denominator: under, factor } = figure;
+    const [column] = prepared.statistics[under]!.product;
     if (column !== undefined && boundsOf(this.checked.dataset.columns[column]!).min < 0n) {
       throw new InputError('NOT_SUPPORTED', {
         field,
         detail: `\`${column}\` may be below 0, and is divided by on shares`,
-        remedy: 'divide by a column that is never below 0, or leave `open: ratio` out where no rounding is in force',
+        remedy: 'divide by a column that is never below 0, or leave `open: ratio` out',
       });
     }
-    const [numerator, denominator] = [this.slotOf(over), this.slotOf(under)];
-    const { factor } = figure;
+    const [numerator, denominator] = [this.sum(field, over, prepared), this.sum(field, under, prepared)];
     const [most, divisor] = [this.#bounds[numerator]!, this.#bounds[denominator]!];
-    // A mean is no larger than the largest value; of a ratio nothing is known but its numerator.
-    const quotientMax = (column === undefined ? largestIn(this.checked.dataset, over) : most) * factor + 1n;
+    // A mean is no larger than the largest value, but where both of its sums are rounded; of a ratio nothing is known.
+    const isMean = column === undefined && this.#round === 1;
+    const ratioMax = isMean ? largestIn(this.checked.dataset, prepared.statistics[over]!) : most;
+    const quotientMax = ratioMax * factor + 1n;
     const bounds = { factor, numeratorBits: bitLength(most), denominatorBits: bitLength(divisor) };
     if (!canQuote(bounds, bitLength(quotientMax))) throw tooLarge(field, most * factor);
     const first = this.#derive({ kind: 'quotient', numerator, denominator, factor }, [quotientMax, 1n]);
@@ -161,7 +171,7 @@ export class Draft {
     const magnitude = (value: bigint) => (value < 0n ? -value : value);
     let bound = magnitude(constant) > magnitude(totalConstant) ? magnitude(constant) : magnitude(totalConstant);
     for (const [slot, factor] of terms) bound += magnitude(factor) * this.#bounds[slot]!;
-    this.#checkFits(field, bound);
+    this.checkFits(field, bound);
     const text = `form ${terms.map(([slot, factor]) => `${factor}·${slot}`)} ${constant} ${totalConstant}`;
     const known = this.#known.get(text);
     if (known !== undefined) return known;
@@ -171,12 +181,17 @@ export class Draft {
   }
 
   /** What is computed with on shares is 64 bits wide. */
-  #checkFits(field: string, bound: bigint): void {
+  checkFits(field: string, bound: bigint): void {
     if (bound >= formMax) throw tooLarge(field, bound);
   }
 
+  /** So many numbers of people are added up on shares. */
+  checkCrowds(crowds: readonly Crowd[], count: number): void {
+    for (const { slot, needed } of crowds) this.checkFits('min_group', BigInt(count) * this.#bounds[slot]! + needed);
+  }
+
   /** At least so many people meet the condition. */
-  crowd(where: Part['tested'][number]): CrowdForm {
+  crowd(where: Condition): CrowdForm {
     const { dataset } = this.checked;
     const statistic = headcount(where, dataset, this.#query.ownParty);
     const slot = this.slotOf(statistic);
@@ -187,22 +202,44 @@ export class Draft {
     return { form, crowd: { slot, needed: needed * several } };
   }
 
-  /** The n largest contributors, who may stand at several parties, hold at most their share. */
-  dominance(name: string, sum: Statistic): number[] {
-    const { dataset } = this.checked;
-    const field = `measures.${name}`;
-    return this.#rules.flatMap(({ n, share }) => {
-      const whole = this.slotOf(magnitudeOf(sum, dataset));
-      const first = largestOf(sum, n).map((statistic) => this.slotOf(statistic));
-      // The slots of one rank follow each other, party by party; here the ranks of one party do.
-      const of = this.checked.parties.flatMap((_, party) => first.map((slot) => slot + party));
-      const count = n * Number(this.#appearances);
-      const atMost = (largest: Slot) => [[whole, share.n] as const, [largest, -share.d] as const];
-      if (count === 1) return of.map((slot) => this.form(field, atMost(slot), 0n));
-      const bound = of.reduce((total, slot) => total + this.#bounds[slot]!, 0n);
-      this.#checkFits(field, bound);
-      return [this.form(field, atMost(this.#derive({ kind: 'largest', of, count, run: n }, [bound])), 0n)];
+  /** Of each set of rows that none or enough are in it; the sets of one part, or of several. */
+  gaps(conditions: readonly Condition[]): number | null {
+    if (conditions.length === 0) return null;
+    const gaps = conditions.map((where): Gap => {
+      const { form, crowd } = this.crowd(where);
+      return { slot: crowd.slot, some: this.form('min_group', [[crowd.slot, 1n]], -1n), enough: form };
     });
+    const text = `gaps ${gaps.map(({ slot }) => slot)}`;
+    const known = this.#known.get(text) ?? this.#gaps.push(gaps) - 1;
+    this.#known.set(text, known);
+    return known;
+  }
+
+  /**
+   * The n largest contributors, who may stand at several parties, hold at most their share; also where the analyst takes
+   * away what its own party brought.
+   */
+  dominance(name: string, sum: Statistic): number[] {
+    const { dataset, parties } = this.checked;
+    const { ownParty } = this.#query;
+    const crews = ownParty === null ? [parties] : [parties, parties.filter((party) => party !== ownParty)];
+    return this.#rules.flatMap(({ n, share }) =>
+      crews.flatMap((crew) => {
+        // The slots of one statistic follow each other, party by party; of the largest, the ranks of one party do here.
+        const places = crew.map((party) => parties.indexOf(party));
+        const whole = this.slotOf(magnitudeOf(sum, dataset, ownParty));
+        const wholes = ownParty === null ? [whole] : places.map((place) => whole + place);
+        const first = largestOf(sum, n).map((statistic) => this.slotOf(statistic));
+        const of = places.flatMap((place) => first.map((slot) => slot + place));
+        const terms = wholes.map((slot) => [slot, share.n] as const);
+        const atMost = (largest: Slot) => this.form(`measures.${name}`, [...terms, [largest, -share.d]], 0n);
+        const count = n * Number(this.#appearances);
+        if (count === 1) return of.map(atMost);
+        const bound = of.reduce((total, slot) => total + this.#bounds[slot]!, 0n);
+        this.checkFits(`measures.${name}`, bound);
+        return [atMost(this.#derive({ kind: 'largest', of, count, run: n }, [bound]))];
+      }),
+    );
   }
 }
 

@@ -44,24 +44,40 @@ export interface Crowd {
   readonly needed: bigint;
 }
 
+/** Rows that have to be none or enough: the forms that there is one, and that there are enough. */
+export interface Gap {
+  readonly slot: Slot;
+  readonly some: number;
+  readonly enough: number;
+}
+
 export interface DisclosedPart {
   /** Indices of the forms on numbers of people, then of those on dominance. */
   readonly people: readonly number[];
   readonly dominance: readonly number[];
+  /** Indices of the sets of gaps. */
+  readonly gaps: readonly number[];
   readonly crowds: readonly Crowd[];
   /** What opens, in this order. */
   readonly slots: readonly Slot[];
 }
 
-/** Parts that make up a whole which other figures of the job may tell: they are withheld two at a time. */
+/** Sets of rows that make up a whole which other figures of the job may tell. */
 export interface Partition {
-  readonly parts: readonly number[];
+  /** Of each set, the parts that open its count. */
+  readonly sets: readonly (readonly number[])[];
+  /** Of each set, and of what is in none of them and never opens, the people. */
+  readonly crowds: readonly Crowd[];
+  /** Whether the last of the crowds is in none of the sets. */
+  readonly hasRest: boolean;
 }
 
 /** Which groups open at all. */
 export interface RowRule {
   /** Forms that must hold. */
   readonly forms: readonly number[];
+  /** Parts that must be shown: a group is not judged by a number that it withholds. */
+  readonly parts: readonly number[];
   /** Of the groups for which `forms` hold, those with the greatest numbers. */
   readonly top: { readonly slot: Slot; readonly count: number } | null;
 }
@@ -84,6 +100,8 @@ export interface Disclosure {
   readonly bounds: readonly bigint[];
   readonly derived: readonly Derived[];
   readonly forms: readonly Form[];
+  /** Sets of gaps: a part of one opens where all its gaps are none or enough. */
+  readonly gaps: readonly (readonly Gap[])[];
   readonly parts: readonly DisclosedPart[];
   readonly partitions: readonly Partition[];
   readonly rows: RowRule | null;

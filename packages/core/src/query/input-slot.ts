@@ -3,11 +3,12 @@
  *
  * Parties' vectors are added up element by element, which is what a sum is for. The largest totals of two parties are of
  * different people and must not meet in one element: such a statistic has a slot a party, in which all the others bring 0.
- * So a job without a `top` has one slot a statistic, in the order of the statistics.
+ * So has a magnitude where the analyst belongs to one of the parties, whose own part it can take away. All others have one
+ * slot, in the order of the statistics.
  * @module
  */
 import { assert } from '../algebra/assert.ts';
-import type { LocalQuery, LocalResult } from './statistic.ts';
+import type { LocalQuery, LocalResult, Statistic } from './statistic.ts';
 
 export interface InputSlot {
   /** Index into the query's statistics. */
@@ -18,8 +19,9 @@ export interface InputSlot {
 
 /** The slots of a query, the same list at every party; `parties` are those with records, in the job's order. */
 export function slots(query: LocalQuery, parties: readonly string[]): InputSlot[] {
+  const isApart = (of: Statistic['of']) => of === 'top' || (of === 'magnitude' && query.ownParty !== null);
   return query.statistics.flatMap(({ of }, statistic): InputSlot[] =>
-    of === 'top' ? parties.map((party) => ({ statistic, party })) : [{ statistic, party: null }],
+    isApart(of) ? parties.map((party) => ({ statistic, party })) : [{ statistic, party: null }],
   );
 }
 

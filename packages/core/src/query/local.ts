@@ -9,9 +9,11 @@
 import { assert } from '../algebra/assert.ts';
 import { InputError, SourceError } from '../channel/errors.ts';
 import type { CheckedJob } from './check-job.ts';
-import { type Condition, columnsOf } from './condition.ts';
+import { columnsOf } from './condition.ts';
+import { meets, type Values, yearOf } from './condition-truth.ts';
 import type { Dataset } from './dictionary.ts';
 import type { GroupKey } from './group-key.ts';
+import { slots } from './input-slot.ts';
 import { keyOf } from './measure/family.ts';
 import { neededStatistics } from './prepared.ts';
 import { type Raw, type Row, readRow } from './record.ts';
@@ -38,21 +40,20 @@ export function compile(
   const isApart = checked.privacy === null && ownParty !== null && checked.parties.includes(ownParty);
   const present = isApart ? ownParty : null;
   const statistics = neededStatistics(checked, present, strictness);
-  const sums = statistics.reduce((count, { of }) => count + (of === 'top' ? checked.parties.length : 1), 0);
-  if (sums * cells > elementsMax) {
-    throw new InputError('TOO_MANY_CELLS', {
-      field: 'measures',
-      detail: `${sums} sums for each of ${cells} cells are over ${elementsMax}`,
-      remedy: 'ask for fewer bins or fewer groups',
-    });
-  }
   const used = new Set([
     ...columnsOf(where),
     ...groups.map(({ column }) => column),
     ...statistics.flatMap((statistic) => [...statistic.product, ...columnsOf(statistic.where)]),
   ]);
   const columns = Object.keys(dataset.columns).filter((name) => used.has(name));
-  return { dataset: dataset.name, columns, where, groups, cells, statistics, ownParty: present };
+  const query = { dataset: dataset.name, columns, where, groups, cells, statistics, ownParty: present };
+  const sums = slots(query, checked.parties).length;
+  if (sums * cells <= elementsMax) return query;
+  throw new InputError('TOO_MANY_CELLS', {
+    field: 'measures',
+    detail: `${sums} sums for each of ${cells} cells are over ${elementsMax}`,
+    remedy: 'ask for fewer bins or fewer groups',
+  });
 }
 
 /**
@@ -128,8 +129,6 @@ function isWithinUnit(unit: Raw, rowsOf: Map<Raw, number>, dataset: Dataset): bo
   return false;
 }
 
-type Values = ReadonlyMap<string, bigint | null>;
-
 function productOf({ product }: Statistic, values: Values): bigint {
   let result = 1n;
   for (const name of product) {
@@ -151,66 +150,4 @@ function cellOf(groups: readonly GroupKey[], values: Values): number | null {
     cell = cell * labels.length + index;
   }
   return cell;
-}
-
-/** Of a date yyyymmdd. */
-function yearOf(date: bigint): bigint {
-  return date / 10_000n;
-}
-
-/** Whether a record meets a condition: true, false, or null for unknown, as in SQL. */
-function meets(
-  condition: Condition,
-  record: { readonly values: Values; readonly nulls: ReadonlySet<string> },
-): boolean | null {
-  switch (condition.kind) {
-    case 'true':
-      return true;
-    case 'is_null':
-      return record.nulls.has(condition.column);
-    case 'present':
-      return record.values.get(condition.column) !== null;
-    case 'not': {
-      const inner = meets(condition.of, record);
-      return inner === null ? null : !inner;
-    }
-    case 'and':
-    case 'or': {
-      // One `false` decides an `and`, one `true` an `or`; failing that, one unknown leaves it unknown.
-      const decisive = condition.kind === 'or';
-      let result: boolean | null = !decisive;
-      for (const part of condition.of) {
-        const inner = meets(part, record);
-        if (inner === decisive) return decisive;
-        if (inner === null) result = null;
-      }
-      return result;
-    }
-    case 'in': {
-      const value = record.values.get(condition.column)!;
-      return value === null ? null : condition.values.includes(value);
-    }
-    case 'compare': {
-      const value = record.values.get(condition.column)!;
-      if (value === null) return null;
-      return holds(condition.op, condition.transform === 'year' ? yearOf(value) : value, condition.value);
-    }
-  }
-}
-
-function holds(op: 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte', a: bigint, b: bigint): boolean {
-  switch (op) {
-    case 'eq':
-      return a === b;
-    case 'ne':
-      return a !== b;
-    case 'gt':
-      return a > b;
-    case 'gte':
-      return a >= b;
-    case 'lt':
-      return a < b;
-    case 'lte':
-      return a <= b;
-  }
 }

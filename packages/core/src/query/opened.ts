@@ -62,32 +62,36 @@ export interface OpenedPlace {
 }
 
 /**
- * What stands at a place, from the opened integers `[column][place]`.
+ * What stands at each place, from the opened integers `[column][place]`.
  * @throws ProtocolError BAD_ENVELOPE for a bit that is none: some party has not followed the protocol
  */
 export function readOpened(
   disclosure: Disclosure,
   columns: readonly (readonly bigint[])[],
-  place: number,
-): OpenedPlace {
-  const numbers = columns.map((column) => column[place]!);
+): (place: number) => OpenedPlace {
   if (isPlain(disclosure)) {
-    const slots = plainSlots(disclosure);
-    const numberAt = (slot: number): bigint => numbers[slots.indexOf(slot)]!;
-    return { isOpen: true, parts: disclosure.parts.map((part) => part.slots.map(numberAt)) };
+    const columnOf = new Map(plainSlots(disclosure).map((slot, at) => [slot, columns[at]!]));
+    return (place) => ({
+      isOpen: true,
+      parts: disclosure.parts.map(({ slots }) => slots.map((slot) => columnOf.get(slot)![place]!)),
+    });
   }
+  return (place) => readDecided(disclosure, columns, place);
+}
+
+function readDecided(disclosure: Disclosure, columns: readonly (readonly bigint[])[], place: number): OpenedPlace {
   let at = 0;
-  const isOpen = disclosure.rows === null || isSet(numbers[at++]!);
+  const next = () => columns[at++]![place]!;
+  const isOpen = disclosure.rows === null || isSet(next());
   const parts = disclosure.parts.map((part) => {
-    const isShown = isSet(numbers[at++]!);
+    const isShown = isSet(next());
     const values = part.slots.map((slot) => {
       const ring = disclosure.rings[slot]!;
-      at += piecesOf(ring);
-      return joined(ring, numbers.slice(at - piecesOf(ring), at));
+      return joined(ring, Array.from({ length: piecesOf(ring) }, next));
     });
     return isShown && isOpen ? values : null;
   });
-  assert(at === numbers.length, 'every column is read');
+  assert(at === columns.length, 'every column is read');
   return { isOpen, parts };
 }
 

@@ -30,7 +30,7 @@ export const operationOf = (measure: Measure): string => (measure === 'count' ? 
 
 export function planMeasures(checked: CheckedJob, query: LocalQuery, strictness: Strictness): PlannedMeasure[] {
   const { dataset, job } = checked;
-  const prepared = new Map(openedMeasures(checked, strictness));
+  const prepared = new Map(openedMeasures(checked));
   return Object.entries(job.measures).map(([name, measure]) => {
     const own = prepared.get(name)!;
     const heads = own.parts.flatMap(({ tested }) =>
@@ -46,11 +46,11 @@ export function planMeasures(checked: CheckedJob, query: LocalQuery, strictness:
 }
 
 function opensTexts(prepared: Prepared, dataset: Dataset, { round }: Strictness): string[] {
-  const { statistics, parts, unit } = prepared;
+  const { statistics, parts, units } = prepared;
   const figures = parts.flatMap((part) => part.figures);
   const sums = figures.flatMap((figure) => (figure.kind === 'sum' ? [statistics[figure.of]!] : []));
   const texts = statisticTexts(sums, dataset);
-  const rounded = unit !== undefined && round > 1 ? `rounded to a multiple of ${round}` : '';
+  const rounded = units !== undefined && round > 1 ? `rounded to a multiple of ${round}` : '';
   return [
     ...(rounded !== '' && texts.length === 1 ? [`${texts[0]}, ${rounded}`] : texts),
     ...(rounded !== '' && texts.length > 1 ? [`each ${rounded}`] : []),
@@ -145,7 +145,7 @@ export function decisionTexts(
   }
   if (round > 1) {
     texts.push(
-      `Counts, sums and bins are rounded to the nearest multiple of ${round} before they open; a quotient opens without its parts.`,
+      `Counts, sums and bins are rounded to the nearest multiple of ${round} before they open, and what is divided before it is.`,
     );
   }
   const few = threshold > 1 ? ` Nor does it where fewer than ${threshold} people stand behind what is compared.` : '';

@@ -12,6 +12,7 @@ import { keyOf, type Part, type Prepared } from './measure/family.ts';
 import { prepareMeasure } from './measures.ts';
 import type { Statistic } from './statistic.ts';
 import type { Strictness } from './strictness.ts';
+import { noSubtractions, type Subtractions, subtractionsOf } from './subtraction.ts';
 
 /** The measures of a job by name, in one order at every party, whatever order the job was written in. */
 function preparedMeasures({ job, dataset }: CheckedJob): [string, Prepared][] {
@@ -19,13 +20,9 @@ function preparedMeasures({ job, dataset }: CheckedJob): [string, Prepared][] {
   return names.map((name) => [name, prepareMeasure(name, job.measures[name]!, dataset)]);
 }
 
-/**
- * The measures as an exact job opens them. What is a quotient of two sums opens as that alone where the job wants it so,
- * and where figures are rounded, since its sums would tell the figures that are.
- */
-export function openedMeasures(checked: CheckedJob, { round }: Strictness): [string, Prepared][] {
-  const apart = checked.ratioOnly || round > 1;
-  return preparedMeasures(checked).map(([name, prepared]) => [name, (apart && prepared.ratio) || prepared]);
+/** The measures as an exact job opens them: what is a quotient of two sums as that alone, where the job wants it so. */
+export function openedMeasures(checked: CheckedJob): [string, Prepared][] {
+  return preparedMeasures(checked).map(([name, prepared]) => [name, (checked.ratioOnly && prepared.ratio) || prepared]);
 }
 
 /** The measure of a condition of `having`, as a quotient where it is one. */
@@ -43,22 +40,27 @@ export function headcount(where: Condition, dataset: Dataset, ownParty: string |
   return { of: isByRow ? 'rows' : 'people', product: [], where };
 }
 
-/** The sums of one column that a part opens, or computes from: what one large contributor could stand out in. */
+/**
+ * The sums that a part opens, or computes from, but for counts: what one large contributor could stand out in. Squares and
+ * products tell of one even more.
+ */
 export function contributedSums({ statistics }: Prepared, part: Part, dataset: Dataset): Statistic[] {
   const used = part.figures.flatMap((figure) => {
     if (figure.kind === 'sum') return [figure.of];
     return figure.kind === 'quotient' ? [figure.numerator, figure.denominator] : [];
   });
   const sums = [...new Set(used)].map((at) => statistics[at]!);
-  return sums.filter(({ product: [column, other] }) => {
-    return column !== undefined && other === undefined && dataset.columns[column]!.type !== 'boolean';
-  });
+  return sums.filter(({ product }) => product.some((column) => dataset.columns[column]!.type !== 'boolean'));
 }
 
-/** What all people together contribute to a sum, each without a sign. */
-export function magnitudeOf(sum: Statistic, dataset: Dataset): Statistic {
-  const { min } = boundsOf(dataset.columns[sum.product[0]!]!);
-  return min >= 0n ? sum : { ...sum, of: 'magnitude' };
+/**
+ * What all people together contribute to a sum, each without a sign. Where the analyst belongs to one of the parties, each
+ * party's part stands apart, since the analyst can take its own away.
+ */
+export function magnitudeOf(sum: Statistic, dataset: Dataset, ownParty: string | null): Statistic {
+  const [first, second] = sum.product;
+  const isNeverBelow = first === second || sum.product.every((column) => boundsOf(dataset.columns[column]!).min >= 0n);
+  return isNeverBelow && ownParty === null ? sum : { ...sum, of: 'magnitude' };
 }
 
 /** The largest contributions to a sum, each party's own. */
@@ -66,32 +68,64 @@ export function largestOf(sum: Statistic, count: number): Statistic[] {
   return Array.from({ length: count }, (_, at) => ({ ...sum, of: 'top', rank: at + 1 }));
 }
 
+/**
+ * The least number of people behind a number; 0 where none is in force. A group of one is nobody's crowd: a minimum of 1 is
+ * no threshold, and an empty group is then shown as empty. Under a dominance rule it is not, as nobody can be told to
+ * contribute little to nothing.
+ */
+export function thresholdOf({ minGroup, dominance }: Strictness): number {
+  return minGroup > 1 ? minGroup : dominance.length > 0 ? 1 : 0;
+}
+
+/** What the figures of an exact job tell together, as far as a threshold looks at it. */
+export function openedSubtractions(
+  checked: CheckedJob,
+  measures: readonly (readonly [string, Prepared])[],
+  strictness: Strictness,
+): Subtractions {
+  if (thresholdOf(strictness) === 0) return noSubtractions(measures.map(([, prepared]) => prepared));
+  return subtractionsOf(checked, measures);
+}
+
 /** Everything that a job has to be computed from, each statistic once. */
 export function neededStatistics(checked: CheckedJob, ownParty: string | null, strictness: Strictness): Statistic[] {
-  const { dataset, having, privacy } = checked;
+  const { dataset, having, top, privacy } = checked;
   const distinct = new Map<string, Statistic>();
   const need = (statistics: readonly Statistic[]) => {
     for (const statistic of statistics) distinct.set(keyOf(statistic), statistic);
   };
-  const measures = privacy === null ? openedMeasures(checked, strictness) : preparedMeasures(checked);
-  const tested = privacy === null ? having.map((condition) => testedMeasure(condition, dataset)) : [];
-  const ranked = checked.top === null || privacy !== null ? [] : rankedMeasure(checked);
+  const needPeople = (conditions: readonly Condition[]) =>
+    need(conditions.map((condition) => headcount(condition, dataset, ownParty)));
+  if (privacy !== null) {
+    for (const [, { statistics, parts }] of preparedMeasures(checked)) {
+      need(statistics);
+      needPeople(parts.flatMap(({ tested }) => tested));
+    }
+    return [...distinct.values()];
+  }
+  const measures = openedMeasures(checked);
+  const ranked = top === null ? [] : [rankedMeasure(checked, top.by)];
+  const tested = having.map((condition) => testedMeasure(condition, dataset));
   for (const prepared of [...measures.map(([, measure]) => measure), ...ranked, ...tested]) {
     need(prepared.statistics);
     for (const part of prepared.parts) {
-      need(part.tested.map((condition) => headcount(condition, dataset, ownParty)));
-      if (privacy !== null) continue;
+      needPeople(part.tested);
       for (const sum of contributedSums(prepared, part, dataset)) {
-        for (const { n } of strictness.dominance) need([magnitudeOf(sum, dataset), ...largestOf(sum, n)]);
+        for (const { n } of strictness.dominance) need([magnitudeOf(sum, dataset, ownParty), ...largestOf(sum, n)]);
       }
     }
+  }
+  const { gaps, wholes } = openedSubtractions(checked, measures, strictness);
+  needPeople(gaps.flat(2));
+  for (const { atoms, rest, isOverlapping } of wholes) {
+    if (isOverlapping || checked.total) needPeople(atoms);
+    else if (rest !== null) needPeople([rest]);
   }
   return [...distinct.values()];
 }
 
 /** The measure that groups are ranked by, as a single number. */
-export function rankedMeasure({ job, top, dataset }: CheckedJob): Prepared[] {
-  if (top === null) return [];
-  const prepared = prepareMeasure(top.by, job.measures[top.by]!, dataset);
-  return [prepared.ratio ?? prepared];
+export function rankedMeasure({ job, dataset }: CheckedJob, by: string): Prepared {
+  const prepared = prepareMeasure(by, job.measures[by]!, dataset);
+  return prepared.ratio ?? prepared;
 }

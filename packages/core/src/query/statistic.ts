@@ -49,11 +49,12 @@ export interface LocalQuery {
 export type LocalResult = readonly (readonly bigint[])[];
 
 /**
- * The largest magnitude that a statistic can have over all parties, from public numbers alone. A `top` is one party's own;
- * no person's total is larger than the sum of all rows could be.
+ * The largest magnitude that a statistic can have over all parties, from public numbers alone. A `top` is one person's
+ * total at one party.
  */
 export function statisticBound(statistic: Statistic, dataset: Dataset, parties: number): bigint {
-  let bound = BigInt(dataset.max_rows) * BigInt(statistic.of === 'top' ? 1 : parties);
+  const ofPerson = dataset.unit === 'row' ? 1 : Math.min(dataset.max_rows, dataset.max_rows_per_unit);
+  let bound = statistic.of === 'top' ? BigInt(ofPerson) : BigInt(dataset.max_rows) * BigInt(parties);
   for (const name of statistic.product) {
     const { min, max } = boundsOf(dataset.columns[name]!);
     bound *= -min > max ? -min : max;

@@ -22,7 +22,7 @@ export const chiSquare: Family<readonly [string, string]> = {
     const cells = levelsOf(dataset, a).flatMap((row) =>
       columns.map((column) => both(where, compare(a, 'eq', row), compare(b, 'eq', column))),
     );
-    return whole(cells.map(countOf), cells, (counts) => independence(counts, columns.length));
+    return whole(cells.map(countOf), cells, (counts) => independence(counts, columns.length), where);
   },
 };
 

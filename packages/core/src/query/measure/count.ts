@@ -6,9 +6,9 @@
  * @module
  */
 import { rational } from '../../algebra/rational.ts';
-import { type Condition, compileWhere, type Where } from '../condition.ts';
-import type { Dataset } from '../dictionary.ts';
-import { always, both, countOf, type Family, present, scalar, whole } from './family.ts';
+import { compileWhere, type Where } from '../condition.ts';
+import { notTrue } from '../condition-complement.ts';
+import { always, both, countOf, type Family, scalar, whole } from './family.ts';
 
 export const count: Family<{ readonly where?: Where }> = {
   measured: () => [],
@@ -20,44 +20,6 @@ export const count: Family<{ readonly where?: Where }> = {
   prepare({ where }, dataset, field) {
     const condition = where === undefined ? always : both(compileWhere(where, dataset, `${field}.count.where`));
     const tested = condition.kind === 'true' ? [always] : [condition, notTrue(condition, dataset)];
-    return { ...whole([countOf(condition)], tested, ([n]) => scalar(rational(n!))), unit: 1n };
+    return { ...whole([countOf(condition)], tested, ([n]) => scalar(rational(n!))), units: [1n] };
   },
 };
-
-/** Met exactly by the rows for which the condition is false or unknown. */
-function notTrue(condition: Condition, dataset: Dataset): Condition {
-  switch (condition.kind) {
-    case 'and':
-    case 'or':
-      return { kind: condition.kind === 'and' ? 'or' : 'and', of: condition.of.map((part) => notTrue(part, dataset)) };
-    case 'not':
-      return notFalse(condition.of, dataset);
-    case 'compare':
-    case 'in':
-      return orNull({ kind: 'not', of: condition }, condition.column, dataset);
-    default:
-      // These are never unknown.
-      return { kind: 'not', of: condition };
-  }
-}
-
-/** Met exactly by the rows for which the condition is true or unknown. */
-function notFalse(condition: Condition, dataset: Dataset): Condition {
-  switch (condition.kind) {
-    case 'and':
-    case 'or':
-      return { kind: condition.kind, of: condition.of.map((part) => notFalse(part, dataset)) };
-    case 'not':
-      return notTrue(condition.of, dataset);
-    case 'compare':
-    case 'in':
-      return orNull(condition, condition.column, dataset);
-    default:
-      return condition;
-  }
-}
-
-function orNull(condition: Condition, column: string, dataset: Dataset): Condition {
-  const has = present(dataset, [column]);
-  return has.kind === 'true' ? condition : { kind: 'or', of: [condition, { kind: 'not', of: has }] };
-}

@@ -94,6 +94,8 @@ export interface Part {
   /** Sets of people; each has to reach the threshold. */
   readonly tested: readonly Condition[];
   readonly figures: readonly Figure[];
+  /** The rows that the sums it opens are over, as sets that another measure's sums may be a part of, or the whole. */
+  readonly rows: readonly Condition[];
 }
 
 /** A measure against a dataset. */
@@ -102,8 +104,8 @@ export interface Prepared {
   readonly parts: readonly Part[];
   /** From the numbers that each part opened, in the order of `parts` and their figures; null for a part withheld. */
   finish(opened: readonly (readonly bigint[] | null)[]): MeasureValue;
-  /** The integers that 1 is in the sums that are opened, where these may be rounded. */
-  readonly unit?: bigint;
+  /** The integers that 1 is in each of the statistics, where these may be rounded. */
+  readonly units?: readonly bigint[];
   /** The same measure where only the quotient of its sums may be opened, if it is one. */
   readonly ratio?: Prepared;
 }
@@ -149,23 +151,26 @@ function ends(r: Rational): boolean {
   return d === 1n;
 }
 
-/** A measure of one part: all its sums are opened, where every set of people that stands behind them is large enough. */
+/**
+ * A measure of one part: all its sums are opened, where every set of people that stands behind them is large enough.
+ * `rows` are those that the sums are over, all together: by default the first of the sets.
+ */
 export function whole(
   statistics: readonly Statistic[],
   tested: readonly Condition[],
   finish: (sums: readonly bigint[]) => MeasureValue,
+  rows: Condition = tested[0]!,
 ): Prepared {
   const figures = statistics.map((_, of): Figure => ({ kind: 'sum', of }));
-  return { statistics, ...onePart(tested, figures, finish) };
+  return { statistics, ...onePart({ tested, figures, rows: [rows] }, finish) };
 }
 
 /** The part and the way to its value of a measure that has one part. */
 export function onePart(
-  tested: readonly Condition[],
-  figures: readonly Figure[],
+  part: Part,
   finish: (numbers: readonly bigint[]) => MeasureValue,
 ): Pick<Prepared, 'parts' | 'finish'> {
-  return { parts: [{ tested, figures }], finish: ([opened]) => (opened == null ? suppressed : finish(opened)) };
+  return { parts: [part], finish: ([opened]) => (opened == null ? suppressed : finish(opened)) };
 }
 
 /**
@@ -175,13 +180,19 @@ export function onePart(
 export function quotientOf(
   statistics: readonly [numerator: Statistic, denominator: Statistic],
   tested: readonly Condition[],
-  { digits, exponent }: { readonly digits: number; readonly exponent: number },
+  {
+    digits,
+    exponent,
+    units,
+  }: { readonly digits: number; readonly exponent: number; readonly units: readonly [bigint, bigint] },
 ): Prepared {
   const places = Math.max(0, digits + exponent);
   const figure: Figure = { kind: 'quotient', numerator: 0, denominator: 1, factor: 10n ** BigInt(places), exponent };
   return {
     statistics,
-    ...onePart(tested, [figure], ([quotient, defined]) =>
+    units,
+    // From a quotient no sum can be taken off another.
+    ...onePart({ tested, figures: [figure], rows: [] }, ([quotient, defined]) =>
       defined === 0n ? none : scalar(shift(rational(quotient!), exponent - places)),
     ),
   };
@@ -238,10 +249,16 @@ export function countOf(where: Condition): Statistic {
   return sumOf([], where);
 }
 
-/** Both levels of every boolean among the columns: a sum over one counts them, so each is tested like a count. */
+/**
+ * Both levels of every boolean among the columns: a sum over one counts them, so each is tested like a count. Of two
+ * booleans the sum of the product makes all four combinations known.
+ */
 export function levelsOf(dataset: Dataset, columns: readonly string[], where: Condition): Condition[] {
   const booleans = [...new Set(columns)].filter((name) => dataset.columns[name]!.type === 'boolean');
-  return booleans.flatMap((name) => [0n, 1n].map((level) => both(where, compare(name, 'eq', level))));
+  const levels = (name: string) => [0n, 1n].map((level) => compare(name, 'eq', level));
+  if (booleans.length < 2) return booleans.flatMap(levels).map((level) => both(where, level));
+  const pairs = booleans.flatMap((a, at) => booleans.slice(at + 1).map((b) => [a, b] as const));
+  return pairs.flatMap(([a, b]) => levels(a).flatMap((first) => levels(b).map((second) => both(where, first, second))));
 }
 
 /** @throws InputError UNKNOWN_COLUMN, or WRONG_TYPE for a column that holds no numbers */

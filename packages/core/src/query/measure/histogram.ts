@@ -21,8 +21,8 @@ export const histogram: Family<{ readonly of: string; readonly bins: Bins }> = {
     const parts = [...conditions.bins, conditions.below, conditions.above];
     return {
       statistics: parts.map(countOf),
-      parts: parts.map((part, of) => ({ tested: [part], figures: [{ kind: 'sum', of }] })),
-      unit: 1n,
+      parts: parts.map((part, of) => ({ tested: [part], figures: [{ kind: 'sum', of }], rows: [part] })),
+      units: parts.map(() => 1n),
       finish(opened) {
         const cells = opened.map((numbers) => (numbers === null ? suppressed : scalar(rational(numbers[0]!))));
         return {

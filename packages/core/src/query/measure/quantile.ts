@@ -32,8 +32,12 @@ export const median = over<Argument>('median', () => rational(1n, 2n));
 
 export const quantile = over<Argument & { readonly q: number | string }>('quantile', ({ q }, field) => {
   const exact = exactly(q);
-  if (exact.n >= 0n && exact.n <= exact.d) return exact;
-  throw new InputError('BAD_VALUE', { field: `${field}.q`, detail: 'a quantile lies between 0 and 1' });
+  if (100n * exact.n >= exact.d && 100n * exact.n <= 99n * exact.d) return exact;
+  throw new InputError('BAD_VALUE', {
+    field: `${field}.q`,
+    detail: 'a quantile lies between 0.01 and 0.99, since the ends are single people’s values',
+    remedy: 'ask for the 1st or the 99th percentile',
+  });
 });
 
 function over<A extends Argument>(name: string, rankOf: (argument: A, field: string) => Rational): Family<A> {
@@ -55,7 +59,10 @@ function over<A extends Argument>(name: string, rankOf: (argument: A, field: str
       const figure: Figure = { kind: 'quantile', counts: statistics.map((_, at) => at), rank };
       return {
         statistics,
-        ...onePart([where], [figure], ([place, millionths]) => located(Number(place), millionths!, edges)),
+        // No count of a bin opens, so that nothing can be taken off it.
+        ...onePart({ tested: [where], figures: [figure], rows: [] }, ([place, millionths]) =>
+          located(Number(place), millionths!, edges),
+        ),
       };
     },
   };

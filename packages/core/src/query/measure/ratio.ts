@@ -3,6 +3,7 @@
  * @module
  */
 import { rational } from '../../algebra/rational.ts';
+import type { Dataset } from '../dictionary.ts';
 import { type Family, levelsOf, none, present, quotientOf, scalar, scaleOf, shift, sumOf, whole } from './family.ts';
 
 /** Digits after the point, where a ratio is opened without its two sums. */
@@ -32,12 +33,18 @@ export const ratio: Family<Argument> = {
     const where = present(dataset, [numerator, denominator]);
     const scale = scaleOf(dataset, denominator) - scaleOf(dataset, numerator);
     const tested = [where, ...levelsOf(dataset, [numerator, denominator], where)];
+    const units = [unitOf(dataset, numerator), unitOf(dataset, denominator)] as const;
     const sums = [sumOf([numerator], where), sumOf([denominator], where)] as const;
     return {
       ...whole(sums, tested, ([above, below]) =>
         below === 0n ? none : scalar(shift(rational(above!, below!), scale)),
       ),
-      ratio: quotientOf(sums, tested, { digits: ratioDigits, exponent: scale }),
+      units,
+      ratio: quotientOf(sums, tested, { digits: ratioDigits, exponent: scale, units }),
     };
   },
 };
+
+function unitOf(dataset: Dataset, column: string): bigint {
+  return 10n ** BigInt(scaleOf(dataset, column));
+}

@@ -36,7 +36,7 @@ export const sum: Family<string> = {
       value: scalar(shift(rational(total!), -scale)).value,
       exact: decodeDecimal(total!, scale),
     });
-    return { ...whole([sumOf([column], where)], tested, finish), unit: 10n ** BigInt(scale) };
+    return { ...whole([sumOf([column], where)], tested, finish), units: [10n ** BigInt(scale)] };
   },
 };
 
@@ -51,7 +51,12 @@ export const mean: Family<string> = {
     const [n, total] = [countOf(where), sumOf([column], where)];
     return {
       ...whole([n, total], tested, ([n, total]) => (n === 0n ? none : scalar(shift(rational(total!, n!), -scale)))),
-      ratio: quotientOf([total, n], tested, { digits: scale + ratioDigits, exponent: -scale }),
+      units: [1n, 10n ** BigInt(scale)],
+      ratio: quotientOf([total, n], tested, {
+        digits: scale + ratioDigits,
+        exponent: -scale,
+        units: [10n ** BigInt(scale), 1n],
+      }),
     };
   },
 };

@@ -10,7 +10,7 @@
  */
 import { add, div, mul, type Rational, rational, sqrtNumber, sub, toNumber } from '../../algebra/rational.ts';
 import { InputError } from '../../channel/errors.ts';
-import { columnOf, type Dataset, encodeValue } from '../dictionary.ts';
+import { boundsOf, columnOf, type Dataset, encodeValue } from '../dictionary.ts';
 import { studentTwoSided } from './distribution.ts';
 import {
   both,
@@ -43,7 +43,10 @@ export const tTest: Family<Argument> = {
     const where = present(dataset, [of, by]);
     const groups = levelsOf(argument, dataset, `${field}.t_test`).map((level) => both(where, compare(by, 'eq', level)));
     const sums = groups.flatMap((group) => [countOf(group), sumOf([of], group), sumOf([of, of], group)]);
-    return whole(sums, [...groups, ...groups.flatMap((group) => levelsOfColumns(dataset, [of], group))], welch);
+    const tested = [...groups, ...groups.flatMap((group) => levelsOfColumns(dataset, [of], group))];
+    const levels = levelsOf(argument, dataset, `${field}.t_test`);
+    const isAll = levels.length === Number(boundsOf(dataset.columns[by]!).max) + 1;
+    return whole(sums, tested, welch, isAll ? where : both(where, { kind: 'in', column: by, values: levels }));
   },
 };
 

@@ -13,6 +13,7 @@ import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@
 import { agree } from '@folkmoot/core/agree.js';
 import { type CheckedJob, checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
+import { disclose } from '@folkmoot/core/disclose.js';
 import { conform } from '@folkmoot/core/document.js';
 import { layout } from '@folkmoot/core/encode.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
@@ -21,6 +22,7 @@ import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { helperRule, judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
+import { strictnessOf } from '@folkmoot/core/strictness.js';
 import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Claim } from './ledger.ts';
@@ -93,8 +95,11 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const { binding, verdict } = permit(checked, envelope.analyst, by);
   // What could overflow or would make too large a vector is refused before anyone waits for it; only who may ask has us
   // build it.
-  const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null);
+  const { minGroup, round, dominance } = verdict;
+  const strictness = strictnessOf(checked, [{ min_group: minGroup, round, dominance }]);
+  const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null, strictness);
   layout(query, dataset, parties);
+  if (checked.privacy === null) disclose({ checked, query, strictness });
 
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
   if (claim !== undefined) by.afford(claim);
@@ -108,9 +113,9 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
       fingerprint: await by.fingerprint(dataset, binding, period),
       build: by.build,
       expires: envelope.expires,
-      min_group: verdict.minGroup,
-      ...(verdict.round === undefined ? {} : { round: verdict.round }),
-      ...(verdict.dominance === undefined ? {} : { dominance: verdict.dominance }),
+      min_group: minGroup,
+      ...(round === undefined ? {} : { round }),
+      ...(dominance === undefined ? {} : { dominance }),
       rule: verdict.rule,
       period,
       budget: claim?.unit ?? null,

@@ -40,7 +40,7 @@ export const errorTable = {
       remedy: 'group by fewer columns or fewer values, or ask for fewer bins',
     },
     OVERFLOW: {
-      text: 'the answer could exceed 192 bits',
+      text: 'a number could be larger than what it is computed with',
       remedy: 'narrow the bounds of the column, or lower max_rows',
     },
   },

@@ -17,10 +17,10 @@ import { type Atom, atomsOf } from './atom.ts';
 import { type CheckedJob, whereOf } from './check-job.ts';
 import { type Condition, columnsOf } from './condition.ts';
 import { notTrue } from './condition-complement.ts';
-import { both, keyOf, type Prepared } from './measure/family.ts';
+import { both, keyOf, type Part, type Prepared } from './measure/family.ts';
 
 /** A part of a measure, by their places. */
-export interface PartRef {
+interface PartRef {
   readonly measure: number;
   readonly part: number;
 }
@@ -49,13 +49,14 @@ export const noSubtractions = (measures: readonly Prepared[]): Subtractions => (
 
 /** Of all measures of a job, in the order that they are given in. */
 export function subtractionsOf(checked: CheckedJob, measures: readonly (readonly [string, Prepared])[]): Subtractions {
-  const all = measures.flatMap(([name, prepared]) => sumsOf(checked, name, prepared));
-  const gaps = measures.map(([name, prepared]) =>
-    prepared.parts.map(() => {
-      const found = sumsOf(checked, name, prepared).flatMap((own) =>
+  const sums = measures.map(([name, prepared]) => prepared.parts.map((part) => sumsOf(checked, name, prepared, part)));
+  const all = sums.flat(2);
+  const gaps = sums.map((parts) =>
+    parts.map((own) => {
+      const found = own.flatMap(({ what, rows }) =>
         all
-          .filter((other) => other.what === own.what && isWithin(own.rows, other.rows))
-          .map((other) => both(other.rows, notTrue(own.rows, checked.dataset))),
+          .filter((other) => other.what === what && isWithin(rows, other.rows))
+          .map((other) => both(other.rows, notTrue(rows, checked.dataset))),
       );
       return [...new Map(found.map((gap) => [keyOf(gap), gap])).values()];
     }),
@@ -69,13 +70,11 @@ interface Sum {
   readonly rows: Condition;
 }
 
-function sumsOf({ job }: CheckedJob, name: string, { statistics, parts }: Prepared): Sum[] {
+function sumsOf({ job }: CheckedJob, name: string, { statistics }: Prepared, { rows, figures }: Part): Sum[] {
   const isCount = whereOf(job.measures[name]!) !== undefined;
-  return parts.flatMap(({ rows, figures }) => {
-    const products = figures.flatMap((figure) => (figure.kind === 'sum' ? [statistics[figure.of]!.product] : []));
-    const what = products.filter((product) => product.length > 0 || isCount).map((product) => product.join(' '));
-    return [...new Set(what)].flatMap((each) => rows.map((own) => ({ what: each, rows: own })));
-  });
+  const products = figures.flatMap((figure) => (figure.kind === 'sum' ? [statistics[figure.of]!.product] : []));
+  const what = products.filter((product) => product.length > 0 || isCount).map((product) => product.join(' '));
+  return [...new Set(what)].flatMap((each) => rows.map((own) => ({ what: each, rows: own })));
 }
 
 /** Whether a condition is a stricter form of another, by its text: all that the other asks for, and more. */

@@ -19,22 +19,16 @@ import { type PartyKeys, readKeys } from '@folkmoot/transport/keyring.js';
 import { openChannel } from '@folkmoot/transport/peer-network.js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type SealedForOnce, sealForOnce } from '../packages/cli/src/throw-away.ts';
-import {
-  expectedRows,
-  village as helper,
-  job as jobText,
-  towns,
-  writeConsortium,
-} from '../packages/cli/test/small-consortium.ts';
-import { type Client, createClient } from '../packages/client/src/client.ts';
-import type { JobEvent } from '../packages/client/src/events.ts';
-import { verifyAnswer } from '../packages/client/src/receipt.ts';
-import { type RunningCoordinator, startCoordinator } from '../packages/coordinator/src/server.ts';
-import type { Consortium, Party } from '../packages/coordinator/test/consortium.ts';
-import { ScriptedNode } from '../packages/coordinator/test/scripted-node.ts';
-import { type RunningNode, startNode } from '../packages/node/src/node.ts';
-import { openStore } from '../packages/node/src/store.ts';
+import { type Client, createClient } from '../../client/src/client.ts';
+import type { JobEvent } from '../../client/src/events.ts';
+import { verifyAnswer } from '../../client/src/receipt.ts';
+import { type RunningCoordinator, startCoordinator } from '../../coordinator/src/server.ts';
+import type { Consortium, Party } from '../../coordinator/test/consortium.ts';
+import { ScriptedNode } from '../../coordinator/test/scripted-node.ts';
+import { type RunningNode, startNode } from '../../node/src/node.ts';
+import { openStore } from '../../node/src/store.ts';
+import { type SealedForOnce, sealForOnce } from '../src/throw-away.ts';
+import { expectedRows, village as helper, job as jobText, towns, writeConsortium } from './small-consortium.ts';
 
 /** For what happens soon after what was waited for. */
 const patience = { timeout: 20_000 };

@@ -262,7 +262,7 @@ function warningsFor(
   ];
   if (helper !== null) {
     warnings.push(
-      `${helper} deals the random numbers that the others compute with. It sees sizes only; but if it puts together what it holds with one party, the records of all the others are open to these two as far as they went into this question.`,
+      `${helper} deals the random numbers that the others compute with. It sees sizes only; but if it puts together what it holds with one party, these two know every figure of this question over all parties before anything is withheld, those of small groups too.`,
     );
   }
   if (ownParty !== undefined && parties.includes(ownParty)) {

@@ -10,7 +10,7 @@ import { secondaryCost } from '../protocols/secondary.ts';
 import { selectCost } from '../protocols/select.ts';
 import { suppressCost } from '../protocols/suppress.ts';
 import { topOfCost } from '../protocols/top.ts';
-import type { Disclosure, Form, Gap } from '../query/disclosure.ts';
+import type { Disclosure, Gap } from '../query/disclosure.ts';
 import { isPlain, piecesIn, placesOf } from '../query/opened.ts';
 import { deriveCost } from './derive.ts';
 
@@ -22,15 +22,13 @@ export function bitsOf(bound: bigint): number {
   return bound.toString(2).length + 1;
 }
 
-/** The widths that forms are compared in, in the order of the runs: numbers of people are narrower than sums. */
-export function widthsOf(disclosure: Disclosure): number[] {
+/** Forms that are compared in one run, in the order of the runs: numbers of people are narrower than sums. */
+export function runsOf(disclosure: Disclosure): { readonly width: number; readonly forms: readonly number[] }[] {
   const [people, others] = widestOf(disclosure);
-  return [...new Set([people, others])].filter((width) => width > 0);
-}
-
-export function widthOf(disclosure: Disclosure, form: Form): number {
-  const [people, others] = widestOf(disclosure);
-  return bitsOf(form.bound) <= people ? people : others;
+  const widths = disclosure.forms.map(({ bound }) => (bitsOf(bound) <= people ? people : others));
+  return [...new Set([people, others])]
+    .filter((width) => width > 0)
+    .map((width) => ({ width, forms: [...widths.keys()].filter((form) => widths[form] === width) }));
 }
 
 function widestOf({ forms, parts, gaps }: Disclosure): readonly [people: number, others: number] {
@@ -81,10 +79,8 @@ export function evaluateCost(parties: number, disclosure: Disclosure): Cost {
   if (isPlain(disclosure)) return derived;
   const places = placesOf(disclosure);
   const costs: Cost[] = [derived];
-  for (const width of widthsOf(disclosure)) {
-    const own = disclosure.forms.filter((form) => widthOf(disclosure, form) === width);
-    const counts = own.map(() => places);
-    costs.push(atLeastZeroCost(parties, counts, width));
+  for (const { width, forms } of runsOf(disclosure)) {
+    costs.push(atLeastZeroCost(parties, [forms.length * places], width));
   }
   const all = (entries: readonly number[], count: number) =>
     allOfCost(

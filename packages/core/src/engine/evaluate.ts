@@ -27,7 +27,7 @@ import { isPlain, openedLayout, placesOf, plainSlots } from '../query/opened.ts'
 import { addConstant } from '../sharing/additive.ts';
 import { type Bits, not, packBits, unpackBits, wordsFor, xor } from '../sharing/bit-share.ts';
 import { deriveSlots } from './derive.ts';
-import { bitsOf, peopleMaxOf, residueOf, residueWidth, widthOf, widthsOf } from './evaluate-cost.ts';
+import { bitsOf, peopleMaxOf, residueOf, residueWidth, runsOf } from './evaluate-cost.ts';
 
 /** What was shared: a vector for each section of the layout of the inputs. */
 export interface Shared {
@@ -97,7 +97,10 @@ interface State {
   readonly holds: readonly Bits[];
 }
 
-/** Of each form whether it is 0 or more, place by place; narrow ones and wide ones apart, since a bit costs. */
+/**
+ * Of each form whether it is 0 or more, place by place; narrow ones and wide ones apart, since a bit costs. All forms of a
+ * run are one vector: there may be thousands of them at a single place, each of which would take a word of its own.
+ */
 async function formBits(
   ch: Channel,
   source: Correlations,
@@ -105,10 +108,14 @@ async function formBits(
   slots: readonly Vector[],
 ): Promise<Bits[]> {
   const holds: Bits[] = [];
-  for (const width of widthsOf(disclosure)) {
-    const places = disclosure.forms.flatMap((form, at) => (widthOf(disclosure, form) === width ? [at] : []));
-    const differences = places.map((at) => formOf(ch, disclosure, disclosure.forms[at]!, slots));
-    for (const [i, bits] of (await atLeastZero(ch, source, differences, width)).entries()) holds[places[i]!] = bits;
+  for (const { width, forms } of runsOf(disclosure)) {
+    const places = placesOf(disclosure);
+    const differences = vector(Z2_64, forms.length * places);
+    for (const [i, form] of forms.entries())
+      differences.words.set(formOf(ch, disclosure, disclosure.forms[form]!, slots).words, i * places);
+    const [all] = await atLeastZero(ch, source, [differences], width);
+    const values = unpackBits(all!);
+    for (const [i, form] of forms.entries()) holds[form] = packBits(values.subarray(i * places, (i + 1) * places));
   }
   return holds;
 }

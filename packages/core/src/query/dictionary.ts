@@ -77,6 +77,8 @@ const columnSchema = z.discriminatedUnion(
     z.strictObject({
       type: z.literal('identifier'),
       normalise: z.enum(['digits', 'upper-alnum', 'nfkc-lower', 'date']).optional(),
+      /** Which numbers can be identifiers at all (see identifier.ts); only with `normalise: digits`. */
+      check: z.enum(['nhs', 'uprn']).optional(),
     }),
   ],
   { error: 'expected a type: integer, decimal, boolean, category, date or identifier' },
@@ -97,6 +99,7 @@ export type Column = Readonly<z.infer<typeof columnSchema>>;
 export type ColumnType = Column['type'];
 /** Columns whose values are compared, grouped or computed with. */
 export type ValueColumn = Exclude<Column, { type: 'identifier' }>;
+export type IdentifierColumn = Extract<Column, { type: 'identifier' }>;
 
 export interface Dataset {
   readonly name: string;
@@ -256,6 +259,9 @@ function checkColumn(column: Column, at: string, name: string): void {
   if (reserved.includes(name)) throw new InputError('BAD_VALUE', { field: at, detail: 'this name is reserved' });
   if (column.type === 'category' && new Set(column.values).size !== column.values.length) {
     throw new InputError('BAD_VALUE', { field: `${at}.values`, detail: 'a value stands twice' });
+  }
+  if (column.type === 'identifier' && column.check !== undefined && column.normalise !== 'digits') {
+    throw new InputError('BAD_VALUE', { field: `${at}.check`, detail: 'only `normalise: digits` has a check' });
   }
   if (column.type !== 'integer' && column.type !== 'decimal' && column.type !== 'date') return;
   let bounds: { min: bigint; max: bigint };

@@ -119,6 +119,10 @@ export const errorTable = {
       text: 'a computation on shares has more values than its limit',
       remedy: 'ask for fewer cells, or compute in batches',
     },
+    CUCKOO_FULL: {
+      text: 'the elements of a join do not fit into its table',
+      remedy: 'report it: chance does this less than once in 2^40 joins, and the join must not be tried again',
+    },
     LABEL_REUSED: { text: 'a key or stream label was used twice', remedy: 'report it: this is a fault of the program' },
     SAME_KEY_BOTH_WAYS: {
       text: 'the two directions of a pair have the same key',

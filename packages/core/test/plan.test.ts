@@ -117,6 +117,14 @@ describe('a plan', () => {
     expect(flat(planFor(arrearsYaml, { camden: manual }))).toContain('allows it once a person has approved');
   });
 
+  it('says what the figures of one job may not tell together', () => {
+    const measures =
+      'measures: { owed: { sum: arrears }, t: { t_test: { of: arrears, by: tenure, levels: [owner, social] } } }';
+    expect(flat(planFor(jobText(measures), everyone))).toContain('the rows between them must be nobody’s');
+    const bins = 'measures: { n: count, ages: { histogram: { of: age, bins: [0, 40, 110] } } }';
+    expect(flat(planFor(jobText(bins), everyone))).toContain('so that no subtraction tells it');
+  });
+
   it('says plainly what is not defended', () => {
     const text = flat(planFor(incomeYaml, everyone));
     expect(text).toContain('is multiplied by zero before anyone receives it');
@@ -160,6 +168,7 @@ describe('a plan', () => {
     const having =
       'having: { n: { gte: 50, lt: 400 }, burden: { of: { ratio: [arrears, income] }, gt: 0.02 }, w: { of: { count: { where: { employed: { eq: true } } } }, gt: 9 } }';
     const text = flat(planFor(jobText(`${grouped}\n${having}\ntop: { by: total, count: 2 }`), everyone));
+    expect(text).toContain('the conditions on groups tell the figures that they look at');
     expect(text).toContain(
       'A group opens only if burden (the ratio of arrears to income, which is not opened) is more than 0.02, and n is at least 50 and less than 400, and w (the count where employed is yes, which is not opened) is more than 9.',
     );

@@ -117,7 +117,7 @@ export function percentText(share: Rational): string {
 /** Every decision that is made on shares, in the order in which they are made. */
 export function decisionTexts(
   checked: CheckedJob,
-  { threshold, partitions, total }: Disclosure,
+  { threshold, gaps, partitions, total }: Disclosure,
   { dominance, round }: Strictness,
 ): string[] {
   const { groups, having, top } = checked;
@@ -138,9 +138,14 @@ export function decisionTexts(
       'Where parts of one whole are shown beside it, what is withheld of them must be at least as many people together; else the smallest part that would be shown is withheld too, so that no subtraction tells it.',
     );
   }
+  if (gaps.length > 0) {
+    texts.push(
+      'Where sums or counts over some rows are shown beside those over a part of these rows, the rows between them must be nobody’s or those of enough people; else the part is withheld.',
+    );
+  }
   if (total && threshold > 0) {
     texts.push(
-      'So that the total does not give a withheld group away: where the groups withheld are too few people together, the smallest of the others is withheld whole, however large it is.',
+      'So that the total does not give a withheld group away: where the groups withheld are too few people together, the smallest of the others is withheld whole, however large it is. A group’s figures open all or none.',
     );
   }
   if (round > 1) {

@@ -248,7 +248,7 @@ function planTransfers(parties: readonly string[], sealedBytes: number, onShares
 }
 
 function warningsFor(
-  { charter, dataset, parties, helper }: CheckedJob,
+  { charter, dataset, parties, helper, having }: CheckedJob,
   ownParty: string | undefined,
   { minGroup, round }: Strictness,
 ): string[] {
@@ -260,6 +260,11 @@ function warningsFor(
     'The parties are assumed to follow the protocol. A party that lies about its own records makes the answer wrong, and one that ' +
       'deviates can have a small group shown or a large one withheld; nobody can tell.',
   ];
+  if (having.length > 0) {
+    warnings.push(
+      'Asked again with other bounds, the conditions on groups tell the figures that they look at. Whoever may test a measure may learn it, where it would be shown.',
+    );
+  }
   if (helper !== null) {
     warnings.push(
       `${helper} deals the random numbers that the others compute with. It sees sizes only; but if it puts together what it holds with one party, these two know every figure of this question over all parties before anything is withheld, those of small groups too.`,

@@ -123,6 +123,10 @@ export const errorTable = {
       text: 'the elements of a join do not fit into its table',
       remedy: 'report it: chance does this less than once in 2^40 joins, and the join must not be tried again',
     },
+    OKVS_FULL: {
+      text: 'a key-value store could not be built',
+      remedy: 'submit the job again: by chance this is rarer than once in 2^40 stores',
+    },
     LABEL_REUSED: { text: 'a key or stream label was used twice', remedy: 'report it: this is a fault of the program' },
     SAME_KEY_BOTH_WAYS: {
       text: 'the two directions of a pair have the same key',

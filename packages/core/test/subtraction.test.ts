@@ -5,9 +5,11 @@
 import { type PlainOptions, plainAnswer } from '@folkmoot/testkit/plain-evaluation.js';
 import { describe, expect, it } from 'vitest';
 import { rational } from '../src/algebra/rational.ts';
+import { checkDemand } from '../src/engine/evaluate-cost.ts';
 import type { Answer } from '../src/query/answer.ts';
 import { parseCharter } from '../src/query/charter.ts';
-import { evaluate } from '../src/query/local.ts';
+import { disclose } from '../src/query/disclose.ts';
+import { compile, evaluate } from '../src/query/local.ts';
 import type { Row } from '../src/query/record.ts';
 import { charterWith, checkedJob, jobText } from './consortium.ts';
 import { refusalOf } from './refusal.ts';
@@ -263,5 +265,20 @@ describe('what does not fit', () => {
       code: 'OVERFLOW',
       field: 'measures.m',
     });
+  });
+
+  it('is refused where no party could keep the randomness for it', () => {
+    const demand = (quantiles: number) => {
+      const bins = '{ from: 0, to: 250000, width: 1000 }';
+      const each = Array.from(
+        { length: quantiles },
+        (_, at) => `q${at}: { quantile: { of: income, q: 0.${at + 11}, bins: ${bins} } }`,
+      );
+      const checked = checkedJob(jobText(`group_by: [age, year(moved_in)]\nmeasures: { ${each.join(', ')} }`), charter);
+      const strictness = { minGroup: 5, round: 1, dominance: [] };
+      return () => checkDemand(3, disclose({ checked, query: compile(checked, null, strictness), strictness }));
+    };
+    expect(demand(2)).not.toThrow();
+    expect(refusalOf(demand(12))).toMatchObject({ code: 'TOO_MANY_CELLS', field: 'measures' });
   });
 });

@@ -18,6 +18,7 @@ import { conform } from '@folkmoot/core/document.js';
 import { layout } from '@folkmoot/core/encode.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
 import { InputError, PolicyError, ProtocolError, StateError } from '@folkmoot/core/errors.js';
+import { checkDemand } from '@folkmoot/core/evaluate-cost.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
@@ -99,7 +100,7 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const strictness = strictnessOf(checked, [{ min_group: minGroup, round, dominance }]);
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null, strictness);
   layout(query, dataset, parties);
-  if (checked.privacy === null) disclose({ checked, query, strictness });
+  if (checked.privacy === null) checkDemand(parties.length, disclose({ checked, query, strictness }));
 
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
   if (claim !== undefined) by.afford(claim);

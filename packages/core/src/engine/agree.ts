@@ -31,6 +31,7 @@ import { type Protection, protect } from '../query/protection.ts';
 import { questionKey } from '../query/question.ts';
 import type { LocalQuery } from '../query/statistic.ts';
 import { type Strictness, strictnessOf } from '../query/strictness.ts';
+import { checkDemand } from './evaluate-cost.ts';
 
 /** The documents that decide a computation. The charter is one whose signatures were checked (`checkSealed`). */
 export interface Terms {
@@ -99,6 +100,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   const protection = standing && protect(checked, query, checked.parties.length, standing.units.values());
   const job = jobIdBytes(envelope);
   const disclosure = protection === null ? disclose({ checked, query, strictness }) : null;
+  if (disclosure !== null) checkDemand(checked.parties.length, disclosure);
   return {
     checked,
     query,

@@ -3,6 +3,7 @@
  * randomness be made ahead of it.
  * @module
  */
+import { InputError } from '../channel/errors.ts';
 import { allOfCost } from '../protocols/and.ts';
 import { atLeastZeroCost } from '../protocols/at-least-zero.ts';
 import { type Cost, inSequence, noCost } from '../protocols/cost.ts';
@@ -71,6 +72,27 @@ function residueCost(parties: number, disclosure: Disclosure): Cost {
     atLeastZeroCost(parties, compared, residueWidth(disclosure)),
     allOfCost(parties, [{ entries: 1 + vectors, count: 1 }]),
   );
+}
+
+/**
+ * Correlated randomness is made before it is used, and stands in memory until then: 12 bytes for 32 bit triples, 24 a triple
+ * and 8 a shared bit. A party of an ordinary machine has room for this much of it.
+ */
+const storeMax = 2 ** 31;
+
+/**
+ * Refuses what no party could keep in memory, from public texts alone, before anyone accepts it.
+ * @throws InputError TOO_MANY_CELLS
+ */
+export function checkDemand(parties: number, disclosure: Disclosure): void {
+  const { bitTriples, triples, sharedBits } = evaluateCost(parties, disclosure);
+  const bytes = (12 * bitTriples) / 32 + 24 * triples + 8 * sharedBits;
+  if (bytes <= storeMax) return;
+  throw new InputError('TOO_MANY_CELLS', {
+    field: 'measures',
+    detail: `what is decided on shares takes ${Math.ceil(bytes / 2 ** 20)} MiB of randomness, over ${storeMax / 2 ** 20}`,
+    remedy: 'ask for fewer groups, bins or quotients in one job',
+  });
 }
 
 /** Of `evaluate`, at every party alike. */

@@ -125,7 +125,7 @@ export const errorTable = {
     },
     OKVS_FULL: {
       text: 'a key-value store could not be built',
-      remedy: 'submit the job again: by chance this is rarer than once in 2^40 stores',
+      remedy: 'report it: chance does this about once in 2^40 stores, and the join must not be tried again',
     },
     LABEL_REUSED: { text: 'a key or stream label was used twice', remedy: 'report it: this is a fault of the program' },
     SAME_KEY_BOTH_WAYS: {

@@ -79,6 +79,15 @@ describe('counts of one column', () => {
     }
   });
 
+  it('do so where a condition on groups tells the whole', () => {
+    const rows = [...residents(30, { age: 20 }), ...residents(12, { age: 50 }), ...residents(1, { age: 90 })];
+    const text = jobText(
+      'measures: { ages: { histogram: { of: age, bins: [0, 40, 80, 110] } } }\nhaving: { k: { of: count, between: [43, 43] } }',
+    );
+    const row = answerOf(text, rows).rows[0]!;
+    expect((row.ages as unknown as { bins: unknown[] }).bins.map(isWithheld)).toEqual([false, true, true]);
+  });
+
   it('do so for values that none of them names', () => {
     const text = jobText(`measures: { n: count, o: ${count('{ eq: owner }')}, p: ${count('{ eq: private }')} }`);
     expect(shownIn(answerOf(text, tenures).rows[0]!)).toEqual(['n', 'o']);
@@ -146,6 +155,24 @@ describe('sums over rows within others', () => {
     expect(shownIn(answerOf(pair, residents(30)).rows[0]!)).toEqual(['a', 'c']);
   });
 
+  it('are not told by quotients either, nor by an alternative that is asked for by itself', () => {
+    const rows = [...residents(60), ...residents(1, { tenure: 'social', arrears: '1234.56' })];
+    const half = [...rows.slice(0, 30), ...residents(30, { tenure: 'private' }), rows.at(-1)!];
+    const text = jobText(
+      'measures: { n: count, m: { mean: arrears }, t: { t_test: { of: arrears, by: tenure, levels: [owner, private] } } }\nopen: ratio',
+    );
+    expect(shownIn(answerOf(text, half).rows[0]!)).toEqual(['n', 'm']);
+    const people30 = [
+      ...residents(30),
+      ...residents(30, { employed: false }),
+      ...residents(1, { employed: false, age: 105 }),
+    ];
+    const either = jobText(
+      'measures: { a: { count: { where: { employed: { eq: true } } } }, b: { count: { where: { any: [{ employed: { eq: true } }, { age: { gt: 100 } }] } } } }',
+    );
+    expect(shownIn(answerOf(either, people30).rows[0]!)).toEqual(['b']);
+  });
+
   it('may tell how many lack a value', () => {
     const rows = [...residents(30), ...residents(1, { income: null })];
     expect(shownIn(answerOf(jobText('measures: { n: count, pay: { mean: income } }'), rows).rows[0]!)).toEqual([
@@ -177,6 +204,22 @@ describe('under a total', () => {
       [],
       [],
       ['n', 'owner', 'private', 'social'],
+    ]);
+  });
+
+  it('sets that are all empty by the job’s own words are tested all the same', () => {
+    const text = jobText(
+      'where: { tenure: { eq: social } }\ngroup_by: [employed]\nmeasures: { t: { t_test: { of: age, by: tenure, levels: [owner, private] } } }\ntotal: true',
+    );
+    const strictness = { dominance: [{ n: 1, share: rational(4n, 5n) }] };
+    const checked = checkedJob(text, charter);
+    const all = { minGroup: 10, round: 1, ...strictness };
+    const { parts } = disclose({ checked, query: compile(checked, null, all), strictness: all });
+    expect(parts[0]!.crowds.length).toBeGreaterThan(0);
+    expect(answerOf(text, residents(40, { tenure: 'social' }), { strictness }).rows.flatMap(shownIn)).toEqual([
+      'employed',
+      'employed',
+      'employed',
     ]);
   });
 

@@ -78,9 +78,11 @@ function discloseTogether(
   const { checked, threshold } = draft;
   const { dataset } = checked;
   const tested = opened.flatMap(([, { parts }]) => parts.flatMap((part) => part.tested));
+  const filled = tested.filter((where) => !isEmpty(checked, where));
+  // Where all of it is empty by the job's own words, all of it is tested: a part without a crowd has nothing to go by.
+  const people = filled.length > 0 ? filled : tested;
   const conditions = {
-    people:
-      threshold === 0 ? [] : tested.filter((where) => !isEmpty(checked, where)).map((where) => draft.crowd(where)),
+    people: threshold === 0 ? [] : people.map((where) => draft.crowd(where)),
     dominance: opened.flatMap(([name, prepared]) =>
       prepared.parts.flatMap((part) =>
         contributedSums(prepared, part, dataset).flatMap((sum) => draft.dominance(name, sum)),

@@ -21,7 +21,9 @@ export function placesOf({ groups, total }: Disclosure): number {
 
 /** Whether everything opens, and just as the sums come. */
 export function isPlain({ parts, rows }: Disclosure): boolean {
-  return rows === null && parts.every(({ people, dominance }) => people.length + dominance.length === 0);
+  return (
+    rows === null && parts.every(({ people, dominance, gaps }) => people.length + dominance.length + gaps.length === 0)
+  );
 }
 
 /** The slots that a job without conditions opens, in ascending order. */

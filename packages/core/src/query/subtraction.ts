@@ -61,7 +61,7 @@ export function subtractionsOf(checked: CheckedJob, measures: readonly (readonly
       return [...new Map(found.map((gap) => [keyOf(gap), gap])).values()];
     }),
   );
-  return { gaps, wholes: measures.length > 1 ? wholesOf(checked, measures) : [] };
+  return { gaps, wholes: measures.length > 1 || checked.having.length > 0 ? wholesOf(checked, measures) : [] };
 }
 
 /** A sum of a measure, or a count of a condition: what may be taken off another of its kind, and the rows it is over. */
@@ -72,15 +72,27 @@ interface Sum {
 
 function sumsOf({ job }: CheckedJob, name: string, { statistics }: Prepared, { rows, figures }: Part): Sum[] {
   const isCount = whereOf(job.measures[name]!) !== undefined;
-  const products = figures.flatMap((figure) => (figure.kind === 'sum' ? [statistics[figure.of]!.product] : []));
+  const products = figures.flatMap((figure) => {
+    if (figure.kind === 'sum') return [statistics[figure.of]!.product];
+    return figure.kind === 'quotient'
+      ? [figure.numerator, figure.denominator].map((at) => statistics[at]!.product)
+      : [];
+  });
   const what = products.filter((product) => product.length > 0 || isCount).map((product) => product.join(' '));
   return [...new Set(what)].flatMap((each) => rows.map((own) => ({ what: each, rows: own })));
 }
 
 /** Whether a condition is a stricter form of another, by its text: all that the other asks for, and more. */
 function isWithin(own: Condition, other: Condition): boolean {
-  const [asked, less] = [own, other].map((condition) => new Set(partsOf(condition).map(keyOf)));
-  return asked!.size > less!.size && [...less!].every((part) => asked!.has(part));
+  return asksFor(own, other) && !asksFor(other, own);
+}
+
+/** Whether all that the other asks for is asked for, of alternatives one at least. */
+function asksFor(own: Condition, other: Condition): boolean {
+  const asked = new Set(partsOf(own).map(keyOf));
+  return partsOf(other).every(
+    (part) => asked.has(keyOf(part)) || (part.kind === 'or' && part.of.some((branch) => asksFor(own, branch))),
+  );
 }
 
 function partsOf(condition: Condition): readonly Condition[] {

@@ -191,8 +191,8 @@ export function quotientOf(
   return {
     statistics,
     units,
-    // From a quotient no sum can be taken off another.
-    ...onePart({ tested, figures: [figure], rows: [] }, ([quotient, defined]) =>
+    // With the number of rows, which other figures may tell, a quotient of few digits can still tell its sum.
+    ...onePart({ tested, figures: [figure], rows: [tested[0]!] }, ([quotient, defined]) =>
       defined === 0n ? none : scalar(shift(rational(quotient!), exponent - places)),
     ),
   };

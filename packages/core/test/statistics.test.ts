@@ -207,21 +207,30 @@ const sumsIn: Readonly<Record<string, readonly [sums: readonly string[], needs: 
   ],
 };
 
-/** Rows in another measure's sums and not in this one's, for each such measure whose sums are over more rows by their text. */
+/**
+ * Rows in another measure's sums and not in this one's, for each such measure whose sums are over more rows by their text;
+ * and rows that no measure within that one has.
+ */
 function gapsOf(name: string, rows: Settled[]): Settled[][] {
   const [own, needs] = sumsIn[name] ?? [[], []];
   const has = (row: Settled, column: string) =>
     column === 'tenure' ? row.values.tenure !== 'private' : row.values[column] !== null;
-  return Object.values(sumsIn)
-    .filter(
-      ([sums, less]) =>
-        sums.some((sum) => own.includes(sum)) &&
-        less.length < needs.length &&
-        less.every((column) => needs.includes(column)),
-    )
-    .map(([, less]) =>
-      rows.filter((row) => less.every((column) => has(row, column)) && !needs.every((column) => has(row, column))),
-    );
+  const isIn = (row: Settled, columns: readonly string[]) => columns.every((column) => has(row, column));
+  const isWithin = (more: readonly string[], less: readonly string[]) =>
+    more.length > less.length && less.every((column) => more.includes(column));
+  return own.flatMap((sum) => {
+    const others = Object.values(sumsIn).filter(([sums]) => sums.includes(sum));
+    return others
+      .filter(([, less]) => isWithin(needs, less))
+      .flatMap(([, less]) => {
+        const within = others.filter(([, more]) => isWithin(more, less));
+        const whole = rows.filter((row) => isIn(row, less));
+        return [
+          whole.filter((row) => !isIn(row, needs)),
+          whole.filter((row) => !within.some(([, more]) => isIn(row, more))),
+        ];
+      });
+  });
 }
 
 interface Case {

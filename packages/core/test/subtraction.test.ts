@@ -173,6 +173,20 @@ describe('sums over rows within others', () => {
     expect(shownIn(answerOf(either, people30).rows[0]!)).toEqual(['b']);
   });
 
+  it('stay closed where a few are in none of several of them', () => {
+    const of = (tenure: string, count: number) => residents(count, { tenure });
+    const rows = [
+      ...of('owner', 30),
+      ...of('private', 30),
+      ...of('social', 20),
+      ...residents(1, { tenure: 'temporary' }),
+    ];
+    const test = (other: string) => `{ t_test: { of: arrears, by: tenure, levels: [owner, ${other}] } }`;
+    const text = jobText(`measures: { s: { sum: arrears }, t: ${test('private')}, u: ${test('social')} }`);
+    expect(shownIn(answerOf(text, rows).rows[0]!)).toEqual(['s']);
+    expect(shownIn(answerOf(text, rows.slice(0, -1)).rows[0]!)).toEqual(['s', 't', 'u']);
+  });
+
   it('may tell how many lack a value', () => {
     const rows = [...residents(30), ...residents(1, { income: null })];
     expect(shownIn(answerOf(jobText('measures: { n: count, pay: { mean: income } }'), rows).rows[0]!)).toEqual([

@@ -56,7 +56,13 @@ export function subtractionsOf(checked: CheckedJob, measures: readonly (readonly
       const found = own.flatMap(({ what, rows }) =>
         all
           .filter((other) => other.what === what && isWithin(rows, other.rows))
-          .map((other) => both(other.rows, notTrue(rows, checked.dataset))),
+          .flatMap((other) => {
+            // What one leaves out of it, and what all leave out together: of several the overlaps can be told too.
+            const within = all.filter((each) => each.what === what && isWithin(each.rows, other.rows));
+            const sets = new Map(within.map((each) => [keyOf(each.rows), each.rows]));
+            const parts: Condition[] = sets.size > 1 ? [rows, { kind: 'or', of: [...sets.values()] }] : [rows];
+            return parts.map((part) => both(other.rows, notTrue(part, checked.dataset)));
+          }),
       );
       return [...new Map(found.map((gap) => [keyOf(gap), gap])).values()];
     }),

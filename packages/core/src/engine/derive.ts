@@ -4,6 +4,7 @@
  * Quotients of one factor and width are computed in one run, and so is all rounding to one base.
  * @module
  */
+import { bitLength } from '../algebra/integer-root.ts';
 import { addInto, length, slice, type Vector, vector } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import { toRing, toRingCost } from '../protocols/convert.ts';
@@ -124,7 +125,7 @@ function sorted({ inputs, derived, bounds }: Disclosure) {
 
 /** Bits of the largest magnitude in these slots. */
 function widthOf(bounds: readonly bigint[], slots: readonly number[]): number {
-  return slots.reduce((bits, slot) => Math.max(bits, bounds[slot]!.toString(2).length), 1);
+  return slots.reduce((bits, slot) => Math.max(bits, bitLength(bounds[slot]!)), 1);
 }
 
 /** Joined under wider limits than their own, they might not fit what is divided exactly. */

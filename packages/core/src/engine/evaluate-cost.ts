@@ -3,6 +3,7 @@
  * randomness be made ahead of it.
  * @module
  */
+import { bitLength } from '../algebra/integer-root.ts';
 import { InputError } from '../channel/errors.ts';
 import { allOfCost } from '../protocols/and.ts';
 import { atLeastZeroCost } from '../protocols/at-least-zero.ts';
@@ -20,7 +21,7 @@ const nearBits = 8;
 
 /** Bits of the magnitude of a bound, and of the sign. */
 export function bitsOf(bound: bigint): number {
-  return bound.toString(2).length + 1;
+  return bitLength(bound) + 1;
 }
 
 /** Forms that are compared in one run, in the order of the runs: numbers of people are narrower than sums. */

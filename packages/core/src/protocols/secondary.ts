@@ -17,7 +17,9 @@
  *           a row needed anything. An active party can flip a bit, and so have a part shown that should be withheld.
  * @module
  */
+
 import { assert } from '../algebra/assert.ts';
+import { bitLength } from '../algebra/integer-root.ts';
 import { length, neg, slice, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import type { Channel } from '../channel/channel.ts';
 import { addConstant } from '../sharing/additive.ts';
@@ -153,7 +155,7 @@ async function needOf(
 
 /** Of signed values no further from zero. */
 function bitsOf(max: bigint): number {
-  return max.toString(2).length + 1;
+  return bitLength(max) + 1;
 }
 
 /** Of sums over a row less what is needed, and of numbers of parts. */

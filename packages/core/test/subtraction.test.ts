@@ -5,7 +5,7 @@
 import { type PlainOptions, plainAnswer } from '@folkmoot/testkit/plain-evaluation.js';
 import { describe, expect, it } from 'vitest';
 import { rational } from '../src/algebra/rational.ts';
-import { checkDemand } from '../src/engine/evaluate-cost.ts';
+import { checkDemand, evaluateCost } from '../src/engine/evaluate-cost.ts';
 import type { Answer } from '../src/query/answer.ts';
 import { parseCharter } from '../src/query/charter.ts';
 import { disclose } from '../src/query/disclose.ts';
@@ -296,6 +296,22 @@ describe('groups that are chosen', () => {
       jobText(`measures: { m: { mean: age } }\nopen: ratio\nhaving: { m: { between: [${value}, ${value}] } }`);
     expect(answerOf(text('40.33'), rows).rows).toHaveLength(1);
     expect(answerOf(text('40.3333'), rows).rows).toHaveLength(0);
+  });
+});
+
+describe('a column that can only be 0', () => {
+  it('ranks groups like any other', () => {
+    const flat = parseCharter(
+      charterWith(['age:        { type: integer, min: 0, max: 110 }', 'age:        { type: integer, min: 0, max: 0 }']),
+      'charter',
+    );
+    const checked = checkedJob(
+      jobText('group_by: [tenure]\nmeasures: { total: { sum: age } }\ntop: { by: total, count: 2 }'),
+      flat,
+    );
+    const strictness = { minGroup: 10, round: 1, dominance: [] };
+    const disclosure = disclose({ checked, query: compile(checked, null, strictness), strictness });
+    expect(evaluateCost(3, disclosure).rounds).toBeGreaterThan(0);
   });
 });
 

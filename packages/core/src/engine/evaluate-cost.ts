@@ -19,9 +19,9 @@ import { deriveCost } from './derive.ts';
 /** Two widths within so many bits of each other are compared in one run: its rounds are worth more than the bits. */
 const nearBits = 8;
 
-/** Bits of the magnitude of a bound, and of the sign. */
+/** Bits of the magnitude of a bound, one at least, and of the sign. */
 export function bitsOf(bound: bigint): number {
-  return bitLength(bound) + 1;
+  return Math.max(1, bitLength(bound)) + 1;
 }
 
 /** Forms that are compared in one run, in the order of the runs: numbers of people are narrower than sums. */

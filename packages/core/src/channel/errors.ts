@@ -35,6 +35,10 @@ export const errorTable = {
       text: 'the bins are not in ascending order, or do not fit those of another measure',
       remedy: 'give at least two edges, each larger than the one before',
     },
+    SET_TOO_LARGE: {
+      text: 'a set is too large to be matched',
+      remedy: 'match a dataset of fewer rows',
+    },
     TOO_MANY_CELLS: {
       text: 'the job has too many cells, or too many sums in each',
       remedy: 'group by fewer columns or fewer values, or ask for fewer bins',

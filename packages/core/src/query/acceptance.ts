@@ -18,6 +18,7 @@ import type { Charter } from './charter.ts';
 import { clockSkewMs } from './envelope.ts';
 import { type Sign, verify } from './identity.ts';
 import { lookUp, memberSchema } from './name.ts';
+import { setClassMax, setClassMin } from './set-class.ts';
 import { dominanceSchema, roundSchema } from './strictness.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits');
@@ -49,6 +50,8 @@ const acceptanceSchema = z.strictObject({
   rule: z.string().max(200),
   /** The declared period of the data, for a protected job: `2026-Q4`. */
   period: periodSchema.nullable().default(null),
+  /** The size class of the party's whole dataset, as a side of a join (set-class.ts). */
+  set_class: z.int().min(setClassMin).max(setClassMax).optional(),
   /** What this party's budget for the dataset counts, for a protected job: ε (with its δ), or ρ. */
   budget: z.enum(['epsilon', 'rho']).nullable().default(null),
 });

@@ -10,6 +10,7 @@
 import { cmp, type Rational } from '../algebra/rational.ts';
 import { InputError, PolicyError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
+import type { CheckedJoin } from './checked-join.ts';
 import { type Condition, columnsOf, compileWhere, type Where } from './condition.ts';
 import type { Dataset } from './dictionary.ts';
 import { cellsOf, compileGroups, type GroupKey } from './group-key.ts';
@@ -37,6 +38,10 @@ export interface CheckedJob {
   readonly dataset: Dataset;
   /** All that take part, in ascending order. */
   readonly parties: readonly string[];
+  /** Whose sums are added up: the parties of a pooled job; of a join one, which is both sides together. */
+  readonly contributors: readonly string[];
+  /** The sides of a join; `dataset` is then that of the pairs, whose columns are `left.…` and `right.…`. Null for a pooled job. */
+  readonly join: CheckedJoin | null;
   readonly where: Condition;
   readonly groups: readonly GroupKey[];
   readonly cells: number;
@@ -111,6 +116,8 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
     charter,
     dataset,
     parties,
+    contributors: parties,
+    join: null,
     where,
     groups,
     cells: cellsOf(groups),

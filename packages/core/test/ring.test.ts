@@ -6,6 +6,7 @@ import {
   length,
   rings,
   scale,
+  scaleEach,
   slice,
   subInto,
   toIntegers,
@@ -51,4 +52,15 @@ it('undoes in pieces what it added, millions of times over', () => {
     }
   }
   expect(target.words.every((word) => word === 0n)).toBe(true);
+});
+
+it('scales each element by a number of its own, the greatest ones too', () => {
+  for (const ring of rings) {
+    const most = (1n << 64n) - 1n;
+    const integers = [0n, 1n, -1n, 5n, (1n << BigInt(ring.bits - 1)) - 1n, -(1n << BigInt(ring.bits - 1)) + 1n];
+    for (const by of [[0n, 1n, most, 7n, most, most], integers.map(() => 2n ** 63n + 12_345n)]) {
+      const products = toIntegers(scaleEach(fromIntegers(ring, integers), BigUint64Array.from(by)));
+      expect(products).toEqual(integers.map((integer, i) => BigInt.asIntN(ring.bits, integer * by[i]!)));
+    }
+  }
 });

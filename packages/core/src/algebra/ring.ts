@@ -89,6 +89,16 @@ export function scale(a: Vector, k: bigint): Vector {
   return product;
 }
 
+/** Each element times its own whole number below 2^64. */
+export function scaleEach(a: Vector, by: BigUint64Array): Vector {
+  assert(length(a) === by.length, 'there is a number for each element');
+  const product = copy(a);
+  if (a.ring.limbs === 1)
+    for (let i = 0; i < by.length; i++) product.words[i] = BigInt.asUintN(64, by[i]! * a.words[i]!);
+  else scaleWideEach(quartersOf(product.words), quartersOf(by.slice()), 4 * a.ring.limbs);
+  return product;
+}
+
 /** target += b. */
 export function addInto(target: Vector, b: Vector): void {
   assertLike(target, b);
@@ -189,6 +199,26 @@ function scaleWide(words: BigUint64Array, ring: Ring, k: bigint): void {
     const product = BigInt.asUintN(bits, element * k);
     for (let limb = 0; limb < limbs; limb++) words[at + limb] = BigInt.asUintN(64, product >> BigInt(64 * limb));
   }
+}
+
+/** Quarters of words, whose products and sums of four of these are exact in plain numbers. */
+function scaleWideEach(elements: Uint16Array, by: Uint16Array, quarters: number): void {
+  const product = new Uint16Array(quarters);
+  for (let start = 0, at = 0; start < elements.length; start += quarters, at += 4) {
+    let carry = 0;
+    for (let place = 0; place < quarters; place++) {
+      let sum = carry;
+      for (let k = Math.min(place, 3); k >= 0; k--) sum += elements[start + place - k]! * by[at + k]!;
+      product[place] = sum;
+      carry = Math.floor(sum / 2 ** 16);
+    }
+    elements.set(product, start);
+  }
+}
+
+function quartersOf(words: BigUint64Array): Uint16Array {
+  assert(isLittleEndian, 'this needs a little-endian machine');
+  return new Uint16Array(words.buffer, words.byteOffset, words.length * 4);
 }
 
 function halvesOf(v: Vector): Uint32Array {

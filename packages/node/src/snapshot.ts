@@ -131,6 +131,13 @@ export function snapshotSource(file: SnapshotFile, name: string): Source {
       await checkFile(file, name);
       return result;
     },
+    async rows() {
+      await checkFile(file, name);
+      return inMemory(async (runSql) => {
+        const [row] = await runner(runSql)(sql`SELECT count(*) FROM read_parquet(${plainPath(file.path)})`);
+        return Number(row![0]);
+      });
+    },
     close: async () => {},
   };
 }

@@ -337,6 +337,38 @@ describe('rows', () => {
   });
 });
 
+describe('the number of rows', () => {
+  it.each([
+    ['csv', 'a,b\n1,2\nx,\n\n3,"4\n"\n', 3],
+    ['jsonl', '{"a":1}\n{"b":[2]}\n\n{"a":null}\n', 3],
+  ])('is that of the records, whatever they hold (%s)', async (ending, text, rows) => {
+    expect(await open(file(ending, text), two).rows()).toBe(rows);
+  });
+
+  it('is that of a Parquet file, and of nothing else with such a name', async () => {
+    const path = join(folder, 'counted.parquet');
+    await inMemory((run) => run(`COPY (SELECT range AS a FROM range(5)) TO '${path}' (FORMAT parquet)`));
+    expect(await open('counted.parquet', two).rows()).toBe(5);
+    await expect(open(file('parquet', 'a,b'), two).rows()).rejects.toMatchObject({ code: 'SOURCE_FAILED' });
+  });
+
+  it.each([
+    ['csv', 'a,b\n'],
+    ['jsonl', ''],
+  ])('is never 0 (%s)', async (ending, text) => {
+    await expect(open(file(ending, text), two).rows()).rejects.toMatchObject({ code: 'SOURCE_EMPTY' });
+  });
+
+  it('is that of the records that the fingerprint was taken of', async () => {
+    const name = file('csv', 'a,b\n1,2\n');
+    const source = open(name, two);
+    await source.fingerprint(Buffer.alloc(32, 1));
+    expect(await source.rows()).toBe(1);
+    appendFileSync(join(folder, name), '3,4\n');
+    await expect(source.rows()).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  });
+});
+
 describe('JSON lines', () => {
   it.each([
     ['1e400', 'SOURCE_VALUE'],

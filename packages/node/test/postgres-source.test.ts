@@ -245,8 +245,15 @@ describe('a PostgreSQL source', () => {
     const source = open();
     await source.fingerprint(key);
     expect((await source.query(sumsOf('age'), residents, false))[0]).toEqual([3n]);
+    expect(await source.rows()).toBe(3);
     await client.query("UPDATE housing.residents SET age = 31 WHERE id = 'a'");
+    expect((await refusal(source.rows())).code).toBe('SOURCE_CHANGED');
     expect((await refusal(source.query(sumsOf('age'), residents, false))).code).toBe('SOURCE_CHANGED');
+  });
+
+  it('is refused when it is counted and has no rows', async () => {
+    await client.query(create);
+    expect((await refusal(open().rows())).code).toBe('SOURCE_EMPTY');
   });
 
   it('reads names that need quotes', async () => {

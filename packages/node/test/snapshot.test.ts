@@ -198,6 +198,7 @@ describe('a snapshot', () => {
   ])('may be empty (%s)', async (ending, text) => {
     const file = write(`empty.${ending}`, text);
     expect(numbers(await ask(residents(), file))).toEqual([0, 0, 0, 0]);
+    expect(await snapshotSource(await read(residents(), file), 'residents').rows()).toBe(0);
   });
 
   it('keeps as many rows of a person as the dictionary allows, by an order that only the node knows', async () => {

@@ -15,7 +15,7 @@ const isPlain = Uint8Array.from({ length: 256 }, (_, byte) => ([quote, comma, lf
 /** A header beyond this is not one. */
 const headerBytesMax = 1 << 20;
 
-interface CsvShape {
+export interface CsvShape {
   readonly header: readonly string[];
   /** Records after the header. */
   readonly records: number;

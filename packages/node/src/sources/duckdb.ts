@@ -17,7 +17,7 @@ import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { SourceError } from '@folkmoot/core/errors.js';
 import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
-import { csvScan } from './csv-header.ts';
+import { type CsvShape, csvScan } from './csv-header.ts';
 import { csvHeader, csvRecords } from './csv-lines.ts';
 import { compileSql, duckdbDialect, type Sql } from './dialect.ts';
 import { type FileState, readState, sameState } from './file-state.ts';
@@ -55,22 +55,48 @@ export function fileSource(options: FileOptions): Original {
       known = state.sha256;
       return hmac.digest('hex');
     },
-    async query(query, dataset, ownParty) {
-      const { state, shape } = await look(options);
-      if (known !== undefined && known !== state.sha256) throw new SourceError('SOURCE_CHANGED');
-      const result = await inMemory((runSql) => ask(runner(runSql), options, shape, query, dataset, ownParty)).catch(
-        async (error: unknown) => {
-          // A file that changes while it is read may look broken in any way; the change is what there is to say.
-          if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
-          throw error;
-        },
-      );
-      if (!sameState(state, await readState(options.path, options.shown))) throw new SourceError('SOURCE_CHANGED');
-      return result;
-    },
+    query: (query, dataset, ownParty) =>
+      unchanged(options, known, (shape) =>
+        inMemory((runSql) => ask(runner(runSql), options, shape, query, dataset, ownParty)),
+      ),
+    rows: () =>
+      unchanged(options, known, async (shape) => {
+        const rows = shape?.records ?? (await inMemory((runSql) => countRows(runner(runSql), options)));
+        if (rows === 0) throw new SourceError('SOURCE_EMPTY');
+        return rows;
+      }),
     copy: (columns, into) => copies[options.form](options, columns, into),
     close: async () => {},
   };
+}
+
+/** Work over a file that is still the one of the fingerprint, where one was taken, and stays so to the end. */
+async function unchanged<T>(
+  options: FileOptions,
+  known: string | undefined,
+  work: (shape: CsvShape | undefined) => Promise<T>,
+): Promise<T> {
+  const { state, shape } = await look(options);
+  if (known !== undefined && known !== state.sha256) throw new SourceError('SOURCE_CHANGED');
+  const isSame = async () => sameState(state, await readState(options.path, options.shown));
+  const result = await work(shape).catch(async (error: unknown) => {
+    // A file that changes while it is read may look broken in any way; the change is what there is to say.
+    if (!(await isSame())) throw new SourceError('SOURCE_CHANGED');
+    throw error;
+  });
+  if (!(await isSame())) throw new SourceError('SOURCE_CHANGED');
+  return result;
+}
+
+/** The records of a file that tells of them itself. */
+async function countRows(run: Run, { path, form }: FileOptions): Promise<number> {
+  const relation = form === 'parquet' ? (await parquetRows(run, path)).relation : jsonLines(path);
+  try {
+    const [row] = await run(sql`SELECT count(*) FROM ${relation}`);
+    return Number(row![0]);
+  } catch (error) {
+    throw withoutText(error, form);
+  }
 }
 
 /** The columns that the header names, as texts; a line that is no whole record is left out. */
@@ -126,7 +152,7 @@ async function copyParquet({ path, shown, ownName }: FileOptions, columns: reado
   try {
     await run(sql`CREATE TEMP TABLE texts AS SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}`);
   } catch (error) {
-    throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, 'parquet') : error;
+    throw withoutText(error, 'parquet');
   }
   if (!sameState(before, await readState(path, shown))) throw new SourceError('SOURCE_CHANGED');
   return present;
@@ -160,7 +186,7 @@ function runner(runSql: RunSql): Run {
 async function ask(
   run: Run,
   options: FileOptions,
-  shape: { readonly header: readonly string[]; readonly records: number } | undefined,
+  shape: CsvShape | undefined,
   query: LocalQuery,
   dataset: Dataset,
   ownParty: boolean,
@@ -191,23 +217,19 @@ async function ask(
     for (const statement of local.sums) results.push(await run(statement));
     return local.collect(results);
   } catch (error) {
-    // The engine throws plain errors; any other class is a fault of the program and stays what it is.
-    throw Object.getPrototypeOf(error) === Error.prototype ? failure(error, options.form) : error;
+    throw withoutText(error, options.form);
   }
 }
 
 /** The header's names are not given to DuckDB: its columns are c0, c1… in the header's order. */
-function csvRows(
-  path: string,
-  { header, records }: { readonly header: readonly string[]; readonly records?: number },
-): FileRows {
+function csvRows(path: string, { header, records }: CsvShape): FileRows {
   const columns = sql.join(header.map((_, index) => sql`${sql.lit(`c${index}`)}: 'VARCHAR'`));
   return {
     relation: sql`read_csv(${plainPath(path)}, auto_detect = false, header = true, columns = {${columns}}, delim = ',',
       quote = '"', escape = '"', nullstr = '',
       strict_mode = true, null_padding = false, ignore_errors = false)`,
     column: (ownName) => (header.includes(ownName) ? sql.ref(`c${header.indexOf(ownName)}`) : undefined),
-    ...(records === undefined ? {} : { records }),
+    records,
   };
 }
 
@@ -232,6 +254,10 @@ function jsonRows(path: string, ownNames: readonly string[]): FileRows {
   };
 }
 
+function jsonLines(path: string): Sql {
+  return sql`read_ndjson_objects(${plainPath(path)})`;
+}
+
 /** A key that stands on no line is a column that is missing; one that is null on all lines is not. */
 async function refuseMissingKeys(
   run: Run,
@@ -240,9 +266,14 @@ async function refuseMissingKeys(
   counts: ResultRow,
 ): Promise<void> {
   if (counts[0] === 0n) return;
-  const keys = await run(sql`SELECT DISTINCT unnest(json_keys(json)) FROM read_ndjson_objects(${plainPath(path)})`);
+  const keys = await run(sql`SELECT DISTINCT unnest(json_keys(json)) FROM ${jsonLines(path)}`);
   const present = new Set(keys.map(([key]) => String(key)));
   for (const name of names) if (!present.has(ownName(name))) throw columnMissing(name, ownName(name));
+}
+
+/** The engine throws plain errors; any other class is a fault of the program and stays what it is. */
+function withoutText(error: unknown, form: FileForm): unknown {
+  return Object.getPrototypeOf(error) === Error.prototype ? failure(error, form) : error;
 }
 
 /** DuckDB's own text quotes the line that it fails on. Only the kind of failure is taken from it. */

@@ -71,7 +71,7 @@ export function postgresSource(options: PostgresOptions): Original {
         for (const name of names) {
           if (!present.includes(options.ownName(name))) throw columnMissing(name, options.ownName(name));
         }
-        if (known !== undefined && known !== (await digest(run, options))) throw new SourceError('SOURCE_CHANGED');
+        await refuseChange(run, options, known);
         const texts = names.map((name, index) => sql`${textOf(options, name)} AS ${sql.ref(`t${index}`)}`);
         const rows = sql`(SELECT ${sql.join([...texts, sql`CAST(ROW(r.*) AS text) COLLATE "C" AS rowtext`])} FROM ${tableOf(options)} AS r) AS texts`;
         const local = localSql(query, dataset, ownParty, postgresDialect);
@@ -80,6 +80,14 @@ export function postgresSource(options: PostgresOptions): Original {
         const results: (readonly ResultRow[])[] = [];
         for (const statement of local.sums) results.push(await run(sql`${records} ${statement}`));
         return local.collect(results);
+      }),
+    rows: () =>
+      inSnapshot(options, async (run) => {
+        await refuseChange(run, options, known);
+        const [row] = await run(sql`SELECT count(*) FROM ${tableOf(options)} AS r`);
+        const rows = Number(row![0]);
+        if (rows === 0) throw new SourceError('SOURCE_EMPTY');
+        return rows;
       }),
     copy: (columns, into) =>
       inSnapshot(options, async (run) => {
@@ -138,6 +146,10 @@ async function digest(run: Run, options: PostgresOptions): Promise<string> {
   const [sums] = await run(sql`SELECT count(*), ${sql.join([0, 1, 2, 3].map(word))}
     FROM (SELECT sha256(convert_to(${row}, 'UTF8')) AS h FROM ${tableOf(options)} AS r OFFSET 0) AS hashes`);
   return Buffer.from(hashJson([bound, ...sums!.map(String)])).toString('hex');
+}
+
+async function refuseChange(run: Run, options: PostgresOptions, known: string | undefined): Promise<void> {
+  if (known !== undefined && known !== (await digest(run, options))) throw new SourceError('SOURCE_CHANGED');
 }
 
 async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promise<T>): Promise<T> {

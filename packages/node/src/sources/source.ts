@@ -21,6 +21,8 @@ export interface Source {
   fingerprint(key: Uint8Array): Promise<string>;
   /** One integer a statistic and cell. `ownParty`: the analyst belongs to this party, whose people do not count. */
   query(query: LocalQuery, dataset: Dataset, ownParty: boolean): Promise<LocalResult>;
+  /** How many rows there are, whatever they hold: those that the dictionary would refuse, or leave out, are among them. */
+  rows(): Promise<number>;
   close(): Promise<void>;
 }
 

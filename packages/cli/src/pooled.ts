@@ -1,22 +1,21 @@
 /**
  * The same figures over the pooled records, as nobody but a demo or a test can compute them: all parties' files read into
- * one table, and plain SQL over it. No part of it is shared with the road that data takes otherwise.
+ * one table, or those of a join's two sides joined on the identifier, and plain SQL over it. No part of it is shared with the
+ * road that data takes otherwise.
  *
  * Rows have the form of an answer's, what too few people stand behind withheld by the same threshold, so that the two can
  * be laid side by side: the same groups, the same rounding. Of a protected job they are all its groups. Files are trusted
- * here: each person has one row, as in the demo's records.
+ * here: each person has one row, as in the demo's records, and in a join no more than the charter allows.
  * @module
  */
-import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
 import type { Charter } from '@folkmoot/core/charter.js';
-import { type Column, type Dataset, labelsOf, type Value } from '@folkmoot/core/dictionary.js';
-import { parseDocument } from '@folkmoot/core/document.js';
+import { type Dataset, labelsOf, type Value } from '@folkmoot/core/dictionary.js';
 import type { Job } from '@folkmoot/core/job.js';
-import { inMemory, plainPath } from '@folkmoot/node/in-memory.js';
-import { z } from 'zod';
+import { inMemory } from '@folkmoot/node/in-memory.js';
 import { column, type Figure, figureOf } from './pooled-figures.ts';
+import { joinedDataset, joinedSql, personColumn } from './pooled-join.ts';
 import type { Cell } from './pooled-numbers.ts';
+import { tableSql, text } from './pooled-table.ts';
 
 export interface PooledQuestion {
   readonly job: Job;
@@ -34,13 +33,6 @@ export interface PooledAnswer {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-const bindings = z.looseObject({
-  datasets: z.record(
-    z.string(),
-    z.looseObject({ source: z.object({ file: z.string() }), columns: z.record(z.string(), z.string()).default({}) }),
-  ),
-});
-
 export async function pooledAnswer({
   job,
   charter,
@@ -49,11 +41,9 @@ export async function pooledAnswer({
   threshold,
   round = 1,
 }: PooledQuestion): Promise<PooledAnswer> {
-  const dataset = charter.datasets[job.from!]!;
-  const parties = job.parties ?? dataset.held_by;
-  const tables = await Promise.all(parties.map((party) => tableOf(party, dataset, folder)));
-  const own = charter.analysts[analyst]?.party;
-  const appearances = dataset.unit === 'row' ? 1 : Math.min(dataset.max_parties_per_unit, parties.length);
+  const { dataset, sql, person, appearances } =
+    job.join === undefined ? await pooled(job, charter, folder) : await joined(job.join, charter, folder);
+  const own = job.join === undefined ? charter.analysts[analyst]?.party : undefined;
   const keys = (job.group_by ?? []).map((name) => keyOf(name, dataset));
   const form = { alone: job.open === 'ratio', round };
   const shownFigures = Object.entries(job.measures).map(([name, measure]): Named => {
@@ -71,13 +61,13 @@ export async function pooledAnswer({
   const counted = own === undefined ? 'TRUE' : `party <> ${text(own)}`;
   const expressions = figures.flatMap(({ aggregates, people }) => [
     ...aggregates,
-    ...people.map((condition) => `count(*) FILTER (WHERE (${condition}) AND ${counted})`),
+    ...people.map((condition) => `${person} FILTER (WHERE (${condition}) AND ${counted})`),
   ]);
   const needed = threshold * appearances;
   const isTotal = job.total === true;
 
   const groups = await inMemory(async (run) => {
-    await run(`CREATE TABLE pooled AS ${tables.join(' UNION ALL ')}`);
+    await run(`CREATE TABLE pooled AS ${sql}`);
     const found: Group[] = [];
     const places = combinations(keys.map(({ labels }) => labels.map((label) => [label])));
     for (const values of isTotal ? [...places, keys.map(({ labels }) => labels)] : places) {
@@ -128,6 +118,33 @@ export async function pooledAnswer({
       },
     };
   }
+}
+
+/** What a question is about: its rows, how people among them are counted, and at how many parties each may stand. */
+interface About {
+  readonly dataset: Dataset;
+  readonly sql: string;
+  readonly person: string;
+  readonly appearances: number;
+}
+
+async function pooled(job: Job, charter: Charter, folder: string): Promise<About> {
+  const dataset = charter.datasets[job.from!]!;
+  const parties = job.parties ?? dataset.held_by;
+  const tables = await Promise.all(parties.map((party) => tableSql(party, dataset, folder)));
+  const appearances = dataset.unit === 'row' ? 1 : Math.min(dataset.max_parties_per_unit, parties.length);
+  return { dataset, sql: tables.join(' UNION ALL '), person: 'count(*)', appearances };
+}
+
+/** Of a join all people count, those of the analyst's own party too: a row is a pair, and a person all pairs of one key. */
+async function joined(join: NonNullable<Job['join']>, charter: Charter, folder: string): Promise<About> {
+  const dataset = joinedDataset(join, charter);
+  return {
+    dataset,
+    sql: await joinedSql(join, charter, folder),
+    person: `count(DISTINCT ${column(personColumn)})`,
+    appearances: 1,
+  };
 }
 
 type Named = Figure & { readonly name: string };
@@ -208,45 +225,6 @@ function isOutside({ gte, gt, lte, lt, between }: Filter, start: number, end: nu
   return low >= end || high < start;
 }
 
-/** A party's records under the dictionary's names: nulls and bounds settled, and `<name>?` for what was null. */
-async function tableOf(party: string, dataset: Dataset, folder: string): Promise<string> {
-  const nodeFile = join(folder, party, 'node.yaml');
-  const binding = parseDocument(await readFile(nodeFile, 'utf8'), bindings, { name: nodeFile }).datasets[dataset.name]!;
-  const path = text(plainPath(resolve(dirname(nodeFile), binding.source.file)));
-  const relation = path.endsWith(`.parquet'`)
-    ? `read_parquet(${path})`
-    : path.endsWith(`.csv'`)
-      ? `read_csv(${path}, header = true, all_varchar = true)`
-      : `read_json(${path})`;
-  const selected = Object.entries(dataset.columns).flatMap(([name, rules]) => {
-    if (rules.type === 'identifier') return [];
-    const raw = `CAST(${column(binding.columns[name] ?? name)} AS VARCHAR)`;
-    return [`${settled(raw, rules)} AS ${column(name)}`, `${raw} IS NULL AS ${column(`${name}?`)}`];
-  });
-  return `SELECT ${text(party)} AS party, ${selected.join(', ')} FROM ${relation}`;
-}
-
-function settled(raw: string, rules: Exclude<Column, { type: 'identifier' }>): string {
-  const clamped = (value: string, type: string, min: string, max: string): string => {
-    const known = rules.nulls === 'zero' ? `coalesce(${value}, 0)` : value;
-    return `CASE WHEN ${known} IS NOT NULL THEN CAST(least(greatest(${known}, ${min}), ${max}) AS ${type}) END`;
-  };
-  switch (rules.type) {
-    case 'integer':
-      return clamped(`CAST(${raw} AS HUGEINT)`, 'HUGEINT', String(rules.min), String(rules.max));
-    case 'decimal': {
-      const type = `DECIMAL(37, ${rules.scale})`;
-      return clamped(`CAST(${raw} AS ${type})`, type, String(rules.min), String(rules.max));
-    }
-    case 'boolean':
-      return clamped(`CAST(CAST(${raw} AS BOOLEAN) AS INTEGER)`, 'INTEGER', '0', '1');
-    case 'date':
-      return clamped(`CAST(${raw} AS DATE)`, 'DATE', `DATE '${rules.min}'`, `DATE '${rules.max}'`);
-    case 'category':
-      return raw;
-  }
-}
-
 interface Key {
   readonly name: string;
   readonly sql: string;
@@ -268,8 +246,6 @@ function fieldSql(name: string): string {
   const [, dated] = /^year\((.+)\)$/.exec(name) ?? [];
   return dated === undefined ? column(name) : `year(${column(dated)})`;
 }
-
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
 /** Booleans stand as 0 and 1 in the table. */
 function literal(value: Value): string {

@@ -20,6 +20,7 @@ import type { Rng } from '../algebra/prg.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
 import { ProtocolError } from '../channel/errors.ts';
 import { recvBaseOts, sendBaseOts } from './base-ot.ts';
+import { RowReceiver, RowSender } from './given-choices.ts';
 import { batchBytes, batchesFor, SilentReceiver, SilentSender, seedOts } from './silent-ot.ts';
 import {
   bitOf,
@@ -124,6 +125,13 @@ export class OtSender {
     return new OtSender(session, delta, new SilentSender(ch, peer, permutationOf('tree', name), delta, seeds));
   }
 
+  /** A session without an opening, whose rows q for this Δ were made otherwise; they are taken in whole octets. */
+  static over(parent: Channel, peer: PartyId, delta: Uint8Array, take: (count: number) => Uint8Array): OtSender {
+    const session = sessionOf(parent, peer, parent.self, peer);
+    const own = delta.slice();
+    return new OtSender(session, own, new RowSender(session.ch, peer, own, take));
+  }
+
   /** Δ, for protocols on top: it is secret and stays in this party. */
   get delta(): Uint8Array {
     return this.#delta.slice();
@@ -165,6 +173,12 @@ export class OtReceiver {
     if (extension === 'softspoken') return new OtReceiver(session, softspoken);
     const seeds = await softspoken.extend(seedOts);
     return new OtReceiver(session, new SilentReceiver(ch, peer, permutationOf('tree', name), seeds));
+  }
+
+  /** The other end of `OtSender.over`: rows t and their random choices c, as many of each as are asked for. */
+  static over(parent: Channel, peer: PartyId, take: (count: number) => ReceiverRows): OtReceiver {
+    const session = sessionOf(parent, peer, peer, parent.self);
+    return new OtReceiver(session, new RowReceiver(session.ch, peer, take));
   }
 
   /** The rows t and the choices c of so many OTs: given ones (packed), or random ones, which cost less. */

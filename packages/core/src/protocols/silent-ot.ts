@@ -25,7 +25,8 @@ import type { Channel, PartyId } from '../channel/channel.ts';
 import { kernels } from '../kernels/kernels.ts';
 import { correctionBytes, type Ground, growHeld, growOwned, scratchBytes } from './correlated-tree.ts';
 import { type ExpandConvolute, expandConvolute } from './expand-convolute.ts';
-import { type Message, octets, recvFrom, sendTo } from './message.ts';
+import { choicesForm, octetsOf } from './given-choices.ts';
+import { octets, recvFrom, sendTo } from './message.ts';
 import type { ReceiverRows } from './softspoken-ot.ts';
 
 const rowBytes = 16;
@@ -152,11 +153,6 @@ const Batch = octets('ot/batch', batchBytes);
 /** Batches go in a fork of their own: they are sent ahead of what the protocols on top send. */
 const fork = 'batches';
 
-/** Of given choices, what turns the OTs' own into them: they are as even as these are. */
-function choicesForm(count: number): Message<Uint8Array> {
-  return octets('ot/extension', Math.ceil(count / 8));
-}
-
 /** The sender's end. */
 export class SilentSender {
   readonly #ch: Channel;
@@ -228,9 +224,4 @@ export class SilentReceiver {
     await sendTo(this.#ch, this.#peer, choicesForm(count), choices);
     return { rows: own, choices: given.slice() };
   }
-}
-
-/** OTs are taken in whole octets, so that their choices lie in bytes. */
-function octetsOf(count: number): number {
-  return 8 * Math.ceil(count / 8);
 }

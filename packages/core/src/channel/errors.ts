@@ -31,6 +31,14 @@ export const errorTable = {
       text: 'a column or value has the wrong type for this use',
       remedy: 'use a column or value of the type named',
     },
+    KEYS_DIFFER: {
+      text: 'the identifiers of the two sides do not have the same form',
+      remedy: 'have the charter give both columns the same `normalise` and `check`',
+    },
+    SENSITIVITY_UNKNOWN: {
+      text: 'nothing bounds what one person can change',
+      remedy: 'have the charter declare `max_rows_per_key` at the identifier column, or leave `privacy` out',
+    },
     BAD_BINS: {
       text: 'the bins are not in ascending order, or do not fit those of another measure',
       remedy: 'give at least two edges, each larger than the one before',
@@ -79,6 +87,10 @@ export const errorTable = {
     JOB_EXPIRED: { text: 'the job has expired', remedy: 'submit it again' },
     NOT_YET_VALID: { text: 'the job was issued in the future', remedy: 'set the clock of the machine that signed it' },
     TOO_FEW_PARTIES: { text: 'fewer parties take part than are required', remedy: 'name more parties' },
+    NO_MATCHING: {
+      text: 'the charter does not permit these two parties to match people on this column',
+      remedy: 'have all parties sign a charter whose `matching` lists the pair, with whoever permits it',
+    },
     REFUSED: {
       text: 'no rule of the policy allows this job',
       remedy: 'ask for what a rule allows, or ask the data owner to change it',
@@ -214,6 +226,10 @@ export const errorTable = {
     SOURCE_EXTRA_ROWS: {
       text: 'a person has more rows than the dictionary allows',
       remedy: 'remove the extra rows, or agree on `extra_rows: keep_first`',
+    },
+    DUPLICATE_IDENTIFIER: {
+      text: 'an identifier stands in more rows than the dictionary allows',
+      remedy: 'remove the extra rows, or agree on `extra_rows: keep_first` or on more rows',
     },
     SOURCE_TOO_MANY_ROWS: { text: 'the source has more rows than `max_rows`', remedy: 'agree on a larger max_rows' },
     SOURCE_CHANGED: {

@@ -59,22 +59,29 @@ export function newTally(): IdentifierTally {
   return { seen: 0, empty: 0, malformed: 0, failedCheck: 0 };
 }
 
-/**
- * The canonical identifier in UTF-8, or null where there is none that could be matched. The bytes are those of a text whose
- * canonical identifier it is itself. The tally, if any, counts it.
- */
+/** The canonical identifier in UTF-8, or null where there is none that could be matched. The tally, if any, counts it. */
 export function normaliseIdentifier(
   text: string | null,
   column: IdentifierColumn,
   tally?: IdentifierTally,
 ): Uint8Array<ArrayBuffer> | null {
+  const canonical = canonicalIdentifier(text, column, tally);
+  return canonical === null ? null : utf8(canonical);
+}
+
+/** The same as a text, whose canonical identifier it is itself. */
+export function canonicalIdentifier(
+  text: string | null,
+  column: IdentifierColumn,
+  tally?: IdentifierTally,
+): string | null {
   const canonical = text === null ? '' : canonicalText(text, column);
   const flaw = canonical === null ? 'malformed' : flawOf(canonical, column);
   if (tally !== undefined) {
     tally.seen++;
     if (flaw !== null) tally[flaw]++;
   }
-  return canonical === null || flaw !== null ? null : utf8(canonical);
+  return flaw === null ? canonical : null;
 }
 
 /** 16 bytes: the first 128 bits of HMAC-SHA-256 (RFC 2104) with the session's salt as its key. */

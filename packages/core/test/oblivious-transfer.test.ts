@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../src/algebra/bytes.ts';
 import { type Rng, seededRng } from '../src/algebra/prg.ts';
-import { fromBytes, fromIntegers, type Vector, vector, Z2_64 } from '../src/algebra/ring.ts';
+import {
+  fromBytes,
+  fromIntegers,
+  toIntegers,
+  type Vector,
+  vector,
+  Z2_64,
+  Z2_128,
+  Z2_192,
+} from '../src/algebra/ring.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { simulate } from '../src/channel/simulate.ts';
 import { productsPerCallMax, recvProducts, sendProducts } from '../src/protocols/gilboa.ts';
@@ -164,8 +173,8 @@ describe('random OT', () => {
       const none = await run(
         options,
         1,
-        async (session) => [await sendRandom(session, 0), await sendCorrelated(session, 3, vector(Z2_64, 0))],
-        async (session) => [await recvRandom(session, 0), await recvCorrelated(session, 3, 0, new Uint8Array(0))],
+        async (session) => [await sendRandom(session, 0), await sendCorrelated(session, [vector(Z2_64, 0)])],
+        async (session) => [await recvRandom(session, 0), await recvCorrelated(session, [Z2_64], 0, new Uint8Array(0))],
       );
       expect(none.bytes).toEqual({ a: 0, b: 0 });
     }
@@ -260,31 +269,45 @@ for (const { name, options, given, ahead, aheadRounds } of engines)
       });
 
       for (const width of [1, 2, 5]) {
-        it(`gives one of two vectors of ${width}, and x and x + c·δ, for ${count}`, async () => {
-          const [zero, one, deltas] = [1, 2, 3].map(() => vectorOf(rng, count * width));
+        it(`gives one of two vectors of ${width}, for ${count}`, async () => {
+          const [zero, one] = [1, 2].map(() => vectorOf(rng, count * width));
+          const { received, rounds, bytes } = await run(
+            options,
+            count,
+            (session) => sendVectors(session, width, zero!, one!),
+            (session) => recvVectors(session, width, count, choices),
+          );
+          for (let i = 0; i < count * width; i++) {
+            const c = bit(choices, Math.floor(i / width));
+            expect(received.words[i]).toBe((c === 1 ? one : zero)!.words[i]);
+          }
+          expect(rounds).toBe(2 + aheadRounds);
+          expect(bytes).toEqual({ a: 2 * 8 * count * width + batches, b: correction });
+        });
+      }
+
+      for (const columns of [[Z2_64], [Z2_128], [Z2_192, Z2_64], [Z2_64, Z2_128, Z2_64, Z2_192]]) {
+        const names = columns.map(({ name }) => name).join(', ');
+        it(`gives x and x + c·δ over ${names}, carries and all, for ${count}`, async () => {
+          const deltas = columns.map((ring) => fromBytes(ring, rng(8 * ring.limbs * count).slice(), count));
           const { sent, received, rounds, bytes } = await run(
             options,
             count,
-            async (session) => {
-              await sendVectors(session, width, zero!, one!);
-              return sendCorrelated(session, width, deltas!);
-            },
-            async (session) => [
-              await recvVectors(session, width, count, choices),
-              await recvCorrelated(session, width, count, choices),
-            ],
+            (session) => sendCorrelated(session, deltas),
+            (session) => recvCorrelated(session, columns, count, choices),
           );
-          const [chosen, correlated] = received;
-          for (let i = 0; i < count * width; i++) {
-            const c = bit(choices, Math.floor(i / width));
-            expect(chosen!.words[i]).toBe((c === 1 ? one : zero)!.words[i]);
-            const y = sent.words[i]! + BigInt(c) * deltas!.words[i]!;
-            expect(correlated!.words[i]).toBe(BigInt.asUintN(64, y));
+          for (const [column, ring] of columns.entries()) {
+            const [x, y, delta] = [sent, received, deltas].map((all) => toIntegers(all[column]!)) as bigint[][];
+            for (let i = 0; i < count; i++) {
+              const expected = x![i]! + BigInt(bit(choices, i)) * delta![i]!;
+              expect(y![i]).toBe(BigInt.asIntN(ring.bits, expected));
+            }
           }
-          expect(new Set(sent.words).size).toBe(count * width);
-          // The receiver's second extension follows the answer to its first.
-          expect(rounds).toBe(4 + aheadRounds);
-          expect(bytes).toEqual({ a: 3 * 8 * count * width + batches, b: 2 * correction });
+          // No two words of the masks are the same.
+          const limbs = columns.reduce((sum, ring) => sum + ring.limbs, 0);
+          expect(new Set(sent.flatMap(({ words }) => [...words])).size).toBe(count * limbs);
+          expect(rounds).toBe(2 + aheadRounds);
+          expect(bytes).toEqual({ a: 8 * count * limbs + batches, b: correction });
         });
       }
     }
@@ -335,17 +358,17 @@ describe('what OT refuses', () => {
       await expect(sendBits(sender, 9, new Uint8Array(2), new Uint8Array(1))).rejects.toThrow(code('LENGTHS_DIFFER'));
       await expect(recvBits(receiver, 9, new Uint8Array(1))).rejects.toThrow(code('LENGTHS_DIFFER'));
       // 200 OTs against 300: the extension that comes is longer than the one that is due.
-      const longer = recvCorrelated(receiver, 1, 300, new Uint8Array(38));
-      await expect(sendCorrelated(sender, 1, vector(Z2_64, 200))).rejects.toThrow(code('TOO_LARGE'));
+      const longer = recvCorrelated(receiver, [Z2_64], 300, new Uint8Array(38));
+      await expect(sendCorrelated(sender, [vector(Z2_64, 200)])).rejects.toThrow(code('TOO_LARGE'));
       longer.catch(() => {});
       const [sender2, receiver2] = await ends(options);
-      const shorter = recvCorrelated(receiver2, 1, 100, new Uint8Array(13));
-      await expect(sendCorrelated(sender2, 1, vector(Z2_64, 300))).rejects.toThrow(code('BAD_MESSAGE'));
+      const shorter = recvCorrelated(receiver2, [Z2_64], 100, new Uint8Array(13));
+      await expect(sendCorrelated(sender2, [vector(Z2_64, 300)])).rejects.toThrow(code('BAD_MESSAGE'));
       shorter.catch(() => {});
       // One padded length, and another number of elements.
       const [sender3, receiver3] = await ends(options);
-      const fewer = recvCorrelated(receiver3, 1, 100, new Uint8Array(13));
-      await sendCorrelated(sender3, 1, vector(Z2_64, 99));
+      const fewer = recvCorrelated(receiver3, [Z2_64], 100, new Uint8Array(13));
+      await sendCorrelated(sender3, [vector(Z2_64, 99)]);
       await expect(fewer).rejects.toThrow(code('BAD_MESSAGE'));
     });
 
@@ -415,8 +438,8 @@ describe('OT on a faulty network', () => {
           const rng = seededRng(i);
           // With real base OTs where a party stops, so that it stops within them too.
           const base = { ...options, ...('crash' in fault ? {} : ideal) };
-          if (ch.self === 'a') return sendCorrelated(await OtSender.open(ch, 'b', rng, base), 1, deltas);
-          return recvCorrelated(await OtReceiver.open(ch, 'a', rng, base), 1, count, choices);
+          if (ch.self === 'a') return sendCorrelated(await OtSender.open(ch, 'b', rng, base), [deltas]);
+          return recvCorrelated(await OtReceiver.open(ch, 'a', rng, base), [Z2_64], count, choices);
         });
         const [a, b] = [...outcomes.values()];
         for (const outcome of [a!, b!]) {
@@ -428,8 +451,8 @@ describe('OT on a faulty network', () => {
         if ('value' in a! && 'value' in b!) {
           right += 1;
           for (let j = 0; j < count; j++) {
-            const y = a.value.words[j]! + BigInt(bit(choices, j)) * deltas.words[j]!;
-            expect(b.value.words[j]).toBe(BigInt.asUintN(64, y));
+            const y = a.value[0]!.words[j]! + BigInt(bit(choices, j)) * deltas.words[j]!;
+            expect(b.value[0]!.words[j]).toBe(BigInt.asUintN(64, y));
           }
         }
       }

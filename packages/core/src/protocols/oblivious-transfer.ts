@@ -3,8 +3,8 @@
  *
  * With H the correlation-robust hash, the sender has the masks H(q) and H(q ⊕ Δ) of an OT, the receiver H(t), which is
  * the one of them that its choice c names. Chosen messages travel under both masks. A correlated OT with difference δ
- * gives the sender x and the receiver x ⊕ c·δ, or x + c·δ in Z_2^64; one value corrects the second mask to x + δ. Each OT
- * may have one difference or a vector of `width` elements.
+ * gives the sender x and the receiver x ⊕ c·δ, or x + c·δ in a ring; one value corrects the second mask to x + δ. Each OT
+ * may have one difference, or one of each of several vectors, over rings of their own.
  *
  * Rounds    1 (random), else 2, whatever the count; 1 more where `silent` needs a batch
  * Sends     the receiver its extension, with choices given unless random; the sender for each OT: nothing (random), two
@@ -15,7 +15,7 @@
  */
 import { assert } from '../algebra/assert.ts';
 import type { AesPermutation } from '../algebra/platform.ts';
-import { length, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
+import { addInto, length, type Ring, slice, subInto, type Vector, vector, Z2_64 } from '../algebra/ring.ts';
 import { kernels } from '../kernels/kernels.ts';
 import { firstBits, firstWords, maskRows } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
@@ -26,8 +26,15 @@ import { bitOf } from './softspoken-ot.ts';
 /** OTs of one call: who waits for their results holds 32 MiB of masks. Who needs more calls again. */
 export const otsPerCallMax = 2 ** 22;
 
-/** Elements of one call's vectors, 128 MiB. */
+/** Words of one call's vectors, 128 MiB. */
 export const otElementsMax = 2 ** 24;
+
+/** What a protocol on OTs costs besides them: bytes of both ends, and the OTs that it takes from the session. */
+export interface TransferCost {
+  readonly rounds: number;
+  readonly bytes: number;
+  readonly ots: number;
+}
 
 const noOffset = new Uint8Array(16);
 
@@ -155,37 +162,126 @@ export async function recvCorrelatedBits(session: OtReceiver, count: number, cho
   return masks;
 }
 
-/** x, where the receiver has x + c·δ in Z_2^64: `width` elements an OT. */
-export async function sendCorrelated(session: OtSender, width: number, deltas: Vector): Promise<Vector> {
-  const count = checkVectors('ot/correlated', width, deltas, deltas);
-  const x = vector(Z2_64, count * width);
+/** x, where the receiver has x + c·δ: one element of each vector for an OT. */
+export async function sendCorrelated(session: OtSender, deltas: readonly Vector[]): Promise<Vector[]> {
+  const rings = deltas.map(({ ring }) => ring);
+  const [count = 0, ...others] = deltas.map(length);
+  checkLengths('ot/correlated', otsPerCallMax, count, ...others);
+  checkLengths('ot/elements', otElementsMax, count * limbsOf(rings));
+  const x = rings.map((ring) => vector(ring, count));
   await session.prepare(count);
   for (const [start, end] of pieces(count)) {
     const rows = await session.extend(end - start, 'given');
-    const zero = maskWords(session.pi, rows, noOffset, width);
-    const correction = { ring: Z2_64, words: zero.slice() };
-    kernels().subInto(correction.words, maskWords(session.pi, rows, session.delta, width));
-    kernels().addInto(correction.words, deltas.words.subarray(start * width, end * width));
-    x.words.set(zero, start * width);
-    await sendTo(session.channel, session.peer, elements('ot/correlated', Z2_64, zero.length), correction);
+    const words = new BigUint64Array((end - start) * limbsOf(rings));
+    const [zeros, corrections] = [x.map((v) => slice(v, start, end)), columnsOf(words, rings, end - start)];
+    const ones = rings.map((ring) => vector(ring, end - start));
+    maskVectors(session.pi, rows, noOffset, zeros);
+    maskVectors(session.pi, rows, session.delta, ones);
+    for (const [i, correction] of corrections.entries()) {
+      correction.words.set(zeros[i]!.words);
+      subtract(correction, ones[i]!);
+      add(correction, slice(deltas[i]!, start, end));
+    }
+    await sendTo(session.channel, session.peer, elements('ot/correlated', Z2_64, words.length), { ring: Z2_64, words });
   }
   return x;
 }
 
 export async function recvCorrelated(
   session: OtReceiver,
-  width: number,
+  rings: readonly Ring[],
   count: number,
   choices: Uint8Array,
-): Promise<Vector> {
-  checkVectors('ot/correlated', width, vector(Z2_64, 0), vector(Z2_64, 0));
-  const masks = await receiveWordMasks(session, width, count, choices);
+): Promise<Vector[]> {
+  checkLengths('ot/choices', otsPerCallMax / 8, Math.ceil(count / 8), choices.length);
+  checkLengths('ot/elements', otElementsMax, count * limbsOf(rings));
+  const y = rings.map((ring) => vector(ring, count));
   for (const [start, end] of pieces(count)) {
-    const n = (end - start) * width;
-    const { words } = await recvFrom(session.channel, session.peer, elements('ot/correlated', Z2_64, n));
-    selectInto(masks.subarray(start * width, end * width), words, choices, start, width);
+    const { rows } = await session.extend(end - start, choices.subarray(start / 8, Math.ceil(end / 8)));
+    const parts = y.map((v) => slice(v, start, end));
+    maskVectors(session.pi, rows, noOffset, parts);
   }
-  return { ring: Z2_64, words: masks };
+  for (const [start, end] of pieces(count)) {
+    const form = elements('ot/correlated', Z2_64, (end - start) * limbsOf(rings));
+    const { words } = await recvFrom(session.channel, session.peer, form);
+    for (const [i, correction] of columnsOf(words, rings, end - start).entries()) {
+      addWhere(slice(y[i]!, start, end), correction, choices.subarray(start / 8, Math.ceil(end / 8)));
+    }
+  }
+  return y;
+}
+
+/** target += other where the bit is set; bits are packed. */
+export function addWhere(target: Vector, other: Vector, bits: Uint8Array): void {
+  if (target.ring.limbs === 1) {
+    selectInto(target.words, other.words, bits, 0, 1);
+    return;
+  }
+  const { limbs } = target.ring;
+  const term = vector(other.ring, length(other));
+  const [from, to] = [halvesOf(other), halvesOf(term)];
+  for (let i = 0, at = 0; at < to.length; i++) {
+    const mask = -bitOf(bits, i);
+    for (const end = at + 2 * limbs; at < end; at++) to[at] = from[at]! & mask;
+  }
+  addInto(target, term);
+}
+
+/** Fills the vectors with one element of each row's mask: a word for each limb, two words from each block. */
+export function maskVectors(
+  pi: AesPermutation,
+  rows: Uint8Array,
+  offset: Uint8Array,
+  targets: readonly Vector[],
+): void {
+  if (targets.length === 1 && targets[0]!.ring.limbs === 1) {
+    firstWords(pi, rows, offset, targets[0]!.words);
+    return;
+  }
+  const masks = new Uint8Array(rows.length);
+  for (const [word, { target, limb }] of targets.flatMap(limbsIn).entries()) {
+    if (word % 2 === 0) maskRows(pi, rows, offset, word >>> 1, masks);
+    spread(new Uint32Array(masks.buffer), 2 * (word % 2), halvesOf(target), 2 * limb, 2 * target.ring.limbs);
+  }
+}
+
+function limbsIn(target: Vector): { readonly target: Vector; readonly limb: number }[] {
+  return Array.from({ length: target.ring.limbs }, (_, limb) => ({ target, limb }));
+}
+
+/** One word of each mask of 16 bytes to one limb of each element. */
+function spread(masks: Uint32Array, from: number, target: Uint32Array, to: number, stride: number): void {
+  for (let at = from; at < masks.length; at += 4, to += stride) {
+    target[to] = masks[at]!;
+    target[to + 1] = masks[at + 1]!;
+  }
+}
+
+/** The vectors of so many elements that lie one behind the other, as views of the same memory. */
+function columnsOf(words: BigUint64Array, rings: readonly Ring[], count: number): Vector[] {
+  let start = 0;
+  return rings.map((ring) => {
+    start += count * ring.limbs;
+    return { ring, words: words.subarray(start - count * ring.limbs, start) };
+  });
+}
+
+function limbsOf(rings: readonly Ring[]): number {
+  return rings.reduce((sum, { limbs }) => sum + limbs, 0);
+}
+
+function add(target: Vector, other: Vector): void {
+  if (target.ring.limbs === 1) kernels().addInto(target.words, other.words);
+  else addInto(target, other);
+}
+
+function subtract(target: Vector, other: Vector): void {
+  if (target.ring.limbs === 1) kernels().subInto(target.words, other.words);
+  else subInto(target, other);
+}
+
+function halvesOf({ words }: Vector): Uint32Array {
+  return new Uint32Array(words.buffer, words.byteOffset, 2 * words.length);
 }
 
 /** `width` words of each row's mask: two from each block of it. */

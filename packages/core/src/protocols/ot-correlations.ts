@@ -131,16 +131,16 @@ async function toRing(
   // My turn. Each earlier party multiplies its part of z by my bits, and together these are z·b.
   if (me > 0) {
     const products = await Promise.all(
-      roster.slice(0, me).map((peer) => recvCorrelated(pairs.get(peer)!.receiver, 1, count, bits)),
+      roster.slice(0, me).map((peer) => recvCorrelated(pairs.get(peer)!.receiver, [Z2_64], count, bits)),
     );
     z = copy(own);
-    for (const product of products) subTwice(z, product);
+    for (const [product] of products) subTwice(z, product!);
   }
   // The later parties' turns. What I send as x leaves me with −x as my share of the product.
   for (const sender of later) {
-    const x = await sendCorrelated(sender, 1, z);
-    addInto(z, x);
-    addInto(z, x);
+    const [x] = await sendCorrelated(sender, [z]);
+    addInto(z, x!);
+    addInto(z, x!);
   }
   return z;
 }

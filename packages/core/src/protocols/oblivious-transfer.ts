@@ -179,8 +179,8 @@ export async function sendCorrelated(session: OtSender, deltas: readonly Vector[
     maskVectors(session.pi, rows, session.delta, ones);
     for (const [i, correction] of corrections.entries()) {
       correction.words.set(zeros[i]!.words);
-      subtract(correction, ones[i]!);
-      add(correction, slice(deltas[i]!, start, end));
+      subInto(correction, ones[i]!);
+      addInto(correction, slice(deltas[i]!, start, end));
     }
     await sendTo(session.channel, session.peer, elements('ot/correlated', Z2_64, words.length), { ring: Z2_64, words });
   }
@@ -268,16 +268,6 @@ function columnsOf(words: BigUint64Array, rings: readonly Ring[], count: number)
 
 function limbsOf(rings: readonly Ring[]): number {
   return rings.reduce((sum, { limbs }) => sum + limbs, 0);
-}
-
-function add(target: Vector, other: Vector): void {
-  if (target.ring.limbs === 1) kernels().addInto(target.words, other.words);
-  else addInto(target, other);
-}
-
-function subtract(target: Vector, other: Vector): void {
-  if (target.ring.limbs === 1) kernels().subInto(target.words, other.words);
-  else subInto(target, other);
 }
 
 function halvesOf({ words }: Vector): Uint32Array {

@@ -89,7 +89,7 @@ async function triples(pairs: ReadonlyMap<PartyId, Pair>, rng: Rng, count: numbe
     const part = (all: Vector) => slice(all, start, Math.min(start + productsPerCallMax, count));
     const crossed = [...pairs.values()].flatMap(({ sender, receiver }) => [
       sendProducts(sender, part(a)),
-      recvProducts(receiver, part(b)),
+      recvProducts(receiver, Z2_64, part(b).words),
     ]);
     for (const product of await Promise.all(crossed)) addInto(part(c), product);
   }

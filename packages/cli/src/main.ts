@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<CommandSpec<object>>>> = {
   'charter verify': async () => (await import('./commands/charter-verify.ts')).charterVerify,
   coordinator: async () => (await import('./commands/coordinator.ts')).coordinator,
   node: async () => (await import('./commands/node.ts')).node,
+  'node joins': async () => (await import('./commands/node-joins.ts')).nodeJoins,
   'node period': async () => (await import('./commands/node-period.ts')).nodePeriod,
   ledger: async () => (await import('./commands/ledger.ts')).ledger,
   submit: async () => (await import('./commands/submit.ts')).submit,

@@ -9,6 +9,7 @@ import { toHex } from '@folkmoot/core/bytes.js';
 import { StateError } from '@folkmoot/core/errors.js';
 import { sessionId } from '@folkmoot/transport/frame.js';
 import { failureOf } from './failure.ts';
+import type { JoinWord } from './join-record.ts';
 import type { JobEvent } from './lifecycle.ts';
 import { PortLink } from './port-link.ts';
 import type { Assignment, Order, Word } from './worker.ts';
@@ -21,6 +22,8 @@ export interface ComputationOptions {
   send(frame: Uint8Array): Promise<void>;
   /** What the computation says, as an event of the job's life. */
   onEvent(event: JobEvent): void;
+  /** What it says of a join, for the party's owner. */
+  onJoin(word: JoinWord): void;
   /** The thread has ended, whatever it said before. */
   onEnd(): void;
 }
@@ -60,7 +63,8 @@ export class Computation {
     const hear = (word: Word) => {
       if (!this.#isHeard) return;
       hasSpoken ||= word.word === 'opened' || word.word === 'failed';
-      options.onEvent(eventOf(word, attempt));
+      if (word.word === 'tally' || word.word === 'matches') options.onJoin(word);
+      else options.onEvent(eventOf(word, attempt));
     };
     const fail = (error: unknown) => hear({ word: 'failed', ...failureOf(error, party) });
     this.#worker.on('message', hear);
@@ -100,7 +104,7 @@ export class Computation {
   }
 }
 
-function eventOf(word: Word, attempt: number): JobEvent {
+function eventOf(word: Exclude<Word, JoinWord>, attempt: number): JobEvent {
   switch (word.word) {
     case 'phase':
       return { event: 'progressed', attempt, phase: word.phase };

@@ -10,6 +10,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FolkmootError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
+import { joinTables } from './join-record.ts';
 import { ledgerTables } from './ledger.ts';
 import { periodTables } from './period.ts';
 
@@ -45,6 +46,7 @@ const migrations: readonly string[] = [
   `ALTER TABLE jobs ADD COLUMN claim TEXT;
    ${ledgerTables}
    ${periodTables}`,
+  joinTables,
 ];
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */

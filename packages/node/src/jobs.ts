@@ -6,8 +6,10 @@
  * @module
  */
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { assert } from '@folkmoot/core/assert.js';
 import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
+import type { CheckedJoin } from '@folkmoot/core/checked-join.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
 import {
   type ErrorReport,
@@ -26,6 +28,8 @@ import { Computation } from './computation.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
+import type { JoinWord } from './join-record.ts';
+import { keepJoin } from './join-report.ts';
 import {
   checkAccepted,
   checkStillAllowed,
@@ -342,11 +346,24 @@ export class Jobs {
         await this.#connection.sendFrame(frame);
       },
       onEvent: (event) => this.#dispatch(job, event),
+      onJoin: (word) => this.#keepJoin({ job, attempt, join: checked.join }, word),
       onEnd: () => {
         if (this.#computations.get(job) === computation) this.#computations.delete(job);
       },
     });
     this.#computations.set(job, computation);
+  }
+
+  /** What cannot be kept for the owner is not computed with either. */
+  #keepJoin({ job, attempt, join }: { job: string; attempt: number; join: CheckedJoin | null }, word: JoinWord): void {
+    const { config, store } = this.#options;
+    try {
+      assert(join !== null, 'a computation speaks of a join in a join only');
+      keepJoin(config, store, { job, attempt, join }, word);
+    } catch (error) {
+      const { report, detail } = failureOf(error, config.party);
+      this.#dispatch(job, { event: 'failed', attempt, report, detail });
+    }
   }
 
   #stopComputation(job: string): void {

@@ -1,14 +1,17 @@
 /**
- * What a data owner asks of a node's state from outside: to read its ledger, and to declare a period.
+ * What a data owner asks of a node's state from outside: to read its ledger and its joins, and to declare a period.
  * @module
  */
 import { periodSchema } from '@folkmoot/core/acceptance.js';
 import { InputError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type NodeConfig, type Overrides, readNodeConfig } from './config.ts';
+import { keptMatches } from './join-record.ts';
+import { type JoinEntry, type JoinReport, keptJoinReport, reportJoins } from './join-report.ts';
 import { keptReport, type LedgerReport, reportLedger } from './ledger-report.ts';
 import { openStore, type Store } from './store.ts';
 
+export type { JoinEntry, JoinReport } from './join-report.ts';
 export type { LedgerReport } from './ledger-report.ts';
 
 export interface OwnerOptions {
@@ -39,6 +42,58 @@ export async function readLedger({ configFile, overrides, nowMs }: OwnerOptions)
   } finally {
     store.close();
   }
+}
+
+/**
+ * The joins that the party took part in, from the database or, while the node runs, as the node wrote them. All, or the one
+ * whose id begins so. Nothing is changed.
+ * @throws InputError BAD_VALUE, and for node.yaml; StateError STATE_NEWER, STATE_FAILED
+ */
+export async function readJoins({ configFile, overrides, nowMs }: OwnerOptions, job = ''): Promise<JoinReport> {
+  const { state, party } = await readNodeConfig(configFile, overrides);
+  const report = joinReport(state, party, nowMs);
+  const joins = report.joins.filter((one) => one.job.startsWith(job));
+  if (job === '' || joins.length === 1) return { party, joins };
+  const detail = joins.length === 0 ? `no join of ${party} begins so` : `${joins.length} joins of ${party} begin so`;
+  throw new InputError('BAD_VALUE', {
+    field: 'job',
+    detail,
+    remedy: 'give the id of one job, or leave it out for all',
+  });
+}
+
+function joinReport(state: string, party: string, nowMs: () => number): JoinReport {
+  let store: Store;
+  try {
+    store = openStore(state, nowMs);
+  } catch (error) {
+    if (isFolkmootError(error) && error.code === 'STATE_IN_USE') return keptJoinReport(state, party);
+    throw error;
+  }
+  try {
+    return reportJoins(party, store);
+  } finally {
+    store.close();
+  }
+}
+
+/**
+ * Which of the party's own identifiers matched in a join, as they stand in its records.
+ * @throws InputError BAD_VALUE for a join that revealed none; StateError STATE_FAILED where they are not there any more
+ */
+export async function readMatches(
+  { configFile, overrides }: OwnerOptions,
+  { job, matches }: JoinEntry,
+): Promise<string[]> {
+  const { state, party } = await readNodeConfig(configFile, overrides);
+  if (matches === null) {
+    const remedy = 'only a job with `reveal: matches` tells its left side, and only once it has matched';
+    throw new InputError('BAD_VALUE', { field: 'job', detail: `${party} was told of no matches in it`, remedy });
+  }
+  const kept = keptMatches(state, job);
+  if (kept === undefined)
+    throw new StateError('STATE_FAILED', { party, detail: 'the file of the matches is not there' });
+  return kept;
 }
 
 export interface NextPeriod {

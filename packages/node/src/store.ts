@@ -11,6 +11,7 @@ import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
 import { assertDurable, openDatabase, stateError } from './database.ts';
+import { type JoinRecord, JoinRecords } from './join-record.ts';
 import { type Claim, Ledger } from './ledger.ts';
 import { isTerminal, type JobState, type Status } from './lifecycle.ts';
 import { Periods, type SnapshotRecord } from './period.ts';
@@ -64,6 +65,9 @@ export class Store {
   readonly ledger: Pick<Ledger, 'afford' | 'standing' | 'analysts' | 'entries'>;
   readonly #ledger: Ledger;
   readonly #periods: Periods;
+  /** For reading, like the ledger. */
+  readonly joins: Pick<JoinRecords, 'list'>;
+  readonly #joins: JoinRecords;
 
   constructor(db: Database.Database, nowMs: () => number) {
     this.#db = db;
@@ -71,6 +75,8 @@ export class Store {
     this.#ledger = new Ledger(db);
     this.ledger = this.#ledger;
     this.#periods = new Periods(db);
+    this.#joins = new JoinRecords(db);
+    this.joins = this.#joins;
   }
 
   /**
@@ -104,6 +110,16 @@ export class Store {
   /** Enters the one reading of a period. @throws SourceError SNAPSHOT_OTHER; StateError STATE_FAILED */
   enterSnapshot(dataset: string, period: string, record: Omit<SnapshotRecord, 'readMs'>): void {
     this.#durably(() => this.#periods.enter(dataset, period, { ...record, readMs: this.#nowMs() }));
+  }
+
+  /** What the owner is told of a join. @throws StateError STATE_FAILED */
+  enterJoin(record: JoinRecord): void {
+    this.#durably(() => this.#joins.enter(record, this.#nowMs()));
+  }
+
+  /** How many matches the party was told of. @throws StateError STATE_FAILED */
+  enterMatches(job: string, matches: number): void {
+    this.#durably(() => this.#joins.enterMatches(job, matches));
   }
 
   /** The state of a job, with the bytes that it holds. */

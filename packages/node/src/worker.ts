@@ -23,6 +23,7 @@ import { seal } from '@folkmoot/transport/envelope.js';
 import { openChannel } from '@folkmoot/transport/peer-network.js';
 import { CorrelationThreads } from './correlation-thread-pool.ts';
 import { failureOf } from './failure.ts';
+import type { JoinWord } from './join-record.ts';
 import { PortLink } from './port-link.ts';
 import { type SnapshotFile, snapshotSource } from './snapshot.ts';
 import { type Binding, openSource } from './sources/source-binding.ts';
@@ -63,7 +64,8 @@ export type Word =
       readonly commitments: Readonly<Record<string, string>>;
       readonly signatures: Readonly<Record<string, string>>;
     }
-  | { readonly word: 'failed'; readonly report: ErrorReport; readonly own: ErrorReport; readonly detail: string };
+  | { readonly word: 'failed'; readonly report: ErrorReport; readonly own: ErrorReport; readonly detail: string }
+  | JoinWord;
 
 /** What the node answers to `sealed`, and how it ends a computation. */
 export interface Order {

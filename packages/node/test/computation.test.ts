@@ -13,7 +13,16 @@ const start = (assignment: unknown, onEvent: (event: JobEvent) => void) => {
   });
   const job = new Uint8Array(32);
   const given = assignment as Omit<Assignment, 'frames'>;
-  const computation = new Computation({ assignment: given, job, roster: ['a', 'b'], send, onEvent, onEnd: ended });
+  const onJoin = () => undefined;
+  const computation = new Computation({
+    assignment: given,
+    job,
+    roster: ['a', 'b'],
+    send,
+    onEvent,
+    onJoin,
+    onEnd: ended,
+  });
   return { computation, end };
 };
 

@@ -6,6 +6,7 @@ import type { Client } from '@folkmoot/client/client.js';
 import type { JobEvent, JobStateName } from '@folkmoot/client/events.js';
 import { errorOf, ProtocolError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import type { Progress } from './progress.ts';
+import { phaseInWords, TimeLeft } from './time-left.ts';
 
 export interface Following {
   readonly client: Client;
@@ -15,6 +16,7 @@ export interface Following {
   readonly signal: AbortSignal;
   /** How long the parties may take to connect; as long as they like unless given. */
   readonly connectMsMax?: number;
+  /** Hears what is kept of the job's history; how far it is in between, is for the line alone. */
   onEvent?(event: JobEvent): void;
 }
 
@@ -45,23 +47,32 @@ export async function followToEnd({
   /** What each did last. */
   const parties = new Map<string, string>();
   const helpers = new Map<string, string>();
+  const timeLeft = new TimeLeft();
+  let further: string | undefined;
   let state: JobStateName = 'QUEUED';
   const show = () => {
     const doing = Map.groupBy([...parties.keys()].sort(), (party) => parties.get(party)!);
     const each = [...doing].map(([phase, who]) => `${phase} ${who.length === 1 ? who[0] : `(${who.length})`}`);
     const helping = [...helpers].map(([helper, phase]) => `${phase} ${helper} (helper)`);
-    progress.update([title === '' ? job.slice(0, 12) : title, words[state], ...each, ...helping].join(' · '));
+    const what = further === undefined ? [words[state]] : [further];
+    progress.update([title === '' ? job.slice(0, 12) : title, ...what, ...each, ...helping].join(' · '));
   };
   show();
   const late = new AbortController();
   const timer = connectMsMax === undefined ? undefined : setTimeout(() => late.abort(), connectMsMax);
   try {
     for await (const event of client.events(job, { signal: AbortSignal.any([signal, late.signal]) })) {
+      if (event.type === 'progress') {
+        further = timeLeft.inWords(event);
+        show();
+        continue;
+      }
       onEvent?.(event);
+      further = undefined;
       if (event.type !== 'state' || event.state !== 'QUEUED') clearTimeout(timer);
       if (event.type !== 'state') {
         const doing = event.helper === true ? helpers : parties;
-        doing.set(event.party, event.type === 'phase' ? event.phase : event.did);
+        doing.set(event.party, event.type === 'phase' ? phaseInWords(event.phase) : event.did);
       } else {
         state = event.state;
         if (state === 'DONE') return;

@@ -113,7 +113,7 @@ describe('a job with a helper', () => {
     expect(() => verifyAnswer(shelved, charter)).not.toThrow();
 
     // Who helps is said wherever it is named.
-    const by = events.filter((event) => event.type !== 'state');
+    const by = events.filter((event) => event.type === 'party' || event.type === 'phase');
     expect(by.filter(({ party }) => party === helper)).not.toEqual([]);
     for (const event of by) expect(event.helper === true).toBe(event.party === helper);
     const { parties } = await analyst().state(id);

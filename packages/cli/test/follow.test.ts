@@ -10,7 +10,7 @@ type Told = JobEvent extends infer Each
   : never;
 
 /** The lines that are shown for these events. */
-async function shown(told: readonly Told[]): Promise<string[]> {
+async function shown(told: readonly Told[], onEvent?: (event: JobEvent) => void): Promise<string[]> {
   const lines: string[] = [];
   async function* events() {
     for (const [index, event] of told.entries()) {
@@ -20,11 +20,31 @@ async function shown(told: readonly Told[]): Promise<string[]> {
   const progress = { isShown: true, update: (line: string) => void lines.push(line), keep() {}, clear() {} };
   const client = { events } as unknown as Client;
   const { signal } = new AbortController();
-  await followToEnd({ client, job: 'a'.repeat(64), title: 'Arrears', progress, signal });
+  await followToEnd({ client, job: 'a'.repeat(64), title: 'Arrears', progress, signal, ...(onEvent && { onEvent }) });
   return lines;
 }
 
 describe('the line of progress', () => {
+  it('says how far the slowest party is, and hears of it alone', async () => {
+    const heard: string[] = [];
+    const lines = await shown(
+      [
+        { type: 'state', state: 'RUNNING' },
+        { type: 'phase', party: 'ash', phase: 'match' },
+        { type: 'progress', phase: 'match', done: 0.42 },
+        { type: 'phase', party: 'birch', phase: 'evaluate' },
+        { type: 'state', state: 'DONE' },
+      ],
+      (event) => void heard.push(event.type),
+    );
+    expect(lines.slice(2)).toEqual([
+      'Arrears · computing · matching ash',
+      'Arrears · matching 42 % · matching ash',
+      'Arrears · computing · matching ash · computing birch',
+    ]);
+    expect(heard).toEqual(['state', 'phase', 'phase', 'state']);
+  });
+
   it('counts the parties that do the same, and names a helper beside them', async () => {
     const lines = await shown([
       { type: 'state', state: 'RUNNING' },
@@ -37,10 +57,10 @@ describe('the line of progress', () => {
     expect(lines).toEqual([
       'Arrears · waiting for every party to connect',
       'Arrears · computing',
-      'Arrears · computing · share ash',
-      'Arrears · computing · share ash · share dale (helper)',
-      'Arrears · computing · share (2) · share dale (helper)',
-      'Arrears · computing · share (2) · opened dale (helper)',
+      'Arrears · computing · sharing ash',
+      'Arrears · computing · sharing ash · sharing dale (helper)',
+      'Arrears · computing · sharing (2) · sharing dale (helper)',
+      'Arrears · computing · sharing (2) · opened dale (helper)',
     ]);
   });
 });

@@ -13,13 +13,24 @@ export const jobStates = ['QUEUED', 'INVITING', 'READY', 'RUNNING', 'DONE', 'FAI
 export type JobStateName = (typeof jobStates)[number];
 
 interface Common {
+  /** Counts what is kept of a job's history. */
   readonly sequence: number;
   /** By the coordinator's clock. */
   readonly at: string;
   readonly attempt: number;
 }
 
-export type JobEvent = Common &
+/** How far the slowest party is. It is not kept: who comes later does not get it again. */
+export interface JobProgress extends Omit<Common, 'sequence'> {
+  readonly type: 'progress';
+  readonly phase: string;
+  /** The part of the phase that is done, from 0 to 1. */
+  readonly done: number;
+}
+
+export type JobEvent = JobProgress | JobEntry;
+
+type JobEntry = Common &
   (
     | {
         readonly type: 'state';
@@ -77,9 +88,11 @@ export async function* follow(following: Following): AsyncGenerator<JobEvent, vo
         stop();
         stop = watch();
       })) {
-        if (event.sequence <= last) continue;
-        last = event.sequence;
         failures = 0;
+        if (event.type !== 'progress') {
+          if (event.sequence <= last) continue;
+          last = event.sequence;
+        }
         yield event;
         if (event.type === 'state' && hasEnded(event.state)) return;
       }
@@ -149,8 +162,11 @@ function eventFrom(block: string): JobEvent | undefined {
     throw new TransportError('BAD_CONTROL', { detail: 'an event is not JSON' });
   }
   const { type, sequence, at, attempt, party, state, did, phase } = value;
-  if (!Number.isSafeInteger(sequence) || !Number.isSafeInteger(attempt) || typeof at !== 'string') return undefined;
-  const common = { sequence: sequence as number, at: harmless(at), attempt: attempt as number };
+  if (!Number.isSafeInteger(attempt) || typeof at !== 'string') return undefined;
+  const when = { at: harmless(at), attempt: attempt as number };
+  if (type === 'progress') return progressFrom(value, when);
+  if (!Number.isSafeInteger(sequence)) return undefined;
+  const common = { sequence: sequence as number, ...when };
   if (type === 'state' && jobStates.includes(state as JobStateName)) {
     const error = reportFrom(value.error);
     const { same_as } = value;
@@ -170,4 +186,12 @@ function eventFrom(block: string): JobEvent | undefined {
     return { ...common, type, ...by, did, ...(report === undefined ? {} : { report }) };
   }
   return undefined;
+}
+
+function progressFrom(
+  { phase, done }: Record<string, unknown>,
+  when: Pick<JobProgress, 'at' | 'attempt'>,
+): JobProgress | undefined {
+  const fits = typeof phase === 'string' && typeof done === 'number' && done >= 0 && done <= 1;
+  return fits ? { ...when, type: 'progress', phase: harmless(phase), done } : undefined;
 }

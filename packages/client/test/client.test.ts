@@ -22,7 +22,7 @@ import { type Client, createClient } from '../src/client.ts';
 import type { JobEvent } from '../src/events.ts';
 import { explain } from '../src/explain.ts';
 import { verifyAnswer } from '../src/receipt.ts';
-import { type Row, takePart } from './computing-node.ts';
+import { isOver, type Row, takePart } from './computing-node.ts';
 
 const records: Record<Party, Row[]> = {
   ant: [
@@ -179,6 +179,36 @@ describe('an analyst', () => {
     await stubborn.cancel(job);
   });
 
+  it('is told how far the slowest party is while it follows, and never again', async () => {
+    const client = clientOf();
+    const { job } = await client.submit(parseJob(jobYaml, 'job'));
+    const nodes = await Promise.all(parties.map((party) => ScriptedNode.login(moot, running.url, party)));
+    const attempt = 1;
+    for (const node of nodes) {
+      await node.next('invite', isOver);
+      await node.send({ type: 'accepted', job, attempt, acceptance: acceptanceOf(moot, node.party, job) });
+    }
+    const events: JobEvent[] = [];
+    for await (const event of client.events(job)) {
+      events.push(event);
+      if (event.type === 'state' && event.state === 'RUNNING') {
+        for (const [index, node] of nodes.entries()) {
+          await node.send({ type: 'phase', job, attempt, phase: 'share' });
+          await node.send({ type: 'phase', job, attempt, phase: 'share', done: 0.75 - index / 4 });
+        }
+      }
+      if (event.type === 'progress') await client.cancel(job);
+    }
+    const told = events.filter(({ type }) => type === 'progress');
+    expect(told).toMatchObject([{ attempt, phase: 'share', done: 0.25 }]);
+    const again: JobEvent[] = [];
+    for await (const event of client.events(job)) again.push(event);
+    expect(again).toEqual(events.filter(({ type }) => type !== 'progress'));
+    for (const node of nodes) node.link.close();
+    const anyone = async () => (await client.state(job)).parties.some(({ connected }) => connected);
+    await expect.poll(anyone).toBe(false);
+  });
+
   it('goes on following where the connection broke', async () => {
     const client = clientOf();
     const { job } = await client.submit(parseJob(jobYaml, 'job'));
@@ -197,7 +227,7 @@ describe('an analyst', () => {
     await client.cancel(job);
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) seen.push(next.value);
     expect(broken).toBe(2);
-    expect(seen.map(({ sequence }) => sequence)).toEqual([1, 2]);
+    expect(seen.map((event) => 'sequence' in event && event.sequence)).toEqual([1, 2]);
     const signal = AbortSignal.abort();
     await expect(client.events(job, { signal })[Symbol.asyncIterator]().next()).rejects.toMatchObject({
       code: 'UNREACHABLE',

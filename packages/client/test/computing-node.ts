@@ -34,7 +34,7 @@ export interface Part {
 }
 
 /** A node that comes back is told of jobs that ended meanwhile. */
-const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
+export const isOver = ({ type }: { type: string }) => type === 'abort' || type === 'cancel';
 
 /** Logs in; `finished` resolves with the party's share in clear, when the coordinator has stored it sealed. */
 export async function takePart({

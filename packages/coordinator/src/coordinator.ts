@@ -35,7 +35,11 @@ import {
 } from './lifecycle.ts';
 import { limits } from './limits.ts';
 import { eventOf, messageOf, type PartyMessage } from './party-message.ts';
+import { AttemptProgress, type Progress } from './progress.ts';
 import type { NumberedEntry, Store, StoredJob, StoredOpening } from './store.ts';
+
+/** Is told that there is a new entry, or that the work has got further. */
+export type Follower = (what: 'entry' | 'progress') => void;
 
 /** The coordinator's end of a logged-in party's link. */
 export interface PartyLink {
@@ -72,7 +76,9 @@ export class Coordinator {
   /** The last step of each job that is under way. */
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #granted = new Set<string>();
-  readonly #followers = new Map<string, Set<() => void>>();
+  readonly #followers = new Map<string, Set<Follower>>();
+  /** Of the attempts that run. */
+  readonly #progress = new Map<string, AttemptProgress>();
   readonly #budgets: BudgetRelay;
 
   private constructor(options: CoordinatorOptions) {
@@ -155,14 +161,19 @@ export class Coordinator {
     return this.#options.store.entries(id, after);
   }
 
-  /** Calls back whenever the job has a new entry, until the function returned is called. */
-  follow(id: string, onEntry: () => void): () => void {
+  /** Calls back whenever the job has a new entry or gets further, until the function returned is called. */
+  follow(id: string, onEntry: Follower): () => void {
     const followers = this.#followers.get(id) ?? new Set();
     this.#followers.set(id, followers.add(onEntry));
     return () => {
       followers.delete(onEntry);
       if (followers.size === 0) this.#followers.delete(id);
     };
+  }
+
+  /** How far the slowest party is, where that is known. For those who follow the job. */
+  progress(id: string): Progress | undefined {
+    return this.#progress.get(id)?.slowest();
   }
 
   /** @throws StateError UNKNOWN_JOB, NOT_READY, ALREADY_ENDED */
@@ -226,6 +237,9 @@ export class Coordinator {
    */
   heard(party: PartyId, message: PartyMessage): Promise<void> {
     const { charter, clock } = this.#options;
+    if (message.type === 'phase') this.#gotFurther(party, message);
+    // What is done within a phase changes no state and is not kept.
+    if (message.type === 'phase' && message.done !== undefined) return Promise.resolve();
     return this.#quietly(message.job, eventOf(party, message, charter, clock.now()));
   }
 
@@ -274,6 +288,22 @@ export class Coordinator {
 
   // Within.
 
+  #gotFurther(party: PartyId, { job: id, attempt, phase, done }: Extract<PartyMessage, { type: 'phase' }>): void {
+    const state = this.#open.get(id)?.state;
+    if (state?.attempt !== attempt || !state.roster.includes(party)) return;
+    if (state.phase !== 'READY' && state.phase !== 'RUNNING') return;
+    let progress = this.#progress.get(id);
+    if (progress?.attempt !== attempt) {
+      progress = new AttemptProgress(attempt, state.roster);
+      this.#progress.set(id, progress);
+    }
+    if (progress.heard(party, phase, done, this.#options.clock.now())) this.#tell(id, 'progress');
+  }
+
+  #tell(id: string, what: 'entry' | 'progress'): void {
+    for (const tell of this.#followers.get(id) ?? []) tell(what);
+  }
+
   /** The event's turn comes after those before it; a fault of the store is logged, and the step has not happened. */
   async #quietly(id: string, event: Event<SignedAcceptance>): Promise<void> {
     try {
@@ -321,6 +351,7 @@ export class Coordinator {
       };
       await durably(store.save(change));
     }
+    if (state.phase !== 'READY' && state.phase !== 'RUNNING') this.#progress.delete(id);
     if (hasEnded(state)) this.#open.delete(id);
     else this.#open.set(id, { ...job, state, updatedMs: entries.length > 0 ? clock.now() : job.updatedMs });
 
@@ -331,7 +362,7 @@ export class Coordinator {
       log.info({ job: id, state: state.phase, attempt: state.attempt, code: state.error?.code }, 'job moved');
     }
     if (hasEnded(state) && !hasEnded(job.state)) relay.retire(attempt);
-    if (entries.length > 0) for (const tell of this.#followers.get(id) ?? []) tell();
+    if (entries.length > 0) this.#tell(id, 'entry');
     if (starts) this.#later(id, { type: 'started' });
     this.#granted.delete(id);
     this.#schedule();

@@ -1,5 +1,6 @@
 /**
  * A job's history as server-sent events: what is there after `Last-Event-ID`, then what comes, until the job ends.
+ * In between, how far the slowest party is: that has no number, is not kept and is not sent again.
  *
  * The stream is pulled: entries are read from the store when the client has taken those before, so that a slow client
  * costs a connection and no memory.
@@ -9,6 +10,7 @@ import type { Clock } from '@folkmoot/transport/clock.js';
 import type { Coordinator } from './coordinator.ts';
 import { hasEnded } from './lifecycle.ts';
 import { limits } from './limits.ts';
+import type { Progress } from './progress.ts';
 import type { NumberedEntry } from './store.ts';
 
 export interface Following {
@@ -26,10 +28,14 @@ const encoder = new TextEncoder();
 export function eventStream(following: Following): ReadableStream<Uint8Array> {
   const { coordinator, clock, analyst, job } = following;
   let { after } = following;
-  let changed = false;
+  /** Entries may have come that were not read. */
+  let changed = true;
+  /** There is progress that was not told. */
+  let further = false;
   let wake: (() => void) | undefined;
-  const unfollow = coordinator.follow(job, () => {
-    changed = true;
+  const unfollow = coordinator.follow(job, (what) => {
+    if (what === 'entry') changed = true;
+    else further = true;
     wake?.();
   });
   const end = () => {
@@ -40,7 +46,7 @@ export function eventStream(following: Following): ReadableStream<Uint8Array> {
   /** Resolves to false when nothing has changed for a while. */
   const nextChange = (): Promise<boolean> =>
     new Promise((resolve) => {
-      if (changed) return resolve(true);
+      if (changed || further) return resolve(true);
       const stop = clock.after(limits.keepAliveMs, () => resolve(false));
       wake = () => {
         stop();
@@ -50,11 +56,19 @@ export function eventStream(following: Following): ReadableStream<Uint8Array> {
   /** The next piece of the stream: entries, a comment when there are none for a while, undefined after the last. */
   const next = async (): Promise<string | undefined> => {
     for (;;) {
-      changed = false;
-      const entries = await coordinator.entries(analyst, job, after);
-      after = entries.at(-1)?.sequence ?? after;
-      if (entries.length > 0) return entries.map(textOf).join('');
-      if (hasEnded({ phase: (await coordinator.view(analyst, job)).state })) return undefined;
+      if (changed) {
+        changed = false;
+        const entries = await coordinator.entries(analyst, job, after);
+        after = entries.at(-1)?.sequence ?? after;
+        // There may be more than come at once.
+        changed ||= entries.length > 0;
+        if (entries.length > 0) return entries.map(textOf).join('');
+        const ended = hasEnded({ phase: (await coordinator.view(analyst, job)).state });
+        if (ended && !changed) return undefined;
+      }
+      const progress = further ? coordinator.progress(job) : undefined;
+      further = false;
+      if (progress !== undefined) return progressText(progress, clock.now());
       if (!(await nextChange())) return ': still here\n\n';
     }
   };
@@ -76,6 +90,11 @@ export function eventStream(following: Following): ReadableStream<Uint8Array> {
     },
     { highWaterMark: 0 },
   );
+}
+
+function progressText(progress: Progress, nowMs: number): string {
+  const data = JSON.stringify({ at: new Date(nowMs).toISOString(), type: 'progress', ...progress });
+  return `event: progress\ndata: ${data}\n\n`;
 }
 
 function textOf({ sequence, atMs, entry }: NumberedEntry): string {

@@ -77,6 +77,7 @@ export type Event<A = unknown> =
   | { readonly type: 'answered'; readonly by: string }
   /** All start messages have left. */
   | { readonly type: 'started' }
+  /** A party has begun something new. */
   | { readonly type: 'phase'; readonly party: PartyId; readonly attempt: number; readonly phase: string }
   /** The whole opening of a party has come in. */
   | { readonly type: 'opened'; readonly party: PartyId; readonly attempt: number }

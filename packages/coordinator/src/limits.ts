@@ -46,6 +46,10 @@ export const limits = {
   /** Followers of events at once, over all and for one analyst: each holds a connection and a timer. */
   followersMax: 1_000,
   followersPerAnalyst: 50,
+  /** Words about progress to those who watch, four a second: a reader sees no more. */
+  progressMs: 250,
+  /** Names of phases in one attempt: a run has a dozen. */
+  phasesPerAttempt: 40,
   /** A comment on idle event streams, below the 60 s at which proxies give up. */
   keepAliveMs: 15_000,
 

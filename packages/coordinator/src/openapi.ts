@@ -177,18 +177,24 @@ const schemas: Json = {
     {
       sequence: { type: 'integer' },
       at: instant,
-      type: { enum: ['state', 'party', 'phase'] },
+      type: { enum: ['state', 'party', 'phase', 'progress'] },
       attempt: { type: 'integer' },
       state: ref('State'),
       party: text,
       helper,
       did: { enum: ['accepted', 'denied', 'failed', 'opened'] },
       phase: text,
+      done: {
+        type: 'number',
+        minimum: 0,
+        maximum: 1,
+        description: 'Of progress: the part of the phase that the slowest party has done. Such events are not kept',
+      },
       error: ref('Report'),
       same_as: hex(32),
       report: ref('Report'),
     },
-    ['state', 'party', 'helper', 'did', 'phase', 'error', 'same_as', 'report'],
+    ['sequence', 'state', 'party', 'helper', 'did', 'phase', 'done', 'error', 'same_as', 'report'],
   ),
   Answer: object(
     {

@@ -22,6 +22,7 @@ export function eventOf(
   nowMs: number,
 ): Event<SignedAcceptance> {
   const { job, attempt } = message;
+  if (message.type === 'phase') return { type: 'phase', party, attempt, phase: message.phase };
   if (message.type !== 'accepted') return { ...message, party };
   try {
     const acceptance = conform(message.acceptance, signedAcceptanceSchema, { name: 'acceptance' });

@@ -107,7 +107,12 @@ export class Computation {
 function eventOf(word: Exclude<Word, JoinWord>, attempt: number): JobEvent {
   switch (word.word) {
     case 'phase':
-      return { event: 'progressed', attempt, phase: word.phase };
+      return {
+        event: 'progressed',
+        attempt,
+        phase: word.phase,
+        ...(word.done === undefined ? {} : { done: word.done }),
+      };
     case 'sealed':
       return { event: 'sealed', attempt, sealed: word.sealed };
     case 'opened':

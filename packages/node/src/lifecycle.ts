@@ -94,7 +94,7 @@ export type JobEvent =
       readonly fault?: ErrorReport;
     }
   /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures. */
-  | { readonly event: 'progressed'; readonly attempt: number; readonly phase: string }
+  | { readonly event: 'progressed'; readonly attempt: number; readonly phase: string; readonly done?: number }
   | { readonly event: 'sealed'; readonly attempt: number; readonly sealed: Uint8Array }
   | ({ readonly event: 'opened'; readonly attempt: number } & Signed)
   /** The computation, or the node around it, cannot go on. */
@@ -118,7 +118,13 @@ type Message =
   | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: SignedAcceptance }
   | { readonly type: 'denied'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   | { readonly type: 'failed'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
-  | { readonly type: 'phase'; readonly job: string; readonly attempt: number; readonly phase: string };
+  | {
+      readonly type: 'phase';
+      readonly job: string;
+      readonly attempt: number;
+      readonly phase: string;
+      readonly done?: number;
+    };
 
 export type Effect =
   /** Make this state durable, with everything it holds, in one transaction. */
@@ -202,7 +208,9 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     case 'progressed': {
       if (!isComputing(state) || event.attempt !== state.attempt) return stay;
       const { job, attempt } = state;
-      return { state, effects: [{ effect: 'tell', message: { type: 'phase', job, attempt, phase: event.phase } }] };
+      const { phase, done } = event;
+      const message = { type: 'phase', job, attempt, phase, ...(done === undefined ? {} : { done }) } as const;
+      return { state, effects: [{ effect: 'tell', message }] };
     }
     case 'sealed': {
       // Only the first sealing of an attempt counts: a second one is not committed to.

@@ -1,5 +1,6 @@
 /**
- * The computation of one attempt, in a thread of its own, so that the node's heartbeats go on.
+ * The computation of one attempt, in a thread of its own: the link and its heartbeats (transport/link) are the main
+ * thread's, so that they go on however long this one computes without a pause.
  *
  * It holds the Noise sessions with the other parties (their frames pass the node's link unread), reads the party's own
  * records through the source, and runs the job. A helper has no records to read. Masks and shares exist in this thread's
@@ -25,6 +26,7 @@ import { CorrelationThreads } from './correlation-thread-pool.ts';
 import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
 import { PortLink } from './port-link.ts';
+import { paced } from './progress.ts';
 import { type SnapshotFile, snapshotSource } from './snapshot.ts';
 import { type Binding, openSource } from './sources/source-binding.ts';
 
@@ -57,7 +59,7 @@ export interface Assignment {
 
 /** What a computation tells the node. */
 export type Word =
-  | { readonly word: 'phase'; readonly phase: string }
+  | { readonly word: 'phase'; readonly phase: string; readonly done?: number }
   | { readonly word: 'sealed'; readonly sealed: Uint8Array }
   | {
       readonly word: 'opened';
@@ -138,7 +140,10 @@ async function compute(
     rng: platform.randomBytes,
     lanes: threads,
     release: async ({ commitments, signatures }) => tell({ word: 'opened', commitments, signatures }),
-    report: (phase) => tell({ word: 'phase', phase }),
+    report: paced(
+      (phase, done) => tell({ word: 'phase', phase, ...(done === undefined ? {} : { done }) }),
+      () => systemClock.now(),
+    ),
   };
   await runJob(network.channel, terms, effects);
   await network.close();

@@ -58,7 +58,14 @@ const fromNode = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('login'), signature }),
   z.strictObject({ type: z.literal('accepted'), job: hash, attempt, acceptance: document }),
   z.strictObject({ type: z.literal('denied'), job: hash, attempt, report }),
-  z.strictObject({ type: z.literal('phase'), job: hash, attempt, phase: z.string().regex(/^[a-z][a-z -]{0,39}$/) }),
+  z.strictObject({
+    type: z.literal('phase'),
+    job: hash,
+    attempt,
+    phase: z.string().regex(/^[a-z][a-z -]{0,39}$/),
+    /** The part of the phase that is done; nothing at its beginning, or where it cannot be told. */
+    done: z.number().min(0).max(1).exactOptional(),
+  }),
   /** The sealed bytes follow in bulk frames. */
   z.strictObject({
     type: z.literal('opening'),

@@ -28,6 +28,7 @@ const nodeMessages: readonly NodeMessage[] = [
   { type: 'accepted', job, attempt: 1, acceptance: { party: 'camden', expires: '2026-12-01T00:00:00Z' } },
   { type: 'denied', job, attempt: 1, report },
   { type: 'phase', job, attempt: 2, phase: 'local query' },
+  { type: 'phase', job, attempt: 2, phase: 'match', done: 0.42 },
   { type: 'opening', job, attempt: 1, sealedBytes: 80_001_136, commitments: { a: job }, signatures: { a: job + job } },
   { type: 'failed', job, attempt: 1, report },
   { type: 'budget', request: job, statement: { statement: { party: 'camden' }, signature: 'ab' } },

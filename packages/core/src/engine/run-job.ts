@@ -55,7 +55,8 @@ export interface Effects {
   readonly noiseKey?: Uint8Array;
   /** Hands the sealed bytes out, with all parties' signatures. */
   release(opening: Opening): Promise<void>;
-  report?(phase: Phase): void;
+  /** Where the run is, and which part of that is done, from 0 to 1, where that can be told. It may be called often. */
+  report?(phase: Phase, done?: number): void;
 }
 
 /**

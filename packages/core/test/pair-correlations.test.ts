@@ -3,6 +3,7 @@ import { seededRng } from '../src/algebra/prg.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { table128 } from '../src/kernels/kernels.ts';
 import { plainKernels } from '../src/kernels/plain.ts';
+import { dealPair, dealtReceiver, dealtSender } from '../src/protocols/dealt-pair.ts';
 import { idealReceiver, idealSender } from '../src/protocols/ideal-pair.ts';
 import type { PairDemand, PairSource, ReceiverSource, SenderSource } from '../src/protocols/pair-source.ts';
 import { type Lockstep, lockstep } from './lockstep.ts';
@@ -16,7 +17,7 @@ interface Source {
   ): Promise<Lockstep<T | undefined>>;
 }
 
-const [receiver, sender] = ['a', 'b'];
+const [receiver, sender, dealer] = ['a', 'b', 'dealer'];
 
 const ideal: Source = {
   name: 'ideal',
@@ -26,7 +27,17 @@ const ideal: Source = {
     ),
 };
 
-const sources = [ideal];
+const dealt: Source = {
+  name: 'dealt',
+  run: (wanted, f) =>
+    lockstep([receiver!, sender!, dealer!], async (ch: Channel) => {
+      if (ch.self === dealer) return dealPair(ch, sender!, receiver!, wanted) as Promise<undefined>;
+      const end = ch.self === receiver ? dealtReceiver : dealtSender;
+      return f(await end(ch, ch.self === receiver ? sender! : receiver!, dealer!, wanted));
+    }),
+};
+
+const sources = [ideal, dealt];
 
 /** The calls that are made of each session: of a whole number of octets, and not. */
 const calls = [1, 8, 131, 1000];

@@ -88,42 +88,72 @@ export async function otPrefetch(
   lanes: Lanes = { run: (ch, task) => runLane(ch, task, rng) },
 ): Promise<Correlations> {
   const ch = parent.fork('lanes');
-  const { base = { send: sendBaseOts, recv: recvBaseOts }, ...rest } = options;
+  const blocks = await baseBlocks(ch, 'lanes', lanesFor(demand), rng, options);
+  return runLanes(ch, blocks, demand, options, lanes);
+}
+
+/**
+ * Base OTs with every peer, and from them so many blocks of base keys, of which each serves one session each way. `use`
+ * tells them from others of the attempt.
+ */
+export async function baseBlocks(
+  ch: Channel,
+  use: 'lanes' | 'pair',
+  count: number,
+  rng: Rng,
+  options: OtOptions = {},
+): Promise<PairKeys[][]> {
+  const streams = await Promise.all(
+    ch.peers.map(async (peer) => blocksOf(await pairKeys(ch, use, peer, rng, options), count)),
+  );
+  return Array.from({ length: count }, (_, block) => streams.map((pair) => pair[block]!));
+}
+
+/** The demand in its lanes, from a block of keys for each. */
+export async function runLanes(
+  ch: Channel,
+  blocks: readonly PairKeys[][],
+  demand: Demand,
+  { base: _, ...options }: OtOptions,
+  lanes: Lanes,
+): Promise<Correlations> {
   const demands = laneDemands(demand);
-  const keys = await Promise.all(ch.peers.map((peer) => pairKeys(ch, peer, rng, base, options)));
-  const streams = keys.map((each) => laneKeys(each, demands.length));
-  const stocks = demands.map((each, lane) => {
-    const own = streams.map((pair) => pair[lane]!);
-    return lanes.run(ch.fork(`${lane}`), { lanes: demands.length, demand: each, keys: own, options: rest });
-  });
+  const stocks = demands.map((each, lane) =>
+    lanes.run(ch.fork(`${lane}`), { lanes: demands.length, demand: each, keys: blocks[lane]!, options }),
+  );
   return handOut(await Promise.all(stocks));
 }
 
 /** One lane, from its keys to its part of the demand. */
 export async function runLane(ch: Channel, { demand, keys, options }: LaneTask, rng: Rng): Promise<Stock> {
+  return takeStock(await otCorrelations(ch, rng, { ...options, base: baseOf(keys) }), demand);
+}
+
+/** What a session each way with every peer rests on: one block, which nothing else may use. */
+export function baseOf(keys: readonly PairKeys[]): BaseOts {
   const of = (peer: PartyId) => keys.find((each) => each.peer === peer)!;
-  const base: BaseOts = {
+  return {
     delta: (peer) => of(peer).delta,
     async send(_, peer, _session, count) {
-      assert(count === baseOts, 'a lane has the keys of one session');
+      assert(count === baseOts, 'a block has the keys of one session');
       const key = keysIn(of(peer).sent);
       return Array.from({ length: count }, (_, i) => [key(2 * i), key(2 * i + 1)] as const);
     },
     async recv(_, peer, _session, choices) {
-      assert(choices.length === baseOts, 'a lane has the keys of one session');
+      assert(choices.length === baseOts, 'a block has the keys of one session');
       return choices.map((_, i) => keysIn(of(peer).chosen)(i));
     },
   };
-  return takeStock(await otCorrelations(ch, rng, { ...options, base }), demand);
 }
 
 /** Both directions' base OTs with a peer. The key off the path is that of the other side, as in the extension. */
-async function pairKeys(ch: Channel, peer: PartyId, rng: Rng, base: BaseOts, options: OtOptions): Promise<PairKeys> {
+async function pairKeys(ch: Channel, use: string, peer: PartyId, rng: Rng, options: OtOptions): Promise<PairKeys> {
+  const { base = { send: sendBaseOts, recv: recvBaseOts } } = options;
   const delta = drawDelta(rng, options);
   const sides = Array.from({ length: baseOts }, (_, j) => 1 - bitOf(delta, j));
   const session = (sender: PartyId, receiver: PartyId) => {
     const { job, attempt } = ch.context;
-    const name = lengthPrefixed(utf8('lanes'), job, u32(attempt), utf8(sender), utf8(receiver));
+    const name = lengthPrefixed(utf8(use), job, u32(attempt), utf8(sender), utf8(receiver));
     return [ch.fork(`base/${sender}/${receiver}`), peer, name] as const;
   };
   const [chosen, sent] = await Promise.all([
@@ -133,18 +163,18 @@ async function pairKeys(ch: Channel, peer: PartyId, rng: Rng, base: BaseOts, opt
   return { peer, delta, sent: concat(...sent.flat()), chosen: concat(...chosen) };
 }
 
-/** The keys of each lane: the blocks of each key's own keystream. */
-function laneKeys({ peer, delta, sent, chosen }: PairKeys, lanes: number): PairKeys[] {
+/** The blocks of each key's own keystream. */
+function blocksOf({ peer, delta, sent, chosen }: PairKeys, count: number): PairKeys[] {
   const spread = (keys: Uint8Array): Uint8Array[] => {
-    const all = Array.from({ length: lanes }, () => new Uint8Array(keys.length));
+    const all = Array.from({ length: count }, () => new Uint8Array(keys.length));
     for (let at = 0; at < keys.length; at += 16) {
-      const blocks = platform.aesStream(keys.subarray(at, at + 16)).next(16 * lanes);
-      for (const [lane, own] of all.entries()) own.set(blocks.subarray(16 * lane, 16 * lane + 16), at);
+      const stream = platform.aesStream(keys.subarray(at, at + 16)).next(16 * count);
+      for (const [block, own] of all.entries()) own.set(stream.subarray(16 * block, 16 * block + 16), at);
     }
     return all;
   };
   const [ofSent, ofChosen] = [spread(sent), spread(chosen)];
-  return ofSent.map((own, lane) => ({ peer, delta, sent: own, chosen: ofChosen[lane]! }));
+  return ofSent.map((own, block) => ({ peer, delta, sent: own, chosen: ofChosen[block]! }));
 }
 
 function keysIn(keys: Uint8Array): (i: number) => Uint8Array {

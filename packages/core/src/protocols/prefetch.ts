@@ -89,12 +89,12 @@ function pieces(count: number, max: number): number[] {
   return Array.from({ length: Math.ceil(count / max) }, (_, i) => Math.min(max, count - i * max));
 }
 
-type Items = Uint32Array | BigUint64Array;
+type Items = Uint8Array | Uint32Array | BigUint64Array;
 const words32 = (count: number) => new Uint32Array(count);
 const words64 = (count: number) => new BigUint64Array(count);
 
 /** Takes the next items: a view where they lie in one piece, a copy where they do not. Used pieces are let go. */
-function reel<A extends Items>(make: (count: number) => A, parts: A[]): (count: number) => A {
+export function reel<A extends Items>(make: (count: number) => A, parts: A[]): (count: number) => A {
   let left = parts.reduce((sum, { length }) => sum + length, 0);
   let used = 0;
   return (count) => {

@@ -272,6 +272,152 @@ export function multiply128(elements: usize, table: usize, count: usize): void {
   }
 }
 
+/** The entry of the byte at bit `shift`, in the table of its place. */
+function entry(table: usize, bytes: u64, shift: u64): v128 {
+  return v128.load(table + ((<usize>((bytes >> shift) & 255)) << 4));
+}
+
+/** What eight bytes give, whose tables follow each other. */
+function eight(table: usize, bytes: u64): v128 {
+  // The byte times 16, with a shift less.
+  const a = v128.xor(v128.load(table + <usize>((bytes << 4) & 4080)), entry(table + 4096, bytes, 8));
+  const b = v128.xor(entry(table + 8192, bytes, 16), entry(table + 12288, bytes, 24));
+  const c = v128.xor(entry(table + 16384, bytes, 32), entry(table + 20480, bytes, 40));
+  const d = v128.xor(entry(table + 24576, bytes, 48), entry(table + 28672, bytes, 56));
+  return v128.xor(v128.xor(a, b), v128.xor(c, d));
+}
+
+export function addProducts(elements: usize, table: usize, count: usize, out: usize, rowBytes: usize): void {
+  for (let end = elements + (count << 4); elements < end; elements += 16) {
+    const product = v128.xor(eight(table, load<u64>(elements)), eight(table + 32768, load<u64>(elements, 8)));
+    v128.store(out, v128.xor(v128.load(out), product));
+    out += rowBytes;
+  }
+}
+
+/** ⌊limit · word / 2^32⌋. */
+function below(word: u32, limit: u64): u32 {
+  return <u32>((<u64>word * limit) >> 32);
+}
+
+export function threePlaces(hashes: usize, count: usize, rows: u32, places: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const hash = hashes + (i << 4);
+    const a = below(load<u32>(hash, 4), rows);
+    let b = below(load<u32>(hash, 8), rows - 1);
+    b += <u32>(b >= a);
+    let c = below(load<u32>(hash, 12), rows - 2);
+    c += <u32>(c >= min(a, b));
+    c += <u32>(c >= max(a, b));
+    store<u32>(places, a);
+    store<u32>(places, b, 4);
+    store<u32>(places, c, 8);
+    places += 12;
+  }
+}
+
+export function sumThree(rows: usize, places: usize, count: usize, out: usize, rowBytes: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const a = rows + <usize>load<u32>(places) * rowBytes;
+    const b = rows + <usize>load<u32>(places, 4) * rowBytes;
+    const c = rows + <usize>load<u32>(places, 8) * rowBytes;
+    for (let at: usize = 0; at < rowBytes; at += 16) {
+      v128.store(out + at, v128.xor(v128.xor(v128.load(a + at), v128.load(b + at)), v128.load(c + at)));
+    }
+    places += 12;
+    out += rowBytes;
+  }
+}
+
+/** A column's state is its degree in the upper half, and in the lower the sum of its rows: where one is left, that row. */
+const oneRow: u64 = 1 << 32;
+
+export function peel(
+  places: usize,
+  count: usize,
+  columns: usize,
+  asideMax: usize,
+  rows: usize,
+  pivots: usize,
+  scratch: usize,
+): usize {
+  const states = scratch;
+  const ready = states + (columns << 3);
+  const isGone = ready + ((columns + 1) << 2);
+  memory.fill(states, 0, columns << 3);
+  memory.fill(isGone, 0, count);
+  for (let i: usize = 0, at = places; i < count; i++) {
+    for (let k = 0; k < 3; k++, at += 4) {
+      const state = states + ((<usize>load<u32>(at)) << 3);
+      store<u64>(state, (load<u64>(state) + oneRow) ^ i);
+    }
+  }
+  let readyCount: usize = 0;
+  for (let column: usize = 0; column < columns; column++) {
+    // Written past the end where it is not ready: the next one takes its place.
+    store<u32>(ready + (readyCount << 2), <u32>column);
+    readyCount += <usize>(load<u64>(states + (column << 3)) >> 32 === 1);
+  }
+  let gone: usize = 0;
+  let aside: usize = 0;
+  let first: usize = 0;
+  while (gone + aside < count && aside <= asideMax) {
+    let row: usize;
+    if (readyCount === 0) {
+      while (load<u8>(isGone + first) !== 0) first++;
+      row = first;
+      aside++;
+      store<u32>(rows + ((count - aside) << 2), <u32>row);
+    } else {
+      const column = load<u32>(ready + (--readyCount << 2));
+      const state = load<u64>(states + ((<usize>column) << 3));
+      // Its last row may have gone by another of its columns.
+      if (state >> 32 !== 1) continue;
+      row = <usize>(<u32>state);
+      store<u32>(rows + (gone << 2), <u32>row);
+      store<u32>(pivots + (gone << 2), column);
+      gone++;
+    }
+    store<u8>(isGone + row, 1);
+    const at = places + row * 12;
+    for (let k: usize = 0; k < 12; k += 4) {
+      const column = load<u32>(at + k);
+      const state = states + ((<usize>column) << 3);
+      const left = (load<u64>(state) - oneRow) ^ row;
+      store<u64>(state, left);
+      store<u32>(ready + (readyCount << 2), column);
+      readyCount += <usize>(left >> 32 === 1);
+    }
+  }
+  return gone;
+}
+
+export function substitute(
+  sparse: usize,
+  places: usize,
+  rows: usize,
+  pivots: usize,
+  count: usize,
+  values: usize,
+  rowBytes: usize,
+): void {
+  for (let t = count; t-- > 0; ) {
+    const row = <usize>load<u32>(rows + (t << 2));
+    const to = sparse + <usize>load<u32>(pivots + (t << 2)) * rowBytes;
+    const own = places + row * 12;
+    const value = values + row * rowBytes;
+    const a = sparse + <usize>load<u32>(own) * rowBytes;
+    const b = sparse + <usize>load<u32>(own, 4) * rowBytes;
+    const c = sparse + <usize>load<u32>(own, 8) * rowBytes;
+    // The pivot is one of the three: with its own old value in the sum, none has to be told apart.
+    for (let at: usize = 0; at < rowBytes; at += 16) {
+      const two = v128.xor(v128.load(a + at), v128.load(b + at));
+      const sum = v128.xor(v128.xor(two, v128.load(c + at)), v128.load(value + at));
+      v128.store(to + at, v128.xor(sum, v128.load(to + at)));
+    }
+  }
+}
+
 export function grow(nodes: usize, right: usize, ciphered: usize, count: usize, sums: usize, period: usize): void {
   for (let start: usize = 0; start < count; start += period) {
     for (let i: usize = 0; i < period; i++) {

@@ -184,6 +184,54 @@ describe('each kernel is equal to its plain twin', () => {
     }
   });
 
+  it('the loops of a key-value store: places, their sums, peeling, substitution and products that are added', () => {
+    const widths = fc.constantFrom(16, 32, 48);
+    // Few columns too, where many rows are set aside.
+    const shapes = fc.constantFrom([1, 3], [10, 14], [300, 400], [300, 320], [50, 20]);
+    fc.assert(
+      fc.property(shapes, widths, seeds, ([count, columns], width, seed) => {
+        const rng = seededRng(seed);
+        const [noise, rows, values] = [rng(16 * count!), rng(width * columns!), rng(width * count!)].map((b) =>
+          b.slice(),
+        );
+        const table = table128(rng(16));
+        const results = [wasm, plainKernels].map((k) => {
+          const sizes = [12 * count!, 4 * count!, 4 * count!, count! + 12 * columns! + 4, width * count!];
+          const room = k.reserve(16 * count!, width * columns!, width * count!, ...sizes);
+          const [hashes, sparse, own] = room;
+          for (const [i, bytes] of [noise!, rows!, values!].entries()) room[i]!.set(bytes);
+          const [places, order, pivots] = room
+            .slice(3, 6)
+            .map((b) => new Uint32Array(b.buffer, b.byteOffset, b.length / 4));
+          k.threePlaces(hashes!, places!, columns!);
+          const gone = k.peel(places!, columns!, 4, order!, pivots!, room[6]!);
+          const aside = Math.min(count! - gone, 5);
+          const went = order!.slice(0, gone);
+          const last = order!.slice(count! - aside);
+          for (let block = 0; block < width; block += 16) k.addProducts(hashes!, table, own!.subarray(block), width);
+          k.substitute(sparse!, places!, order!.subarray(0, gone), pivots!.subarray(0, gone), own!, width);
+          const sums = room[7]!;
+          k.sumThree(sparse!, places!, sums, width);
+          // What substitution has set holds.
+          for (const row of went) {
+            expect(sums.slice(row * width, (row + 1) * width)).toEqual(own!.slice(row * width, (row + 1) * width));
+          }
+          const views = [
+            places!.slice(),
+            went,
+            last,
+            pivots!.slice(0, gone),
+            own!.slice(),
+            sparse!.slice(),
+            sums.slice(),
+          ];
+          return views.map((view) => [...view]);
+        });
+        expect(results[0]).toEqual(results[1]);
+      }),
+    );
+  });
+
   it('multiplication by one element of GF(2^128), which is that of polynomials', () => {
     const element = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
     fc.assert(

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { concat } from '../src/algebra/bytes.ts';
+import { concat, toHex } from '../src/algebra/bytes.ts';
+import { sha256 } from '../src/algebra/hash.ts';
 import { seededRng } from '../src/algebra/prg.ts';
+import { kernels } from '../src/kernels/kernels.ts';
 import { recvFrom, sendTo } from '../src/protocols/message.ts';
 import { decodeOkvs, encodeOkvs, okvsMessage, okvsSize } from '../src/protocols/okvs.ts';
-import { okvsClusters, okvsShape } from '../src/protocols/okvs-shape.ts';
+import { hashInto, keysByRank, okvsClusters } from '../src/protocols/okvs-clusters.ts';
+import { okvsShape } from '../src/protocols/okvs-shape.ts';
 import { chiSquareUpper } from '../src/query/measure/distribution.ts';
 import { channels } from './channels.ts';
 import { refusalOf } from './refusal.ts';
@@ -31,16 +34,18 @@ function uniformity(bytes: Uint8Array): number {
   );
 }
 
-/** The first triple of places of each key, as one number. */
+/** The triple of places of each key of a store with one cluster, as one number. */
 function triples(n: number, keys: Uint8Array, seed: Uint8Array): number[] {
-  const [cluster] = okvsClusters(okvsShape(n), keys, seed);
-  const [members, places] = [cluster!.members, cluster!.places];
-  const found = new Array<number>(members.length);
-  for (const [i, member] of members.entries()) {
-    const [a, b, c] = [...places.subarray(3 * i, 3 * i + 3)].sort((x, y) => x - y);
-    found[member] = (a! * 2 ** 16 + b!) * 2 ** 16 + c!;
-  }
-  return found;
+  const shape = okvsShape(n);
+  const [hashes, own, placeBytes] = kernels().reserve(keys.length, keys.length, (keys.length / 16) * 12);
+  own!.set(keys);
+  hashInto(hashes!, okvsClusters(shape, keys, seed).ciphers[0]!, own!);
+  const places = new Uint32Array(placeBytes!.buffer, placeBytes!.byteOffset, (keys.length / 16) * 3);
+  kernels().threePlaces(hashes!, places, shape.sparse);
+  return Array.from({ length: keys.length / 16 }, (_, i) => {
+    const [a, b, c] = places.slice(3 * i, 3 * i + 3).sort();
+    return (a! * 2 ** 16 + b!) * 2 ** 16 + c!;
+  });
 }
 
 /** n keys of which so many are the second of a pair with the same places, which peeling sets aside. */
@@ -112,6 +117,22 @@ describe('an oblivious key-value store', () => {
     expect(isSame(a!, c!)).toBe(false);
   });
 
+  it('is the one that a plain version has written, byte for byte', () => {
+    const digests = [
+      [1, 1, 'f60f4147a69a376b', 'edc139b7e5ce3848'],
+      [300, 1, 'ef081bc0bc3e277c', '78bea0adea56a14a'],
+      [5000, 3, 'c85ff71711791c8a', 'c3830e28749e6208'],
+      [40_000, 2, '6fa2f86a0001f6d3', '5b34136eb068b37c'],
+    ] as const;
+    const digest = (bytes: Uint8Array) => toHex(sha256(bytes)).slice(0, 16);
+    for (const [n, blocks, encoded, decoded] of digests) {
+      const { rng, keys, values, seed } = pairs(n, blocks);
+      const store = encodeOkvs(keys, values, seed, rng);
+      expect(digest(store)).toBe(encoded);
+      expect(digest(decodeOkvs(store, n, rng(16 * n), seed))).toBe(decoded);
+    }
+  });
+
   it('answers in the order that it is asked, any number of times', () => {
     const n = 40_000;
     const { rng, keys, values, seed } = pairs(n);
@@ -120,6 +141,11 @@ describe('an oblivious key-value store', () => {
     const rowsOf = (all: Uint8Array) => new Uint8Array(asked.flatMap((i) => [...all.subarray(16 * i, 16 * i + 16)]));
     expect(decodeOkvs(store, n, rowsOf(keys), seed)).toEqual(rowsOf(values));
     expect(decodeOkvs(store, n, new Uint8Array(0), seed)).toEqual(new Uint8Array(0));
+    // More keys than it holds, and more than are decoded at a time.
+    const small = encodeOkvs(keys.subarray(0, 160), values.subarray(0, 160), seed, rng);
+    const answers = decodeOkvs(small, 10, concat(keys, keys.subarray(0, 160)), seed);
+    expect(answers.subarray(0, 160)).toEqual(values.subarray(0, 160));
+    expect(answers.subarray(-160)).toEqual(values.subarray(0, 160));
   });
 
   it('is linear', () => {
@@ -184,8 +210,9 @@ describe('an oblivious key-value store', () => {
     // Three in four keys are of one cluster of two.
     const [n2, crowd] = [2 ** 15, 3 * 2 ** 13];
     const wide = pairs(2 * n2);
-    const [first, second] = [...okvsClusters(okvsShape(n2), wide.keys, wide.seed)];
-    const crowded = concat(first!.keys.subarray(0, 16 * crowd), second!.keys.subarray(0, 16 * (n2 - crowd)));
+    const { keys, starts } = okvsClusters(okvsShape(n2), wide.keys, wide.seed);
+    const second = 16 * starts[1]!;
+    const crowded = concat(keys.subarray(0, 16 * crowd), keys.subarray(second, second + 16 * (n2 - crowd)));
     expect(crowded.length).toBe(16 * n2);
     const load = refusalOf(() => encodeOkvs(crowded, wide.values.subarray(0, 16 * n2), wide.seed, rng));
 
@@ -229,6 +256,28 @@ describe('an oblivious key-value store', () => {
       const refusal = expect.objectContaining({ code: 'BAD_MESSAGE', party: 'a', field: 'hint' });
       await expect(recvFrom(d!, 'a', Hint)).rejects.toThrow(refusal);
     }
+  });
+});
+
+describe('the order of clusters', () => {
+  it('has every key once, those of one cluster in their own order', () => {
+    const n = 50_000;
+    const { keys, seed } = pairs(n);
+    const clusters = okvsClusters(okvsShape(n), keys, seed);
+    const members = keysByRank(clusters.ranks);
+    expect(clusters.starts).toHaveLength(okvsShape(n).clusters + 1);
+    expect([clusters.starts[0], clusters.starts.at(-1)]).toEqual([0, n]);
+    expect([...members].sort((a, b) => a - b)).toEqual([...Array(n).keys()]);
+    let wrong = 0;
+    for (let c = 0; c + 1 < clusters.starts.length; c++) {
+      for (let rank = clusters.starts[c]! + 1; rank < clusters.starts[c + 1]!; rank++) {
+        if (members[rank]! <= members[rank - 1]!) wrong++;
+      }
+    }
+    expect(wrong).toBe(0);
+    expect(isSame(clusters.keys.subarray(160, 176), keys.subarray(16 * members[10]!, 16 * members[10]! + 16))).toBe(
+      true,
+    );
   });
 });
 

@@ -1,9 +1,12 @@
 /**
- * The loops that oblivious transfer lives in, over packed memory: a WebAssembly form, and a plain one of the same bytes.
+ * The loops that oblivious transfer and key-value stores live in, over packed memory: a WebAssembly form, and a plain one of the same bytes.
  *
  * `kernels()` makes the WebAssembly form at the first call and keeps it; where there is no WebAssembly, or none with
- * SIMD, it is the plain one. Nothing here is secret-dependent in time but the tables of `multiply128`, which are
- * indexed by bytes of public or masked elements only.
+ * SIMD, it is the plain one. Nothing here is secret-dependent in time but for what names places in memory:
+ *
+ *  - Tables, by the bytes of the elements that they multiply. Where `multiply128` multiplies by a party's Δ, the elements are
+ *    public or masked, or hashes of the party's own keys. Δ is in the tables and not in the indices.
+ *  - Rows of a key-value store and its tables in `addProducts`, by hashes of the caller's own keys: see `okvs.ts`.
  *
  * Bits are packed: bit i is bit i mod 8 of byte ⌊i / 8⌋. A row has 128 bits; a column has one bit of each row.
  * @module
@@ -70,6 +73,44 @@ export interface Kernels {
   gather(rows: Uint8Array, places: Uint8Array, out: Uint8Array): void;
   /** Each 16-byte element times the one that the table is of. */
   multiply128(elements: Uint8Array, table: Uint8Array): void;
+  /**
+   * To each row of so many bytes comes the product of an element and the table's: `out` begins at the first row's 16 bytes
+   * that it is added to. In reserved memory alone, but for the table.
+   */
+  addProducts(elements: Uint8Array, table: Uint8Array, out: Uint8Array, rowBytes: number): void;
+  /**
+   * Three different numbers below `rows` from the last three words w of each 16-byte hash, each such triple as likely as
+   * another: ⌊w · rows / 2^32⌋ for the first, of the rows that are left for the second, and then for the third. In
+   * reserved memory alone, as are the next three.
+   */
+  threePlaces(hashes: Uint8Array, places: Uint32Array, rows: number): void;
+  /** Each row of `out` becomes the sum of the three of `rows` that its places name. */
+  sumThree(rows: Uint8Array, places: Uint32Array, out: Uint8Array, rowBytes: number): void;
+  /**
+   * The order in which rows of three places go (`protocols/peel.ts`); returns how many went. `rows` and `pivots` have room
+   * for every row: those that went stand at the beginning, and those set aside, up to one more than `asideMax`, at the end
+   * of `rows`, from there backwards. `scratch` has a byte for each row, 12 for each column, and 4 more.
+   */
+  peel(
+    places: Uint32Array,
+    columns: number,
+    asideMax: number,
+    rows: Uint32Array,
+    pivots: Uint32Array,
+    scratch: Uint8Array,
+  ): number;
+  /**
+   * Sets the pivot of each row, those first that went last, so that the sum of its three rows of `sparse` is its value. The
+   * other two are settled by then, or free.
+   */
+  substitute(
+    sparse: Uint8Array,
+    places: Uint32Array,
+    rows: Uint32Array,
+    pivots: Uint32Array,
+    values: Uint8Array,
+    rowBytes: number,
+  ): void;
 }
 
 let chosen: Kernels | undefined;
@@ -90,20 +131,24 @@ export function newKernels(): Kernels {
  * Bit j of byte i is the coefficient of x^(8i+j), and x^128 = x^7 + x^2 + x + 1.
  */
 export function table128(factor: Uint8Array): Uint8Array<ArrayBuffer> {
-  const table = new Uint8Array(16 * 256 * 16);
+  const table = new Uint32Array(16 * 256 * 4);
   const power = new Uint8Array(factor);
+  const words = new Uint32Array(power.buffer);
   for (let place = 0; place < 16; place++) {
     for (let bit = 0; bit < 8; bit++) {
       // What is known of the lower bits, each once more with this bit.
-      const span = 1 << bit;
-      for (let low = 0; low < span; low++) {
-        const [from, to] = [(place * 256 + low) * 16, (place * 256 + span + low) * 16];
-        for (let i = 0; i < 16; i++) table[to + i] = table[from + i]! ^ power[i]!;
+      const span = 4 << bit;
+      const start = place * 1024;
+      for (let from = start, to = start + span; from < start + span; from += 4, to += 4) {
+        table[to] = table[from]! ^ words[0]!;
+        table[to + 1] = table[from + 1]! ^ words[1]!;
+        table[to + 2] = table[from + 2]! ^ words[2]!;
+        table[to + 3] = table[from + 3]! ^ words[3]!;
       }
       double128(power);
     }
   }
-  return table;
+  return new Uint8Array(table.buffer);
 }
 
 /** Times x. */

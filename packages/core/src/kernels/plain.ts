@@ -199,4 +199,89 @@ export const plainKernels: Kernels = {
       elements.set(product, at);
     }
   },
+
+  addProducts(elements, table, out, rowBytes) {
+    for (let i = 0; i < elements.length / 16; i++) {
+      for (let place = 0; place < 16; place++) {
+        const entry = (place * 256 + elements[16 * i + place]!) * 16;
+        for (let j = 0; j < 16; j++) out[i * rowBytes + j]! ^= table[entry + j]!;
+      }
+    }
+  },
+
+  threePlaces(hashes, places, rows) {
+    const words = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length / 4);
+    const below = (word: number, limit: number) => Math.floor((word * limit) / 2 ** 32);
+    for (let i = 0; i < places.length / 3; i++) {
+      const a = below(words[4 * i + 1]!, rows);
+      let b = below(words[4 * i + 2]!, rows - 1);
+      if (b >= a) b++;
+      let c = below(words[4 * i + 3]!, rows - 2);
+      if (c >= Math.min(a, b)) c++;
+      if (c >= Math.max(a, b)) c++;
+      places.set([a, b, c], 3 * i);
+    }
+  },
+
+  sumThree(rows, places, out, rowBytes) {
+    for (let i = 0, to = 0; i < places.length; i += 3) {
+      const [a, b, c] = [places[i]! * rowBytes, places[i + 1]! * rowBytes, places[i + 2]! * rowBytes];
+      for (let j = 0; j < rowBytes; j++) out[to++] = rows[a + j]! ^ rows[b + j]! ^ rows[c + j]!;
+    }
+  },
+
+  peel(places, columns, asideMax, rows, pivots) {
+    const count = rows.length;
+    const degrees = new Uint32Array(columns);
+    // The sum of a column's rows: where one is left, it is that row.
+    const sums = new Uint32Array(columns);
+    for (let i = 0, at = 0; i < count; i++) {
+      for (let k = 0; k < 3; k++, at++) {
+        degrees[places[at]!]!++;
+        sums[places[at]!]! ^= i;
+      }
+    }
+    const ready: number[] = [];
+    for (let column = 0; column < columns; column++) if (degrees[column] === 1) ready.push(column);
+    const isGone = new Uint8Array(count);
+    const remove = (row: number) => {
+      isGone[row] = 1;
+      for (let at = 3 * row; at < 3 * row + 3; at++) {
+        const column = places[at]!;
+        sums[column]! ^= row;
+        if (--degrees[column]! === 1) ready.push(column);
+      }
+    };
+    let gone = 0;
+    let aside = 0;
+    while (gone + aside < count && aside <= asideMax) {
+      const column = ready.pop();
+      if (column === undefined) {
+        const first = isGone.indexOf(0);
+        rows[count - ++aside] = first;
+        remove(first);
+        continue;
+      }
+      // Its last row may have gone by another of its columns.
+      if (degrees[column] !== 1) continue;
+      const row = sums[column]!;
+      rows[gone] = row;
+      pivots[gone++] = column;
+      remove(row);
+    }
+    return gone;
+  },
+
+  substitute(sparse, places, rows, pivots, values, rowBytes) {
+    for (let t = rows.length - 1; t >= 0; t--) {
+      const row = rows[t]!;
+      const to = pivots[t]! * rowBytes;
+      const [a, b, c] = [0, 1, 2].map((k) => places[3 * row + k]! * rowBytes);
+      for (let j = 0; j < rowBytes; j++) {
+        const sum = values[row * rowBytes + j]! ^ sparse[a! + j]! ^ sparse[b! + j]! ^ sparse[c! + j]!;
+        // The pivot is one of the three: its own old value goes out of the sum.
+        sparse[to + j]! ^= sum;
+      }
+    }
+  },
 };

@@ -34,6 +34,27 @@ interface Exports {
   convolve(rows: number, taps: number, count: number, tables: number): void;
   gather(rows: number, count: number, places: number, out: number, outs: number): void;
   multiply128(elements: number, table: number, count: number): void;
+  addProducts(elements: number, table: number, count: number, out: number, rowBytes: number): void;
+  threePlaces(hashes: number, count: number, rows: number, places: number): void;
+  sumThree(rows: number, places: number, count: number, out: number, rowBytes: number): void;
+  peel(
+    places: number,
+    count: number,
+    columns: number,
+    asideMax: number,
+    rows: number,
+    pivots: number,
+    scratch: number,
+  ): number;
+  substitute(
+    sparse: number,
+    places: number,
+    rows: number,
+    pivots: number,
+    count: number,
+    values: number,
+    rowBytes: number,
+  ): void;
 }
 
 /** What core uses of the runtime's own; a runtime may lack it. */
@@ -57,7 +78,7 @@ const slackBytes = 16;
 
 const stagingEnd = fixedBytes + 4 * (pieceBytes + slackBytes);
 
-type View = Uint8Array | BigUint64Array;
+type View = Uint8Array | Uint32Array | BigUint64Array;
 
 /** An operand: its memory, the bytes of each item in it, and whether it is read, written, or both. */
 type Operand = readonly [view: View, itemBytes: number, mode: 'in' | 'out' | 'both'];
@@ -264,6 +285,43 @@ export function wasmKernels(): Kernels | undefined {
     multiply128(elements, table) {
       const at = fixed(table);
       run(elements.length / 16, [[elements, 16, 'both']], ([a], count) => instance.multiply128(a!, at, count));
+    },
+
+    addProducts(elements, table, out, rowBytes) {
+      const count = elements.length / 16;
+      assert(isHere(elements) && isHere(out), 'it works on reserved memory');
+      assert(rowBytes % 16 === 0 && out.length >= (count - 1) * rowBytes + 16, 'each element has its row');
+      instance.addProducts(elements.byteOffset, fixed(table), count, out.byteOffset, rowBytes);
+    },
+
+    threePlaces(hashes, places, rows) {
+      assert(isHere(hashes) && isHere(places), 'it works on reserved memory');
+      assert(rows >= 3 && 3 * hashes.length === 16 * places.length, 'each hash has its places');
+      instance.threePlaces(hashes.byteOffset, hashes.length / 16, rows, places.byteOffset);
+    },
+
+    sumThree(rows, places, out, rowBytes) {
+      const count = places.length / 3;
+      assert([rows, places, out].every(isHere), 'it works on reserved memory');
+      assert(rowBytes % 16 === 0 && out.length === count * rowBytes, 'each row has its places');
+      instance.sumThree(rows.byteOffset, places.byteOffset, count, out.byteOffset, rowBytes);
+    },
+
+    peel(places, columns, asideMax, rows, pivots, scratch) {
+      const count = rows.length;
+      assert([places, rows, pivots, scratch].every(isHere), 'it works on reserved memory');
+      assert(places.length === 3 * count && pivots.length === count, 'each row has its places');
+      assert(scratch.length === count + 12 * columns + 4, 'there is room to work in');
+      const pointers = [rows.byteOffset, pivots.byteOffset, scratch.byteOffset] as const;
+      return instance.peel(places.byteOffset, count, columns, asideMax, ...pointers);
+    },
+
+    substitute(sparse, places, rows, pivots, values, rowBytes) {
+      assert([sparse, places, rows, pivots, values].every(isHere), 'it works on reserved memory');
+      assert(rowBytes % 16 === 0 && 3 * values.length === places.length * rowBytes, 'each row has its places');
+      assert(rows.length === pivots.length, 'each row that went has its pivot');
+      const pointers = [places.byteOffset, rows.byteOffset, pivots.byteOffset] as const;
+      instance.substitute(sparse.byteOffset, ...pointers, rows.length, values.byteOffset, rowBytes);
     },
   };
 }

@@ -14,22 +14,12 @@
  * Both ends compute a size by themselves, so it is made of nothing but operations that IEEE 754 rounds exactly.
  * @module
  */
-import { platform } from '#platform';
 import { assert } from '../algebra/assert.ts';
-import { concat, u32, utf8 } from '../algebra/bytes.ts';
-import { sha256 } from '../algebra/hash.ts';
-import type { AesPermutation } from '../algebra/platform.ts';
-import { kernels } from '../kernels/kernels.ts';
-
-export const blockBytes = 16;
 
 const clusterKeys = 2 ** 14;
 
 /** Keys of the largest store: three a person for sets of 2^22, and room to spare. */
 const keysMax = 2 ** 24;
-
-/** Rows go through AES in pieces of so many bytes, which stay in a core's cache. */
-const pieceBytes = 64 * 1024;
 
 /** a(2^k), rounded down. Between two of them lies the chord, which runs below the curve. */
 const slopes = [5, 7, 10, 16, 23, 34, 50, 74, 109, 161, 236, 347, 510, 750, 1102, 1619];
@@ -71,101 +61,4 @@ function excess(mean: number, lambda: number): number {
 function slope(keys: number): number {
   const k = 31 - Math.clz32(keys);
   return slopes[k]! + ((slopes[k + 1]! - slopes[k]!) * (keys - 2 ** k)) / 2 ** k;
-}
-
-/** The rows of the keys that fell into one cluster. */
-export interface OkvsCluster {
-  readonly index: number;
-  /** Which of all keys they are. */
-  readonly members: Uint32Array;
-  /** Three different sparse rows of the cluster for each. */
-  readonly places: Uint32Array;
-  /** Their keys. */
-  readonly keys: Uint8Array;
-  /** Their coefficients of dense row j, in memory of their own. */
-  coefficients(j: number): Uint8Array;
-}
-
-/** The clusters of these keys, one at a time. */
-export function* okvsClusters(shape: OkvsShape, keys: Uint8Array, seed: Uint8Array): Generator<OkvsCluster> {
-  assert(keys.length % blockBytes === 0, 'a key has 16 bytes');
-  assert(seed.length === 16, 'a seed has 16 bytes');
-  const count = keys.length / blockBytes;
-  const ciphers = Array.from({ length: shape.dense + 1 }, (_, i) => {
-    return platform.aesPermutation(sha256(utf8('folkmoot okvs v1'), seed, u32(i)).slice(0, 16));
-  });
-  const hashes = wordsOf(hash(ciphers[0]!, keys));
-  const starts = new Uint32Array(shape.clusters + 1);
-  for (let i = 0; i < count; i++) starts[below(hashes[4 * i]!, shape.clusters) + 1]!++;
-  for (let c = 0; c < shape.clusters; c++) starts[c + 1]! += starts[c]!;
-  const next = starts.slice();
-  const members = new Uint32Array(count);
-  for (let i = 0; i < count; i++) members[next[below(hashes[4 * i]!, shape.clusters)]!++] = i;
-  const keyWords = wordsOf(keys);
-  for (let index = 0; index < shape.clusters; index++) {
-    const own = members.subarray(starts[index], starts[index + 1]);
-    const ownKeys = bytesOf(pick(keyWords, own, 4));
-    yield {
-      index,
-      members: own,
-      places: placesOf(hashes, own, shape.sparse),
-      keys: ownKeys,
-      coefficients: (j) => hash(ciphers[j + 1]!, ownKeys),
-    };
-  }
-}
-
-/** Three different numbers below `rows` from the words of each hash, each such triple as likely as another. */
-function placesOf(hashes: Uint32Array, members: Uint32Array, rows: number): Uint32Array {
-  const places = new Uint32Array(3 * members.length);
-  for (let i = 0; i < members.length; i++) {
-    const at = 4 * members[i]!;
-    const a = below(hashes[at + 1]!, rows);
-    let b = below(hashes[at + 2]!, rows - 1);
-    if (b >= a) b++;
-    let c = below(hashes[at + 3]!, rows - 2);
-    if (c >= Math.min(a, b)) c++;
-    if (c >= Math.max(a, b)) c++;
-    places[3 * i] = a;
-    places[3 * i + 1] = b;
-    places[3 * i + 2] = c;
-  }
-  return places;
-}
-
-/** Rows of so many words, in the order of their numbers. */
-export function pick(rows: Uint32Array, numbers: Uint32Array, words: number): Uint32Array<ArrayBuffer> {
-  const picked = new Uint32Array(words * numbers.length);
-  for (let i = 0, to = 0; i < numbers.length; i++) {
-    const from = words * numbers[i]!;
-    for (let w = 0; w < words; w++) picked[to++] = rows[from + w]!;
-  }
-  return picked;
-}
-
-/** The bytes as words, in place where they lie on a word's border. */
-export function wordsOf(bytes: Uint8Array): Uint32Array {
-  const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-  return new Uint32Array(buffer, byteOffset, length / 4);
-}
-
-export function bytesOf(words: Uint32Array): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-}
-
-/** π(x) ⊕ x for each block x. */
-function hash(pi: AesPermutation, blocks: Uint8Array): Uint8Array {
-  const pieces: Uint8Array[] = [];
-  for (let start = 0; start < blocks.length; start += pieceBytes) {
-    const piece = blocks.subarray(start, start + pieceBytes);
-    const hashed = pi(piece);
-    kernels().xorInto(hashed, piece);
-    pieces.push(hashed);
-  }
-  return concat(...pieces);
-}
-
-/** ⌊limit · word / 2^32⌋: off from uniform by limit / 2^32 at most. */
-function below(word: number, limit: number): number {
-  return Math.floor((word * limit) / 2 ** 32);
 }

@@ -8,6 +8,7 @@
  * Cost      linear in rows and columns
  * @module
  */
+import { kernels } from '../kernels/kernels.ts';
 
 export interface Peeling {
   /** Rows as they went: the pivot of each occurs in none that went later. */
@@ -17,51 +18,24 @@ export interface Peeling {
   readonly aside: readonly number[];
 }
 
-/** Peels rows of three different places below `columns`; stops where more than `asideMax` rows are set aside. */
-export function peel(places: Uint32Array, columns: number, asideMax: number): Peeling {
-  const count = places.length / 3;
-  const degrees = new Uint32Array(columns);
-  // The sum of a column's rows: where one is left, it is that row.
-  const sums = new Uint32Array(columns);
-  for (let i = 0, at = 0; i < count; i++) {
-    for (let k = 0; k < 3; k++, at++) {
-      degrees[places[at]!]!++;
-      sums[places[at]!]! ^= i;
-    }
-  }
-  const ready = new Uint32Array(columns);
-  let readyCount = 0;
-  for (let column = 0; column < columns; column++) if (degrees[column] === 1) ready[readyCount++] = column;
-  const isGone = new Uint8Array(count);
-  const remove = (row: number) => {
-    isGone[row] = 1;
-    for (let at = 3 * row; at < 3 * row + 3; at++) {
-      const column = places[at]!;
-      sums[column]! ^= row;
-      if (--degrees[column]! === 1) ready[readyCount++] = column;
-    }
-  };
+/** What peeling works in: memory of `peelBytes`, which the kernels have reserved. */
+export interface PeelingRoom {
+  readonly rows: Uint32Array;
+  readonly pivots: Uint32Array;
+  readonly scratch: Uint8Array;
+}
 
-  const rows = new Uint32Array(count);
-  const pivots = new Uint32Array(count);
-  const aside: number[] = [];
-  let gone = 0;
-  let first = 0;
-  while (gone + aside.length < count && aside.length <= asideMax) {
-    if (readyCount === 0) {
-      while (isGone[first] === 1) first++;
-      aside.push(first);
-      remove(first);
-      continue;
-    }
-    const column = ready[--readyCount]!;
-    // Its last row may have gone by another of its columns.
-    if (degrees[column] !== 1) continue;
-    const row = sums[column]!;
-    rows[gone] = row;
-    pivots[gone++] = column;
-    remove(row);
-  }
+/** Of the rows, of the pivots, and of the scratch memory. */
+export function peelBytes(count: number, columns: number): [number, number, number] {
+  return [4 * count, 4 * count, count + 12 * columns + 4];
+}
+
+/** Peels rows of three different places below `columns`; stops where more than `asideMax` rows are set aside. */
+export function peel(places: Uint32Array, columns: number, asideMax: number, room: PeelingRoom): Peeling {
+  const { rows, pivots, scratch } = room;
+  const gone = kernels().peel(places, columns, asideMax, rows, pivots, scratch);
+  const asideCount = Math.min(rows.length - gone, asideMax + 1);
+  const aside = Array.from({ length: asideCount }, (_, i) => rows[rows.length - 1 - i]!);
   return { rows: rows.subarray(0, gone), pivots: pivots.subarray(0, gone), aside };
 }
 

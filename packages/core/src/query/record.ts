@@ -63,6 +63,12 @@ function normalised(text: string, column: Column): string {
   }
 }
 
+/** The identifier as it stands in the row; null where there is none. */
+export function identifierOf(row: Row, name: string): string | null {
+  const raw = rawOf(row, name);
+  return raw === null ? null : typeof raw === 'number' ? decimalText(raw) : String(raw);
+}
+
 function rawOf(row: Row, name: string): Raw {
   const raw = Object.hasOwn(row, name) ? row[name] : undefined;
   if (raw === undefined) throw new SourceError('SOURCE_COLUMN_MISSING', { field: name });

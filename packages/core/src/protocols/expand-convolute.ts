@@ -7,16 +7,27 @@
  * that none of its rows begins late in the convolution. A and B are public, and the same in every session: they are
  * AES's keystream under a key that is hashed from a fixed name.
  *
+ * Where the noise is of elements of GF(2^128) and not of bits, the code is B·D·A, with D a random power of x, from x^0 to
+ * x^31, for each row. A and B alone are of bits: what they make of t elements is 128 words of a binary code whose errors
+ * are at the same places. Then Gauss's algorithm finds parity checks that are all zero at half of the places (Metzner
+ * and Kapturowski, 1990), and under them every row is a sum of the t/2 elements at the others: where t/2 < 128 that is
+ * a space that random rows do not lie in, and the noise falls with it. D ends that: its powers span a space of 32
+ * dimensions with each element by itself, and such checks leave hundreds.
+ *
  * Security  That code words of low weight cannot be found (relative weight under 0.2 for 21 × 24, by the paper's
  *           experiments; 0.15 for 7 × 24, which costs a third of the sums). Then no linear test tells N rows with t
  *           noisy places, one at random in each of t parts of n, from random ones with more than (1 − 2·0.2)^t: 2^-129
- *           for t = 176.
- * Memory    9 MB a thread: the tables, and room for the rows, are made once and stay.
+ *           for t = 176. Where the noisy places hold elements of a large field, a test that meets one of them is as
+ *           even as can be and one that meets none sees nothing: (1 − 0.2)^t, which is 2^-128 for t = 400. That D takes
+ *           nothing from the distance is part of the assumption: a sum of rows that A and B keep sparse would have to be
+ *           zero in 32 classes of rows at once.
+ * Memory    9 MB a thread and length: the tables, and room for the rows, are made once and stay.
  * @module
  */
 import { platform } from '#platform';
 import { assert } from '../algebra/assert.ts';
 import { utf8 } from '../algebra/bytes.ts';
+import { timesPowers } from '../algebra/gf128.ts';
 import { sha256 } from '../algebra/hash.ts';
 import { type Kernels, newKernels } from '../kernels/kernels.ts';
 
@@ -43,8 +54,11 @@ export interface ExpandConvolute {
   encode(): Uint8Array;
 }
 
+/** What the noise is of: the code of bits serves no larger field, and that of elements more than bits need. */
+export type CodeOver = 'bits' | 'elements';
+
 /** The tables of the code for n rows, by its name alone. */
-export function codeTables(n: number): { taps: Uint8Array; places: Uint8Array } {
+export function codeTables(n: number): { taps: Uint8Array; places: Uint8Array; powers: Uint8Array } {
   assert(n % 8 === 0 && n / weight < 65_536, 'rows come in eights, and places have 16 bits');
   const stream = platform.aesStream(sha256(utf8(`folkmoot expand-convolute ${weight}x24 v1`)).slice(0, 16));
   const taps = new Uint32Array(n);
@@ -63,11 +77,19 @@ export function codeTables(n: number): { taps: Uint8Array; places: Uint8Array } 
       }
     }
   }
-  return { taps: bytesOf(taps), places: bytesOf(places) };
+  const powers = new Uint8Array(16 * Math.ceil(n / 16));
+  stream.fill(powers);
+  for (let i = 0; i < n; i++) powers[i]! &= 31;
+  return { taps: bytesOf(taps), places: bytesOf(places), powers: powers.subarray(0, n) };
 }
 
 /** A code of n rows, whose scratch has so many bytes. */
-export function expandConvolute(n: number, scratchBytes: number, k: Kernels = newKernels()): ExpandConvolute {
+export function expandConvolute(
+  n: number,
+  scratchBytes: number,
+  k: Kernels = newKernels(),
+  over: CodeOver = 'bits',
+): ExpandConvolute {
   const tables = codeTables(n);
   const sizes = [16 * n, tables.taps.length, tables.places.length, 8 * n, scratchBytes];
   const [noise, taps, places, out, scratch] = k.reserve(...sizes) as [
@@ -86,6 +108,7 @@ export function expandConvolute(n: number, scratchBytes: number, k: Kernels = ne
     scratch,
     encode() {
       k.convolve(noise, taps);
+      if (over === 'elements') timesPowers(noise, tables.powers);
       out.fill(0);
       for (const [i, { from, rows }] of parts(n).entries()) {
         k.gather(noise.subarray(16 * from, 16 * (from + rows)), places.subarray(i * pass, (i + 1) * pass), out);

@@ -23,11 +23,11 @@ import { assert } from '../algebra/assert.ts';
 import type { AesPermutation } from '../algebra/platform.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
 import { kernels } from '../kernels/kernels.ts';
-import { correctionBytes, type Ground, growHeld, growOwned, scratchBytes } from './correlated-tree.ts';
-import { type ExpandConvolute, expandConvolute } from './expand-convolute.ts';
+import { correctionBytes, growHeld, growOwned } from './correlated-tree.ts';
 import { choicesForm, octetsOf } from './given-choices.ts';
 import { octets, recvFrom, sendTo } from './message.ts';
 import type { ReceiverRows } from './softspoken-ot.ts';
+import { treeField } from './tree-field.ts';
 
 const rowBytes = 16;
 
@@ -62,15 +62,7 @@ const spare: Uint8Array[] = [];
 const spareMax = 16;
 
 /** One a thread: every session's batches are made in it, one after the other. */
-let field: { readonly code: ExpandConvolute; readonly ground: Ground } | undefined;
-
-function fieldOf(): { code: ExpandConvolute; ground: Ground } {
-  if (field === undefined) {
-    const code = expandConvolute(noiseRows, scratchBytes(trees));
-    field = { code, ground: { kernels: code.kernels, leaves: code.noise, scratch: code.scratch } };
-  }
-  return field;
-}
+const fieldOf = treeField(trees, levels, 'bits');
 
 /** The sender's part of a batch: its rows, and the correction for the receiver. */
 export function sendBatch(

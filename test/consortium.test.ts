@@ -72,7 +72,7 @@ describe('the demo consortium', () => {
     expect(checked.parties).toEqual(['camden', 'hackney', 'islington']);
     for (const { party, config } of nodes) {
       if (!checked.parties.includes(party)) continue;
-      const verdict = judge(checked, usesOf(checked), party, config.policy, analyst, 0);
+      const verdict = judge(checked, usesOf(checked, party), party, config.policy, analyst, 0);
       expect(verdict).toMatchObject({ verdict: 'allow', rule: 'prevention statistics', approval: 'automatic' });
     }
   });

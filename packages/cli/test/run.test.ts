@@ -156,7 +156,7 @@ describe('folkmoot run refuses before it starts anything', () => {
   });
 
   it.each([
-    ['what comes later', `${job}\nreveal: count\n`, 'NOT_SUPPORTED'],
+    ['what only a join has', `${job}\nreveal: matches\n`, 'BAD_VALUE'],
     ['an unknown key', `${job}\nlimit: 3\n`, 'UNKNOWN_KEY'],
     ['an unknown column', job.replace('sum: arrears', 'sum: debts'), 'UNKNOWN_COLUMN'],
   ])('%s', async (_, text, error) => {

@@ -7,7 +7,7 @@
  * question over the same readings.
  * @module
  */
-import { type SignedAcceptance, signedAcceptanceSchema, standingOf } from '@folkmoot/core/acceptance.js';
+import { type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import type { Answer } from '@folkmoot/core/answer.js';
 import { fromBase64 } from '@folkmoot/core/bytes.js';
@@ -18,7 +18,6 @@ import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.j
 import { PolicyError, ProtocolError, TransportError } from '@folkmoot/core/errors.js';
 import type { Opening } from '@folkmoot/core/open.js';
 import { plan } from '@folkmoot/core/plan.js';
-import { questionKey } from '@folkmoot/core/question.js';
 import { report } from '@folkmoot/core/report.js';
 import { open } from '@folkmoot/transport/envelope.js';
 import { fieldsOf, listOf, textOf } from './job-view.ts';
@@ -136,14 +135,10 @@ function checkAsked({ signed, acceptances, asked }: AnswerEnvelope, id: string, 
   if (asked === undefined) return;
   const keyOf = (job: SignedJob, words: readonly SignedAcceptance[]) => {
     const nowMs = Date.parse(job.envelope.issued);
-    const { checked } = agree({ signed: job, charter, acceptances: words, nowMs });
-    const standing = standingOf(words, checked.privacy !== null);
-    return standing === null
-      ? undefined
-      : questionKey({ analyst: job.envelope.analyst, checked, readings: standing.readings });
+    return agree({ signed: job, charter, acceptances: words, nowMs }).questionKey;
   };
   const key = keyOf(asked.signed, asked.acceptances);
-  if (key === undefined) throw refuse('an exact job is answered by itself alone');
+  if (key === null) throw refuse('an exact job is answered by itself alone');
   if (key !== keyOf(signed, acceptances)) throw refuse('the earlier job puts another question, or over other readings');
 }
 

@@ -25,11 +25,12 @@ export interface Explained {
 /** @throws InputError, PolicyError as the checks of a job do */
 export function explain({ job, charter, analyst, policies = {}, budgets, nowMs }: Explained): Plan {
   const checked = checkJob(job, charter);
-  const uses = usesOf(checked);
   const verdicts = new Map(
     checked.parties.flatMap((party) => {
       const policy = lookUp(policies, party);
-      return policy === undefined ? [] : [[party, judge(checked, uses, party, policy, analyst, nowMs)] as const];
+      return policy === undefined
+        ? []
+        : [[party, judge(checked, usesOf(checked, party), party, policy, analyst, nowMs)] as const];
     }),
   );
   return plan({ checked, analyst, verdicts, budgets });

@@ -95,7 +95,7 @@ export function verifyAnswer(answer: Pick<Answer, 'job' | 'parties' | 'helper' |
   const nowMs = 0;
   checkAcceptances(signed, roster, charter, { job: answer.job, charter: charterHash(charter), nowMs });
   checkRoles(signed, helper);
-  checkFloor(signed, answer.parties.length, charter);
+  checkFloor(signed, answer.parties.length, helper, charter);
   const context: Context = { job: fromHex(answer.job), attempt, roster };
   const commitments = new Map(receipts.map(({ party, commitment }) => [party, fromHex(commitment)]));
   const statement = openingStatement(context, acceptancesHash(signed), commitments);
@@ -126,13 +126,29 @@ function checkRoles(signed: readonly SignedAcceptance[], helper: PartyId | null)
 }
 
 /** The acceptances of a protected job say so, all of them or none; what the answer itself says of it nobody signed. */
-function checkFloor(signed: readonly SignedAcceptance[], parties: number, charter: Charter): void {
+function checkFloor(
+  signed: readonly SignedAcceptance[],
+  parties: number,
+  helper: PartyId | null,
+  charter: Charter,
+): void {
   const isProtected = signed.some(({ acceptance }) => acceptance.period !== null);
-  standingOf(signed, isProtected);
-  const least = partiesFloor(charter, isProtected);
+  standingOf(signed, isProtected, helper);
+  const isJoin = checkClasses(signed, parties, helper);
+  const least = partiesFloor(charter, !isProtected && !isJoin);
   if (parties >= least) return;
   const detail = `the charter asks for at least ${least}, and ${parties} signed`;
   throw new PolicyError('TOO_FEW_PARTIES', { field: 'parties', detail });
+}
+
+/** Whether it is the answer of a join: its two sides, and nobody else, have stated the size class of what they match. */
+function checkClasses(signed: readonly SignedAcceptance[], parties: number, helper: PartyId | null): boolean {
+  const stating = signed.filter(({ acceptance }) => acceptance.set_class !== undefined);
+  if (stating.length === 0) return false;
+  const fits = stating.length === 2 && parties === 2 && stating.every(({ acceptance }) => acceptance.party !== helper);
+  if (fits) return true;
+  const { party } = stating.at(-1)!.acceptance;
+  throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'only the two sides of a join state a size class' });
 }
 
 const hex = (value: unknown, bytes: number): value is string =>

@@ -450,7 +450,7 @@ function keyOf(job: StoredJob, acceptances: readonly SignedAcceptance[], charter
   const checked = checkJob(job.signed.envelope.job, charter);
   if (checked.privacy === null) return undefined;
   try {
-    const { readings } = standingOf(acceptances, true)!;
+    const { readings } = standingOf(acceptances, true, checked.helper)!;
     return questionKey({ analyst: job.analyst, checked, readings });
   } catch {
     // The parties refuse such acceptances by themselves, and say whose they are.

@@ -159,7 +159,7 @@ describe('the acceptances of a job', () => {
       signedBy(party, { period: `Q${index}`, budget: index === 1 ? 'rho' : 'epsilon' }),
     );
     expect(check(given)).not.toThrow();
-    expect(standingOf([...given].reverse(), true)).toEqual({
+    expect(standingOf([...given].reverse(), true, null)).toEqual({
       readings: {
         camden: { period: 'Q0', fingerprint: 'b'.repeat(64) },
         hackney: { period: 'Q1', fingerprint: 'b'.repeat(64) },
@@ -171,12 +171,12 @@ describe('the acceptances of a job', () => {
         ['islington', 'epsilon'],
       ]),
     });
-    expect(standingOf(all, false)).toBeNull();
+    expect(standingOf(all, false, null)).toBeNull();
     const code = 'BAD_ACCEPTANCE';
-    expect(refusalOf(() => standingOf(all, true))).toMatchObject({ code, party: 'camden' });
-    expect(refusalOf(() => standingOf(given, false))).toMatchObject({ code, party: 'camden' });
+    expect(refusalOf(() => standingOf(all, true, null))).toMatchObject({ code, party: 'camden' });
+    expect(refusalOf(() => standingOf(given, false, null))).toMatchObject({ code, party: 'camden' });
     const without = given.with(2, signedBy('islington', { period: 'Q2' }));
-    expect(refusalOf(() => standingOf(without, true))).toMatchObject({ code, party: 'islington' });
+    expect(refusalOf(() => standingOf(without, true, null))).toMatchObject({ code, party: 'islington' });
   });
 
   it('bind the period: a changed one no longer fits the signature', () => {

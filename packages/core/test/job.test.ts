@@ -4,11 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../src/algebra/hash.ts';
 import { isFolkmootError } from '../src/channel/errors.ts';
 import { parseCharter } from '../src/query/charter.ts';
-import { checkJob } from '../src/query/check-job.ts';
 import { jobJsonSchema, parseJob } from '../src/query/job.ts';
 import {
   arrearsYaml,
-  charter,
   charterWith,
   checkedJob,
   incomeYaml,
@@ -100,14 +98,6 @@ describe('a job', () => {
       '{ chi_square: [tenure, employed] }',
     ];
     for (const form of forms) expect(() => checkedJob(jobText(`measures: { m: ${form} }`)), form).not.toThrow();
-  });
-
-  it.each([
-    ['join', joinYaml],
-    ['reveal', jobText('reveal: matches\nmeasures: { n: count }')],
-  ])('is refused, not answered, when it asks for %s', (key, text) => {
-    const job = parseJob(text, 'job.yaml');
-    expect(refusalOf(() => checkJob(job, charter))).toMatchObject({ code: 'NOT_SUPPORTED', field: key });
   });
 
   it.each([

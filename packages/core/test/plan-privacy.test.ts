@@ -34,7 +34,7 @@ function planFor(text: string, { policy: rules, under = charter, budgets = {} }:
   const verdicts = new Map(
     rules === undefined
       ? []
-      : checked.parties.map((party) => [party, judge(checked, usesOf(checked), party, rules, analyst, 0)]),
+      : checked.parties.map((party) => [party, judge(checked, usesOf(checked, party), party, rules, analyst, 0)]),
   );
   return plan({
     checked,

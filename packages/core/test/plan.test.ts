@@ -31,7 +31,7 @@ function planFor(text: string, policies: Record<string, Policy> = {}, under = ch
   const verdicts = new Map(
     Object.entries(policies).map(([party, rules]) => [
       party,
-      judge(checked, usesOf(checked), party, rules, analyst, 0),
+      judge(checked, usesOf(checked, party), party, rules, analyst, 0),
     ]),
   );
   return plan({ checked, analyst, verdicts });

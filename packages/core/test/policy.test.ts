@@ -20,7 +20,7 @@ const analyst = 'housing-analytics';
 
 function verdictOn(text: string, by: Policy = policy, options: { analyst?: string; now?: number } = {}): Verdict {
   const checked = checkedJob(text);
-  return judge(checked, usesOf(checked), 'camden', by, options.analyst ?? analyst, options.now ?? now);
+  return judge(checked, usesOf(checked, 'camden'), 'camden', by, options.analyst ?? analyst, options.now ?? now);
 }
 
 const policyWith = (...changes: readonly (readonly [string, string])[]) => policyOf(replaced(policyYaml, changes));
@@ -58,12 +58,13 @@ describe('a policy', () => {
         'where: { age: { gt: 3 } }\ngroup_by: [year(moved_in)]\nmeasures: { a: { count: { where: { employed: { eq: true } } } }, b: { regression: { y: arrears, x: [income] } }, c: { t_test: { of: age, by: employed } }, d: { chi_square: [tenure, employed] } }',
       ),
     );
-    expect(usesOf(checked)).toEqual({
+    expect(usesOf(checked, 'camden')).toEqual({
       operations: ['chi_square', 'count', 'regression', 't_test'],
       measure: ['age', 'arrears', 'income'],
       split: ['employed', 'tenure'],
       group_by: ['moved_in'],
       filter: ['age', 'employed'],
+      match_on: [],
     });
   });
 
@@ -208,11 +209,11 @@ describe('a policy', () => {
 describe('a rule on what only selects or tests', () => {
   it('covers the columns, kinds and filters of what is tested and not opened', () => {
     const tested = (of: string) => checkedJob(jobText(`measures: { n: count }\nhaving: { m: { of: ${of}, gt: 1 } }`));
-    expect(usesOf(tested('{ ratio: [arrears, income] }'))).toMatchObject({
+    expect(usesOf(tested('{ ratio: [arrears, income] }'), 'camden')).toMatchObject({
       operations: ['count', 'ratio'],
       measure: ['arrears', 'income'],
     });
-    expect(usesOf(tested('{ count: { where: { income: { gt: 1 } } } }')).filter).toEqual(['income']);
+    expect(usesOf(tested('{ count: { where: { income: { gt: 1 } } } }'), 'camden').filter).toEqual(['income']);
     const text = (of: string) => jobText(`measures: { n: count }\nhaving: { m: { of: ${of}, gt: 1 } }`);
     expect(verdictOn(text('{ sum: arrears }')).verdict).toBe('allow');
     const narrow = policyWith(['measure: [age, arrears, income, employed]', 'measure: [age]']);
@@ -224,8 +225,8 @@ describe('a rule on what only selects or tests', () => {
 
   it('asks nothing of the measures that are tested by their names', () => {
     const text = 'group_by: [tenure]\nmeasures: { n: count }\nhaving: { n: { gt: 1 } }\ntop: { by: n, count: 2 }';
-    expect(usesOf(checkedJob(jobText(text)))).toEqual(
-      usesOf(checkedJob(jobText('group_by: [tenure]\nmeasures: { n: count }'))),
+    expect(usesOf(checkedJob(jobText(text)), 'camden')).toEqual(
+      usesOf(checkedJob(jobText('group_by: [tenure]\nmeasures: { n: count }')), 'camden'),
     );
   });
 });
@@ -254,23 +255,25 @@ describe('a rule on helpers', () => {
     const checked = checkedJob(helped);
     const none = policyOf('rules: []');
     const asHelper = { verdict: 'allow', rule: helperRule, minGroup: 1, approval: 'automatic', exactToo: false };
-    expect(judge(checked, usesOf(checked), 'ncl-health', none, analyst, now)).toEqual(asHelper);
-    expect(judge(checked, usesOf(checked), 'camden', none, analyst, now).verdict).toBe('refuse');
+    expect(judge(checked, usesOf(checked, 'ncl-health'), 'ncl-health', none, analyst, now)).toEqual(asHelper);
+    expect(judge(checked, usesOf(checked, 'camden'), 'camden', none, analyst, now).verdict).toBe('refuse');
     // No job is both; were one made, its party would need a rule all the same.
     const both = { ...checked, helper: 'camden' };
-    expect(judge(both, usesOf(both), 'camden', none, analyst, now).verdict).toBe('refuse');
+    expect(judge(both, usesOf(both, 'camden'), 'camden', none, analyst, now).verdict).toBe('refuse');
   });
 
   it('is no use where the helper is the analyst’s own party', () => {
     const own = parseCharter(charterWith(['roles: [analyst] }', 'roles: [analyst], party: ncl-health }']), 'c');
     const checked = checkedJob(helped, own);
     for (const party of ['camden', 'ncl-health']) {
-      const verdict = judge(checked, usesOf(checked), party, listing('ncl-health'), analyst, now);
+      const verdict = judge(checked, usesOf(checked, party), party, listing('ncl-health'), analyst, now);
       expect(refused(verdict).error).toMatchObject({ code: 'REFUSED', party, field: 'join_helper' });
     }
     const other = parseCharter(charterWith(['roles: [analyst] }', 'roles: [analyst], party: camden }']), 'c');
     const elsewhere = checkedJob(helped, other);
-    expect(judge(elsewhere, usesOf(elsewhere), 'camden', listing('ncl-health'), analyst, now).verdict).toBe('allow');
+    expect(judge(elsewhere, usesOf(elsewhere, 'camden'), 'camden', listing('ncl-health'), analyst, now).verdict).toBe(
+      'allow',
+    );
   });
 
   it('does not make the helper a counterpart', () => {
@@ -354,7 +357,7 @@ describe('a policy beside its charter', () => {
   it('cannot go below the charter’s floor', () => {
     const high = parseCharter(charterWith(['min_group: 5', 'min_group: 50']), 'c');
     const checked = checkedJob(arrearsYaml, high);
-    expect(judge(checked, usesOf(checked), 'camden', policy, analyst, now)).toMatchObject({ minGroup: 50 });
+    expect(judge(checked, usesOf(checked, 'camden'), 'camden', policy, analyst, now)).toMatchObject({ minGroup: 50 });
   });
 });
 
@@ -457,7 +460,7 @@ describe('a rule on protection', () => {
     );
     const checked = checkedJob(asked('{ epsilon: 1, collusion: 0 }'), moot);
     const verdict = refused(
-      judge(checked, usesOf(checked), 'camden', whole('{ collusion_at_least: 0 }'), analyst, now),
+      judge(checked, usesOf(checked, 'camden'), 'camden', whole('{ collusion_at_least: 0 }'), analyst, now),
     );
     expect(verdict.error).toMatchObject({ code: 'REFUSED', party: 'camden', field: 'privacy.collusion' });
     expect(verdict.change).toBe('ask for `collusion: 1` or more');

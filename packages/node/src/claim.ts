@@ -10,6 +10,7 @@ import { type Reading, type SignedAcceptance, standingOf } from '@folkmoot/core/
 import { toHex } from '@folkmoot/core/bytes.js';
 import { charterHash } from '@folkmoot/core/charter.js';
 import type { CheckedJob } from '@folkmoot/core/check-job.js';
+import { datasetOf } from '@folkmoot/core/checked-join.js';
 import { InputError, PolicyError } from '@folkmoot/core/errors.js';
 import { hashJson } from '@folkmoot/core/hash.js';
 import { compile } from '@folkmoot/core/local.js';
@@ -43,7 +44,7 @@ export function claimAtAcceptance(by: Claiming): Claim {
  * @throws ProtocolError BAD_ACCEPTANCE where one of them lacks period or unit; as `claimAtAcceptance` does
  */
 export function claimAtStart(by: Claiming, acceptances: readonly SignedAcceptance[]): Claim {
-  const { readings, units } = standingOf(acceptances, true)!;
+  const { readings, units } = standingOf(acceptances, true, by.checked.helper)!;
   return claim(by, [...units.values()], { readings, units: Object.fromEntries(units) });
 }
 
@@ -59,7 +60,7 @@ function claim(by: Claiming, units: readonly BudgetUnit[], others: Others | null
   return {
     party,
     analyst,
-    dataset: checked.dataset.name,
+    dataset: datasetOf(checked, party).name,
     period,
     question: toHex(hashJson({ question: questionHash(checked), charter: charterHash(checked.charter) })),
     key: others === null ? null : keyOf(by, protection, others),
@@ -71,7 +72,8 @@ function claim(by: Claiming, units: readonly BudgetUnit[], others: Others | null
 
 function budgetOf({ party, checked, binding }: Claiming) {
   const { budget } = binding;
-  if (budget === undefined) throw new PolicyError('NO_BUDGET', { party, field: `datasets.${checked.dataset.name}` });
+  if (budget === undefined)
+    throw new PolicyError('NO_BUDGET', { party, field: `datasets.${datasetOf(checked, party).name}` });
   return { unit: unitOf(budget), caps: capsOf(budget) };
 }
 
@@ -80,7 +82,7 @@ function costOf({ party, checked }: Claiming, { charge, mechanism }: Protection,
   if (micro === null) {
     throw new PolicyError('BUDGET_UNIT', {
       party,
-      field: `datasets.${checked.dataset.name}.budget`,
+      field: `datasets.${datasetOf(checked, party).name}.budget`,
       detail: `it counts ${unit}, and ${mechanism} noise in rho has no epsilon without a delta`,
       remedy: 'give a delta as well, or ask in epsilon',
     });

@@ -10,6 +10,7 @@ import { assert } from '@folkmoot/core/assert.js';
 import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { CheckedJoin } from '@folkmoot/core/checked-join.js';
+import { datasetOf } from '@folkmoot/core/checked-join.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
 import {
   type ErrorReport,
@@ -35,9 +36,9 @@ import {
   checkStillAllowed,
   claimOnStart,
   decide,
-  fingerprinter,
   fingerprintOfNothing,
   type Judge,
+  lookingAt,
 } from './judgement.ts';
 import { keepReport, reportLedger } from './ledger-report.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
@@ -302,10 +303,10 @@ export class Jobs {
 
   #judge(job: string, signed: SignedJob): void {
     const { config, membership, build, sign, clock, env, store, periods } = this.#options;
-    const fingerprint = fingerprinter(config, env, this.#fingerprintKey, this.#snapshots);
+    const looking = lookingAt(config, env, this.#fingerprintKey, this.#snapshots);
     const noRecords = fingerprintOfNothing(this.#fingerprintKey);
     const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
-    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, fingerprint, noRecords, afford };
+    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, ...looking, noRecords, afford };
     decide(signed, by).then(
       (decision) => this.#dispatch(job, { event: 'allowed', ...decision }),
       (error: unknown) => {
@@ -320,10 +321,10 @@ export class Jobs {
     const { signed } = this.#open.get(job)!;
     const { charter, charterHash, keys } = membership;
     const checked = checkJob(signed.envelope.job, charter);
-    const { dataset } = checked;
     const { party, folder, cores } = config;
+    const { name } = datasetOf(checked, party);
     // A helper brings no records: its computation is given none to read.
-    const binding = checked.helper === party ? undefined : config.datasets[dataset.name]!;
+    const binding = checked.helper === party ? undefined : config.datasets[name]!;
     const secrets = {
       identity: keys.secret.identity,
       static: keys.secret.static,
@@ -331,7 +332,7 @@ export class Jobs {
     };
     const nowMs = clock.now();
     const { period } = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
-    const snapshot = period === null ? undefined : this.#snapshots.file(dataset.name, period);
+    const snapshot = period === null ? undefined : this.#snapshots.file(name, period);
     // The noise is that of this very reading: if the state were lost and a period read again, the old noise over other
     // records would show what differs.
     const noiseKey = hkdf(keys.secret.node, fromHex(snapshot?.sha256 ?? ''), utf8('folkmoot noise key v1'), 32);

@@ -2,7 +2,8 @@
  * A party's own judgement of a job: from the signed job to this party's signed acceptance, or a refusal.
  *
  * Everything that can refuse without the records comes first, and is a function of public texts and the party's policy.
- * The records are looked at last, for the fingerprint alone: a refusal says nothing about what they hold.
+ * The records are looked at last, for the fingerprint alone, and in a join for the size class of the whole dataset: a
+ * refusal says nothing about what they hold.
  *
  * A party that a job names as its helper brings no records and learns nothing of others': it accepts without a rule. That
  * it may help is for the rules of those to say whose records the job is about.
@@ -12,6 +13,7 @@ import { createHmac } from 'node:crypto';
 import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import { type CheckedJob, checkJob, rosterOf } from '@folkmoot/core/check-job.js';
+import { datasetOf } from '@folkmoot/core/checked-join.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { disclose } from '@folkmoot/core/disclose.js';
 import { conform } from '@folkmoot/core/document.js';
@@ -23,11 +25,13 @@ import type { Sign } from '@folkmoot/core/identity.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { helperRule, judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
+import { setClassFor } from '@folkmoot/core/set-class.js';
 import { strictnessOf } from '@folkmoot/core/strictness.js';
 import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Claim } from './ledger.ts';
 import { type Snapshots, snapshotSource } from './snapshot.ts';
+import type { Source } from './sources/source.ts';
 import { type Binding, openSource } from './sources/source-binding.ts';
 
 export interface Judge {
@@ -41,6 +45,8 @@ export interface Judge {
   readonly periods: ReadonlyMap<string, string>;
   /** The keyed hash of a dataset's records, as hex: of those that stand there now, or of the snapshot of a period. */
   fingerprint(dataset: Dataset, binding: Binding, period: string | null): Promise<string>;
+  /** How many rows a dataset has, whatever they hold: now, or in the snapshot of a period. */
+  rows(dataset: Dataset, binding: Binding, period: string | null): Promise<number>;
   /** The keyed hash that a helper states, which brings no records. */
   readonly noRecords: string;
   /** Refuses what the ledger would refuse, before the records are looked at. */
@@ -55,21 +61,28 @@ export interface Decision {
 
 type Allowed = Extract<Verdict, { readonly verdict: 'allow' }>;
 
-/** A party's own fingerprints, under a key that only it has. */
-export function fingerprinter(
+/** What a party looks at its own records for: fingerprints, under a key that only it has, and numbers of rows. */
+export function lookingAt(
   { folder }: Pick<NodeConfig, 'folder'>,
   env: Readonly<Record<string, string | undefined>>,
   key: Uint8Array,
   snapshots: Pick<Snapshots, 'of'>,
-): Judge['fingerprint'] {
-  return async (dataset, binding, period) => {
+): Pick<Judge, 'fingerprint' | 'rows'> {
+  const look = async <T>(
+    [dataset, binding, period]: Parameters<Judge['rows']>,
+    at: (source: Source) => Promise<T>,
+  ): Promise<T> => {
     const open = () => openSource(binding, { folder, env, dataset });
     const source = period === null ? open() : snapshotSource(await snapshots.of(dataset, period, open), dataset.name);
     try {
-      return await source.fingerprint(key);
+      return await at(source);
     } finally {
       await source.close();
     }
+  };
+  return {
+    fingerprint: (...of) => look(of, (source) => source.fingerprint(key)),
+    rows: (...of) => look(of, (source) => source.rows()),
   };
 }
 
@@ -88,7 +101,8 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const { envelope } = signed;
   checkSignedJob(signed, charter, nowMs);
   const checked = checkJob(envelope.job, charter);
-  const { dataset, parties } = checked;
+  const { parties, contributors } = checked;
+  const dataset = datasetOf(checked, party);
   if (!rosterOf(checked).includes(party)) {
     throw new InputError('UNKNOWN_PARTY', { party, detail: 'it takes no part in the job' });
   }
@@ -99,7 +113,7 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const { minGroup, round, dominance } = verdict;
   const strictness = strictnessOf(checked, [{ min_group: minGroup, round, dominance }]);
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null, strictness);
-  layout(query, dataset, parties);
+  layout(query, checked.dataset, contributors);
   if (checked.privacy === null) checkDemand(parties.length, disclose({ checked, query, strictness }));
 
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
@@ -120,6 +134,7 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
       rule: verdict.rule,
       period,
       budget: claim?.unit ?? null,
+      ...(checked.join === null ? {} : { set_class: setClassFor(await by.rows(dataset, binding, period)) }),
     },
     by.sign,
   );
@@ -132,7 +147,7 @@ function help(
   { envelope }: SignedJob,
   { config, membership, build, noRecords, sign, nowMs }: Judge,
 ): Decision {
-  const verdict = judge(checked, usesOf(checked), config.party, config.policy, envelope.analyst, nowMs);
+  const verdict = judge(checked, usesOf(checked, config.party), config.party, config.policy, envelope.analyst, nowMs);
   if (verdict.verdict === 'refuse') throw verdict.error;
   const acceptance = {
     job: jobId(envelope),
@@ -160,10 +175,10 @@ function permit(
   { config, nowMs }: Pick<Judge, 'config' | 'nowMs'>,
 ): { readonly binding: Binding; readonly verdict: Allowed } {
   const { party } = config;
-  const { name } = checked.dataset;
+  const { name } = datasetOf(checked, party);
   const binding = lookUp(config.datasets, name);
   if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${name}` });
-  const verdict = judge(checked, usesOf(checked), party, config.policy, analyst, nowMs);
+  const verdict = judge(checked, usesOf(checked, party), party, config.policy, analyst, nowMs);
   if (verdict.verdict === 'refuse') throw verdict.error;
   if (verdict.approval === 'manual' && !config.approve) {
     throw new InputError('NOT_SUPPORTED', {
@@ -204,7 +219,7 @@ function claiming(
   checked: CheckedJob,
   { config, periods }: Pick<Judge, 'config' | 'periods'>,
 ): Claiming {
-  const { name } = checked.dataset;
+  const { name } = datasetOf(checked, config.party);
   return { party: config.party, analyst, checked, binding: config.datasets[name]!, period: periods.get(name)! };
 }
 

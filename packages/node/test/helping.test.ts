@@ -87,6 +87,7 @@ policy: { rules: [${rules}] }
       read.push(name);
       return 'f'.repeat(64);
     },
+    rows: async () => expect.unreachable('a pooled job states no size'),
     noRecords: '0'.repeat(64),
     afford: () => expect.unreachable('an exact job costs nothing'),
   };

@@ -47,6 +47,7 @@ function judgeOf(party: string, rule = '', under: Charter = charter): Judge {
     nowMs,
     periods: new Map(),
     fingerprint: async () => ofRecords,
+    rows: async () => expect.unreachable(),
     noRecords: ofNothing,
     afford: () => {},
   };

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { budgetsLeft } from '@folkmoot/client/budget.js';
 import { type Charter, parseCharter } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
+import { datasetOf } from '@folkmoot/core/checked-join.js';
 import { parseDocument } from '@folkmoot/core/document.js';
 import { InputError } from '@folkmoot/core/errors.js';
 import { parseJob } from '@folkmoot/core/job.js';
@@ -71,14 +72,19 @@ export const explain: CommandSpec<Options> = {
     for (const nodeFile of nodeFiles) {
       const { party, policy, datasets } = parseDocument(await readText(nodeFile), ruled, { name: nodeFile });
       if (!checked.parties.includes(party)) continue;
-      const budget = lookUp(datasets, checked.dataset.name)?.budget;
+      const budget = lookUp(datasets, datasetOf(checked, party).name)?.budget;
       if (budget !== undefined) budgets.set(party, { unit: budget.rho === undefined ? 'epsilon' : 'rho' });
       checkPolicy(policy, charter, party);
-      verdicts.set(party, judge(checked, usesOf(checked), party, policy, analyst, systemClock.now()));
+      verdicts.set(party, judge(checked, usesOf(checked, party), party, policy, analyst, systemClock.now()));
     }
     if (end !== undefined && checked.privacy !== null) {
       const stated = await orInterrupted(invocation.signal, end.client.budget());
-      for (const [party, left] of budgetsLeft(stated, checked.dataset.name)) budgets.set(party, left);
+      const ofParty = (party: string) => datasetOf(checked, party).name;
+      for (const dataset of new Set(checked.parties.map(ofParty))) {
+        for (const [party, left] of budgetsLeft(stated, dataset)) {
+          if (ofParty(party) === dataset) budgets.set(party, left);
+        }
+      }
     }
     const made = plan({ checked, analyst, verdicts, budgets });
     output.result(made, renderPlan(made));

@@ -15,6 +15,7 @@ import {
   checkAcceptances,
   type Reading,
   type SignedAcceptance,
+  setClassesOf,
   standingOf,
 } from '../query/acceptance.ts';
 import { type Charter, charterHash } from '../query/charter.ts';
@@ -23,6 +24,7 @@ import { disclose } from '../query/disclose.ts';
 import type { Disclosure } from '../query/disclosure.ts';
 import { type Layout, layout } from '../query/encode.ts';
 import { checkSignedJob, jobId, jobIdBytes, type SignedJob } from '../query/envelope.ts';
+import type { SideName } from '../query/join-query.ts';
 import { compile } from '../query/local.ts';
 import { lookUp } from '../query/name.ts';
 import { openedLayout } from '../query/opened.ts';
@@ -64,6 +66,8 @@ export interface Agreement {
   readonly recipient: string;
   /** The largest `min_group` of job, charter and parties: people behind each number shown. 0 where none is in force. */
   readonly threshold: number;
+  /** The size classes that the two sides of a join state; null for a pooled job. */
+  readonly setClasses: Readonly<Record<SideName, number>> | null;
   /** What every party signs together with the commitments. */
   readonly acceptances: Uint8Array;
   /** What the sessions of an attempt are bound to. */
@@ -96,7 +100,8 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
     acceptances.map(({ acceptance }) => acceptance),
   );
   const query = compile(checked, ownParty, strictness);
-  const standing = standingOf(acceptances, checked.privacy !== null);
+  const standing = standingOf(acceptances, checked.privacy !== null, checked.helper);
+  const setClasses = setClassesOf(acceptances, checked.join);
   const protection = standing && protect(checked, query, checked.parties.length, standing.units.values());
   const job = jobIdBytes(envelope);
   const disclosure = protection === null ? disclose({ checked, query, strictness }) : null;
@@ -104,7 +109,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   return {
     checked,
     query,
-    inputs: protection?.layout ?? layout(query, checked.dataset, checked.parties),
+    inputs: protection?.layout ?? layout(query, checked.dataset, checked.contributors),
     layout: protection?.layout ?? openedLayout(disclosure!),
     disclosure,
     protection,
@@ -114,6 +119,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
     analyst: envelope.analyst,
     recipient: envelope.recipient,
     threshold: disclosure?.threshold ?? (strictness.minGroup > 1 ? strictness.minGroup : 0),
+    setClasses,
     acceptances: acceptancesHash(acceptances),
     context: (attempt) => ({ job, attempt, roster: rosterOf(checked) }),
   };

@@ -7,7 +7,8 @@
  * For a protected job the acceptance also states what the noise depends on and a party alone decides: the period of the
  * reading that it answers from, and the unit that its budget is kept in. An exact job has neither, and what is signed
  * for it leaves them out. The same holds for what a rule asks beyond a threshold: `round` and `dominance` stand in an
- * acceptance only where the rule has them.
+ * acceptance only where the rule has them. A side of a join states the size class of its whole dataset, which is all that
+ * the other side learns of its size.
  * @module
  */
 import { z } from 'zod';
@@ -15,8 +16,10 @@ import { fromHex, toHex } from '../algebra/bytes.ts';
 import { hashJson } from '../algebra/hash.ts';
 import { ProtocolError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
+import { type CheckedJoin, sideOf } from './checked-join.ts';
 import { clockSkewMs } from './envelope.ts';
 import { type Sign, verify } from './identity.ts';
+import type { SideName } from './join-query.ts';
 import { lookUp, memberSchema } from './name.ts';
 import { setClassMax, setClassMin } from './set-class.ts';
 import { dominanceSchema, roundSchema } from './strictness.ts';
@@ -149,17 +152,23 @@ export interface Standing {
 }
 
 /**
- * The readings and budget units of all parties, in ascending order of parties. For an exact job there are none: null.
+ * The readings and budget units of all who bring records, in ascending order of parties. For an exact job there are none:
+ * null. A helper has neither.
  * @throws ProtocolError BAD_ACCEPTANCE, naming a party that states too little or too much for such a job
  */
-export function standingOf(signed: readonly SignedAcceptance[], isProtected: boolean): Standing | null {
+export function standingOf(
+  signed: readonly SignedAcceptance[],
+  isProtected: boolean,
+  helper: string | null,
+): Standing | null {
   const refuse = (party: string, detail: string) => new ProtocolError('BAD_ACCEPTANCE', { party, detail });
   const list = signed.map(({ acceptance }) => acceptance).sort((a, b) => (a.party < b.party ? -1 : 1));
   const readings: Record<string, Reading> = {};
   const units = new Map<string, BudgetUnit>();
   for (const { party, period, fingerprint, budget } of list) {
-    if (!isProtected) {
-      if (period !== null || budget !== null) throw refuse(party, 'an exact answer has no period and spends no budget');
+    if (!isProtected || party === helper) {
+      const who = isProtected ? 'a helper' : 'an exact answer';
+      if (period !== null || budget !== null) throw refuse(party, `${who} has no period and spends no budget`);
       continue;
     }
     if (period === null) throw refuse(party, 'a protected answer needs the period of the data');
@@ -168,4 +177,25 @@ export function standingOf(signed: readonly SignedAcceptance[], isProtected: boo
     units.set(party, budget);
   }
   return isProtected ? { readings, units } : null;
+}
+
+/**
+ * The size classes that the two sides of a join state; null for a pooled job. Nobody else states one.
+ * @throws ProtocolError BAD_ACCEPTANCE, naming a party that states too little or too much
+ */
+export function setClassesOf(
+  signed: readonly SignedAcceptance[],
+  join: CheckedJoin | null,
+): Readonly<Record<SideName, number>> | null {
+  const classes = new Map<SideName, number>();
+  for (const { acceptance } of signed) {
+    const { party, set_class: stated } = acceptance;
+    const side = join === null ? undefined : sideOf(join, party);
+    if ((side === undefined) !== (stated === undefined)) {
+      const detail = side === undefined ? 'it matches no set, and states a size class' : 'a side states its size class';
+      throw new ProtocolError('BAD_ACCEPTANCE', { party, detail });
+    }
+    if (side !== undefined) classes.set(side, stated!);
+  }
+  return join === null ? null : { left: classes.get('left')!, right: classes.get('right')! };
 }

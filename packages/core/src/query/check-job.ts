@@ -10,18 +10,21 @@
 import { cmp, type Rational } from '../algebra/rational.ts';
 import { InputError, PolicyError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
+import { checkJoinCells, checkLargest, checkRevealedWhere, checkSides } from './check-join.ts';
+import { checkSelection } from './check-selection.ts';
 import type { CheckedJoin } from './checked-join.ts';
 import { type Condition, columnsOf, compileWhere, type Where } from './condition.ts';
 import type { Dataset } from './dictionary.ts';
 import { cellsOf, compileGroups, type GroupKey } from './group-key.ts';
 import { type Having, readHaving, testedOnly } from './having.ts';
-import type { Job, Measure, Operation } from './job.ts';
+import type { Job, Measure } from './job.ts';
+import { pairsOf } from './join-dataset.ts';
 import { edgesOf } from './measure/bins.ts';
 import { checkMeasure, measureUses, sumsMax } from './measures.ts';
 import { listed, lookUp } from './name.ts';
 import { type PrivacyTerms, privacyTerms } from './privacy-terms.ts';
 import { protectedDataset } from './protection.ts';
-import { canRound } from './strictness.ts';
+import { canRound, strictnessOf } from './strictness.ts';
 
 /** A job with its defaults filled in. */
 export interface CanonicalJob extends Job {
@@ -47,7 +50,7 @@ export interface CheckedJob {
   readonly cells: number;
   /** The terms of a protected job; null for an exact one. */
   readonly privacy: PrivacyTerms | null;
-  /** Who deals randomness for a pooled job: a party of the charter that is not among `parties`; null for none. */
+  /** Who deals randomness: a party of the charter that is not among `parties`; null for none. */
   readonly helper: string | null;
   /** A group opens only where all of these hold. */
   readonly having: readonly Having[];
@@ -65,59 +68,51 @@ export function rosterOf({ parties, helper }: Pick<CheckedJob, 'parties' | 'help
 }
 
 /**
- * An exact answer over two parties tells each of them the other's part: one party's own figure, subtracted, leaves it.
- * So no floor or rule can allow fewer than three.
+ * An exact answer over the pooled rows of two parties tells each of them the other's part: one party's own figure,
+ * subtracted, leaves it. So no floor or rule can allow fewer than three. In a join nobody has a figure of its own to
+ * subtract: who has a match is hidden from both.
  */
-export const exactPooledPartiesMin = 3;
-
-/** What groups can be ranked by without a division of shares. */
-const ranked: readonly Operation[] = ['count', 'sum', 'mean'];
-
-/** Parts of the language that a later version brings: read, and refused. */
-const laterKeys = ['join', 'reveal'] as const;
+const exactPooledPartiesMin = 3;
 
 /**
  * A job against the charter.
  * @throws InputError NOT_SUPPORTED, UNKNOWN_PURPOSE, UNKNOWN_DATASET, UNKNOWN_PARTY, UNKNOWN_COLUMN, DUPLICATE_PARTY,
- *   HELPER_TAKES_PART, NOT_HELD, WRONG_TYPE, BAD_BINS, BAD_VALUE, TOO_MANY_CELLS, each naming the field
- * @throws PolicyError TOO_FEW_PARTIES, CANNOT_ROUND
+ *   HELPER_TAKES_PART, NOT_HELD, WRONG_TYPE, KEYS_DIFFER, SENSITIVITY_UNKNOWN, BAD_BINS, BAD_VALUE, TOO_MANY_CELLS, each
+ *   naming the field
+ * @throws PolicyError TOO_FEW_PARTIES, CANNOT_ROUND, NO_MATCHING
  */
 export function checkJob(job: Job, charter: Charter): CheckedJob {
-  for (const key of laterKeys) {
-    if (job[key] !== undefined) throw new InputError('NOT_SUPPORTED', { field: key, detail: `\`${key}\` comes later` });
-  }
-  const { from } = job;
-  if (from === undefined) throw new InputError('BAD_VALUE', { field: 'from', detail: 'expected a dataset' });
   if (lookUp(charter.purposes, job.purpose) === undefined) {
     throw new InputError('UNKNOWN_PURPOSE', {
       field: 'purpose',
       detail: known(job.purpose, Object.keys(charter.purposes)),
     });
   }
-  const declared = lookUp(charter.datasets, from);
-  if (declared === undefined) {
-    throw new InputError('UNKNOWN_DATASET', { field: 'from', detail: known(from, Object.keys(charter.datasets)) });
-  }
-  const dataset = job.privacy === undefined ? declared : protectedDataset(declared);
-  const parties = checkParties(job.parties ?? dataset.held_by, charter, dataset);
+  const about = job.join === undefined ? pooled(job, charter) : joined(job, job.join, charter);
+  const { dataset, parties, join } = about;
   const where = compileWhere(job.where, dataset);
   const groups = compileGroups(job.group_by ?? [], dataset);
   checkMeasures(job, dataset, groups);
   const having = readHaving(job, dataset);
   const privacy = privacyTerms(job, parties.length);
-  checkFloor(parties, charter, privacy !== null);
+  checkFloor({ privacy, join, parties }, charter);
   checkSelection(job);
   if (privacy === null) {
     checkEdges(job.measures);
     checkRounding(job, charter);
   }
+  if (join !== null) {
+    checkRevealedWhere(join, where);
+    checkJoinCells(groups);
+    if (privacy === null) checkLargest(job, dataset, strictnessOf({ job, charter }, []));
+  }
   return {
-    job: { ...job, title: job.title ?? '', from, parties, group_by: job.group_by ?? [] },
+    job: { ...job, title: job.title ?? '', from: dataset.name, parties: [...parties], group_by: job.group_by ?? [] },
     charter,
     dataset,
     parties,
-    contributors: parties,
-    join: null,
+    contributors: join === null ? parties : [parties.join(' and ')],
+    join,
     where,
     groups,
     cells: cellsOf(groups),
@@ -130,11 +125,30 @@ export function checkJob(job: Job, charter: Charter): CheckedJob {
   };
 }
 
+/** What a job is about, and who brings it. */
+type About = Pick<CheckedJob, 'dataset' | 'parties' | 'join'>;
+
+function pooled({ from, parties, privacy, reveal }: Job, charter: Charter): About {
+  if (reveal !== undefined) {
+    throw new InputError('BAD_VALUE', { field: 'reveal', detail: 'only a join has matches', remedy: 'leave it out' });
+  }
+  if (from === undefined) throw new InputError('BAD_VALUE', { field: 'from', detail: 'expected a dataset' });
+  const declared = lookUp(charter.datasets, from);
+  if (declared === undefined) {
+    throw new InputError('UNKNOWN_DATASET', { field: 'from', detail: known(from, Object.keys(charter.datasets)) });
+  }
+  const dataset = privacy === undefined ? declared : protectedDataset(declared);
+  return { dataset, parties: checkParties(parties ?? dataset.held_by, charter, dataset), join: null };
+}
+
+function joined(job: Job, sides: NonNullable<Job['join']>, charter: Charter): About {
+  const join = checkSides(job, sides, charter);
+  return { dataset: pairsOf(join.left, join.right), parties: [join.left.party, join.right.party].sort(), join };
+}
+
 function known(name: string, names: readonly string[]): string {
   return `\`${name}\` is not among ${listed(names.slice(0, 12))}`;
 }
-
-const namesOf = (measures: Readonly<Record<string, Measure>>) => listed(Object.keys(measures).slice(0, 12));
 
 function checkParties(given: readonly string[], charter: Charter, dataset: Dataset): string[] {
   given.forEach((party, index) => {
@@ -165,7 +179,7 @@ function checkMeasures({ measures, having }: Job, dataset: Dataset, groups: read
 
 /** A helper deals randomness that every party trusts, so it may hold nothing of what that randomness hides. */
 function checkHelper(
-  { join_helper: helper, privacy }: Job,
+  { join_helper: helper, join, privacy }: Job,
   parties: readonly string[],
   charter: Charter,
 ): string | null {
@@ -175,7 +189,7 @@ function checkHelper(
     throw new InputError('UNKNOWN_PARTY', { field, detail: known(helper, Object.keys(charter.parties).sort()) });
   }
   if (parties.includes(helper)) throw new InputError('HELPER_TAKES_PART', { field, detail: helper });
-  if (privacy !== undefined) {
+  if (privacy !== undefined && join === undefined) {
     throw new InputError('NOT_SUPPORTED', {
       field,
       detail: 'noise needs no helper',
@@ -183,41 +197,6 @@ function checkHelper(
     });
   }
   return helper;
-}
-
-/** What a job asks about the rows of its answer, against its own groups and measures. */
-function checkSelection({ top, open, total, having, group_by, measures, privacy }: Job): void {
-  const isGrouped = (group_by ?? []).length > 0;
-  const kinds = Object.values(measures).map((measure) => measureUses(measure).operation);
-  const bad = (field: string, detail: string) => new InputError('BAD_VALUE', { field, detail });
-  if (top !== undefined) {
-    if (!isGrouped) throw bad('top', 'without `group_by` there are no groups to choose from');
-    const by = lookUp(measures, top.by);
-    if (by === undefined) throw bad('top.by', `no measure has this name; there are ${namesOf(measures)}`);
-    const { operation } = measureUses(by);
-    if (!ranked.includes(operation)) {
-      const detail = `groups are ranked by a ${listed(ranked)}, not by a ${operation}`;
-      throw new InputError('NOT_SUPPORTED', { field: 'top.by', detail, remedy: 'rank by another measure' });
-    }
-  }
-  if (total === true) {
-    if (!isGrouped) throw bad('total', 'without `group_by` the answer is one row over all');
-    if (having !== undefined || top !== undefined)
-      throw bad('total', 'with `having` or `top` it would tell of the groups that do not open');
-    if (privacy !== undefined) {
-      const detail = 'a protected total is a release of its own';
-      const remedy = 'ask for it in another job, without `group_by`';
-      throw new InputError('NOT_SUPPORTED', { field: 'total', detail, remedy });
-    }
-  }
-  if (open === undefined) return;
-  if (!kinds.some((kind) => kind === 'mean' || kind === 'ratio')) {
-    throw bad('open', 'there is no mean and no ratio among the measures');
-  }
-  if (privacy !== undefined) {
-    const detail = 'a protected mean or ratio is made of releases, which are opened and charged';
-    throw new InputError('NOT_SUPPORTED', { field: 'open', detail, remedy: 'leave `open` out' });
-  }
 }
 
 /** Two histograms of a column with other edges each would show, by subtraction, what neither shows: bins between. */
@@ -272,17 +251,30 @@ export function allMeasures({ job }: Pick<CheckedJob, 'job'>): Measure[] {
   return [...Object.values(job.measures), ...testedOnly(job.having).map(([, measure]) => measure)];
 }
 
-/** The least number of parties, whatever a rule says: the charter's, and for exact answers never fewer than three. */
-export function partiesFloor(charter: Charter, isProtected: boolean): number {
+/** The least number of parties, whatever a rule says: the charter's, and for an exact pooled answer never fewer than three. */
+export function partiesFloor(charter: Charter, isExactPool: boolean): number {
   const { min_parties } = charter.policy_floor;
-  return isProtected ? min_parties : Math.max(exactPooledPartiesMin, min_parties);
+  return isExactPool ? Math.max(exactPooledPartiesMin, min_parties) : min_parties;
 }
 
-function checkFloor(parties: readonly string[], charter: Charter, isProtected: boolean): void {
-  const least = partiesFloor(charter, isProtected);
+/** Whether an answer is the plain sum of what parties bring, which each can take its own part off. */
+export function isExactPool({ privacy, join }: Pick<CheckedJob, 'privacy' | 'join'>): boolean {
+  return privacy === null && join === null;
+}
+
+function checkFloor(about: Pick<CheckedJob, 'privacy' | 'join' | 'parties'>, charter: Charter): void {
+  const { parties, join, privacy } = about;
+  const least = partiesFloor(charter, isExactPool(about));
   if (parties.length >= least) return;
+  if (join !== null) {
+    throw new PolicyError('TOO_FEW_PARTIES', {
+      field: 'join',
+      detail: `a join has two, and the charter asks for at least ${least}`,
+      remedy: 'ask about pooled rows (`from`)',
+    });
+  }
   throw new PolicyError('TOO_FEW_PARTIES', {
     field: 'parties',
-    detail: `${isProtected ? 'a protected' : 'an exact'} pooled answer needs at least ${least}, and ${parties.length} take part`,
+    detail: `${privacy === null ? 'an exact' : 'a protected'} pooled answer needs at least ${least}, and ${parties.length} take part`,
   });
 }

@@ -2,6 +2,7 @@
  * The two sides of a join, as a job names them and the charter permits them.
  * @module
  */
+import type { CheckedJob } from './check-job.ts';
 import type { Dataset } from './dictionary.ts';
 import type { SideName } from './join-query.ts';
 
@@ -27,4 +28,10 @@ export interface CheckedJoin {
 /** The side of a party; undefined for one that is neither. */
 export function sideOf({ left, right }: CheckedJoin, party: string): SideName | undefined {
   return party === left.party ? 'left' : party === right.party ? 'right' : undefined;
+}
+
+/** The dataset that a party brings: its own side's, or that of a pooled job. */
+export function datasetOf({ dataset, join }: Pick<CheckedJob, 'dataset' | 'join'>, party: string): Dataset {
+  const side = join === null ? undefined : sideOf(join, party);
+  return side === undefined ? dataset : join![side].dataset;
 }

@@ -20,6 +20,9 @@ const categoryValuesMax = 10_000;
 /** A public bound on one party's rows; 10^12 rows outgrow every source we read. */
 export const rowsMax = 1_000_000_000_000;
 
+/** More rows of one person in one dataset are no statistic's material. */
+const rowsPerPersonMax = 1_000_000;
+
 const decimalForm = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 
 /** A number, or the text of a decimal that no double holds exactly (see document.ts). */
@@ -79,6 +82,8 @@ const columnSchema = z.discriminatedUnion(
       normalise: z.enum(['digits', 'upper-alnum', 'nfkc-lower', 'date']).optional(),
       /** Which numbers can be identifiers at all (see identifier.ts); only with `normalise: digits`. */
       check: z.enum(['nhs', 'uprn']).optional(),
+      /** Rows of one identifier that count in a join; 1 where nothing is said, and `max_rows_per_unit` for the unit. */
+      max_rows_per_key: z.int().min(1).max(rowsPerPersonMax).optional(),
     }),
   ],
   { error: 'expected a type: integer, decimal, boolean, category, date or identifier' },
@@ -88,7 +93,7 @@ const columnSchema = z.discriminatedUnion(
 export const datasetSchema = z.strictObject({
   held_by: z.array(memberSchema).min(1),
   unit: nameSchema,
-  max_rows_per_unit: z.int().min(1).max(1_000_000).default(1),
+  max_rows_per_unit: z.int().min(1).max(rowsPerPersonMax).default(1),
   extra_rows: z.enum(['refuse', 'keep_first']).default('refuse'),
   max_parties_per_unit: z.int().min(1).optional(),
   max_rows: z.int().min(1).max(rowsMax),
@@ -121,10 +126,11 @@ export type Value = string | number | boolean;
 /** @throws InputError UNKNOWN_COLUMN */
 export function columnOf(dataset: Dataset, name: string, field: string): Column {
   const column = lookUp(dataset.columns, name);
-  if (column === undefined) {
-    throw new InputError('UNKNOWN_COLUMN', { field, detail: `\`${name}\` is not in \`${dataset.name}\`` });
-  }
-  return column;
+  if (column !== undefined) return column;
+  // In a join the same name may stand at both sides, so each column is written with its own.
+  const sided = ['left', 'right'].map((side) => `${side}.${name}`).filter((own) => lookUp(dataset.columns, own));
+  const remedy = sided.length === 0 ? undefined : `write the column with its side: ${sided.join(' or ')}`;
+  throw new InputError('UNKNOWN_COLUMN', { field, detail: `\`${name}\` is not in \`${dataset.name}\``, remedy });
 }
 
 function wrongType(field: string, detail: string): InputError {
@@ -248,7 +254,14 @@ export function completeDataset(name: string, given: z.infer<typeof datasetSchem
   } else if (columnOf(dataset, dataset.unit, `${at}.unit`).type !== 'identifier') {
     throw wrongType(`${at}.unit`, 'the unit is an identifier column, or `row`');
   }
-  for (const [key, column] of Object.entries(dataset.columns)) checkColumn(column, `${at}.columns.${key}`, key);
+  for (const [key, column] of Object.entries(dataset.columns)) {
+    checkColumn(column, `${at}.columns.${key}`, key);
+    if (key !== dataset.unit || column.type !== 'identifier' || column.max_rows_per_key === undefined) continue;
+    throw new InputError('BAD_VALUE', {
+      field: `${at}.columns.${key}.max_rows_per_key`,
+      detail: 'the unit has `max_rows_per_unit`',
+    });
+  }
   return dataset;
 }
 

@@ -60,13 +60,13 @@ export class Draft {
     this.#query = query;
     this.#round = round;
     this.#rules = dominance;
-    this.#inputs = slots(query, checked.parties);
-    this.#appearances = appearances(checked.dataset, checked.parties.length);
+    this.#inputs = slots(query, checked.contributors);
+    this.#appearances = appearances(checked.dataset, checked.contributors.length);
     this.threshold = thresholdOf(strictness);
     const groups = checked.total ? BigInt(query.cells) : 1n;
     for (const [at, { statistic }] of this.#inputs.entries()) {
       const { of } = query.statistics[statistic]!;
-      const bound = statisticBound(query.statistics[statistic]!, checked.dataset, checked.parties.length);
+      const bound = statisticBound(query.statistics[statistic]!, checked.dataset, checked.contributors.length);
       // Rows are in one group each, so a total over the groups keeps within the bound; people may be in several.
       this.#bounds.push(of === 'people' || of === 'top' ? bound * groups : bound);
       this.#rings.push(rings.find(({ bits }) => bound < 1n << BigInt(bits - 1))!);
@@ -220,7 +220,7 @@ export class Draft {
    * away what its own party brought.
    */
   dominance(name: string, sum: Statistic): number[] {
-    const { dataset, parties } = this.checked;
+    const { dataset, contributors: parties } = this.checked;
     const { ownParty } = this.#query;
     const crews = ownParty === null ? [parties] : [parties, parties.filter((party) => party !== ownParty)];
     return this.#rules.flatMap(({ n, share }) =>

@@ -28,12 +28,12 @@ export interface Layout {
 }
 
 /**
- * Which slot goes where. `parties` are those that bring records.
+ * Which slot goes where. `contributors` are those whose sums are added up.
  * @throws InputError OVERFLOW, naming the column and the bound
  */
-export function layout(query: LocalQuery, dataset: Dataset, parties: readonly string[]): Layout {
-  const ringOf = query.statistics.map((statistic) => ringFor(statistic, dataset, parties.length));
-  const chosen = slots(query, parties).map(({ statistic }) => ringOf[statistic]);
+export function layout(query: LocalQuery, dataset: Dataset, contributors: readonly string[]): Layout {
+  const ringOf = query.statistics.map((statistic) => ringFor(statistic, dataset, contributors.length));
+  const chosen = slots(query, contributors).map(({ statistic }) => ringOf[statistic]);
   const sections = rings.map((ring) => ({
     label: `sums/${ring.bits}`,
     ring,

@@ -17,11 +17,11 @@ export interface InputSlot {
   readonly party: string | null;
 }
 
-/** The slots of a query, the same list at every party; `parties` are those with records, in the job's order. */
-export function slots(query: LocalQuery, parties: readonly string[]): InputSlot[] {
+/** The slots of a query, the same list at every party; `contributors` are those whose numbers are added up. */
+export function slots(query: LocalQuery, contributors: readonly string[]): InputSlot[] {
   const isApart = (of: Statistic['of']) => of === 'top' || (of === 'magnitude' && query.ownParty !== null);
   return query.statistics.flatMap(({ of }, statistic): InputSlot[] =>
-    isApart(of) ? parties.map((party) => ({ statistic, party })) : [{ statistic, party: null }],
+    isApart(of) ? contributors.map((party) => ({ statistic, party })) : [{ statistic, party: null }],
   );
 }
 

@@ -2,8 +2,7 @@
  * A job: the question an analyst puts, as YAML or JSON. Form only; what it means for a charter is in check-job.ts.
  *
  * The value that is parsed is exactly the value that is signed: no default is filled in here, so a job's canonical JSON
- * and its hash are those of what the analyst wrote. Keys of later versions (`join`, `reveal`) are read, so that they are
- * refused by name and never overlooked.
+ * and its hash are those of what the analyst wrote.
  * @module
  */
 import { z } from 'zod';
@@ -171,7 +170,7 @@ export const jobSchema = z
       .meta({ oneOf: [{ required: ['epsilon'] }, { required: ['rho'] }] })
       .optional(),
     join_helper: memberSchema.optional(),
-    reveal: z.string().max(100).optional(),
+    reveal: z.literal('matches', { error: 'expected `matches`' }).optional(),
     having: z
       .record(nameSchema, havingTest)
       .refine((having) => Object.keys(having).length > 0, 'expected at least one condition')

@@ -8,7 +8,8 @@
  */
 import { assert } from '../algebra/assert.ts';
 import { InputError, SourceError } from '../channel/errors.ts';
-import type { CheckedJob } from './check-job.ts';
+import { type CheckedJob, isExactPool } from './check-job.ts';
+import { checkLargest } from './check-join.ts';
 import { columnsOf } from './condition.ts';
 import { meets, type Values, yearOf } from './condition-truth.ts';
 import type { Dataset } from './dictionary.ts';
@@ -28,8 +29,9 @@ export const elementsMax = 4_000_000;
  * all parties' acceptances make of the job, or what is known of that.
  *
  * A protected job is computed alike for every analyst: two analysts have the same noise, and with other sums under it
- * the difference of their answers would be exact. The analyst's own party counts among the colluding there instead.
- * @throws InputError TOO_MANY_CELLS
+ * the difference of their answers would be exact. The analyst's own party counts among the colluding there instead. In a
+ * join all people whom both sides have count.
+ * @throws InputError TOO_MANY_CELLS, NOT_SUPPORTED
  */
 export function compile(
   checked: CheckedJob,
@@ -37,7 +39,8 @@ export function compile(
   strictness: Strictness = strictnessOf(checked, []),
 ): LocalQuery {
   const { dataset, where, groups, cells } = checked;
-  const isApart = checked.privacy === null && ownParty !== null && checked.parties.includes(ownParty);
+  const isApart = isExactPool(checked) && ownParty !== null && checked.parties.includes(ownParty);
+  if (checked.join !== null && checked.privacy === null) checkLargest(checked.job, dataset, strictness);
   const present = isApart ? ownParty : null;
   const statistics = neededStatistics(checked, present, strictness);
   const used = new Set([
@@ -47,7 +50,7 @@ export function compile(
   ]);
   const columns = Object.keys(dataset.columns).filter((name) => used.has(name));
   const query = { dataset: dataset.name, columns, where, groups, cells, statistics, ownParty: present };
-  const sums = slots(query, checked.parties).length;
+  const sums = slots(query, checked.contributors).length;
   if (sums * cells <= elementsMax) return query;
   throw new InputError('TOO_MANY_CELLS', {
     field: 'measures',
@@ -120,7 +123,7 @@ function ofPeople({ of, rank }: Statistic, totals: readonly bigint[]): bigint {
 }
 
 /** The rows of one unit are counted over the whole dataset, before any filter. */
-function isWithinUnit(unit: Raw, rowsOf: Map<Raw, number>, dataset: Dataset): boolean {
+export function isWithinUnit(unit: Raw, rowsOf: Map<Raw, number>, dataset: Dataset): boolean {
   if (dataset.unit === 'row') return true;
   const count = (rowsOf.get(unit) ?? 0) + 1;
   rowsOf.set(unit, count);
@@ -129,7 +132,8 @@ function isWithinUnit(unit: Raw, rowsOf: Map<Raw, number>, dataset: Dataset): bo
   return false;
 }
 
-function productOf({ product }: Statistic, values: Values): bigint {
+/** Of a row that has all the values. */
+export function productOf({ product }: Pick<Statistic, 'product'>, values: Values): bigint {
   let result = 1n;
   for (const name of product) {
     const value = values.get(name);
@@ -140,7 +144,7 @@ function productOf({ product }: Statistic, values: Values): bigint {
 }
 
 /** Null for a row that has no value to group by. */
-function cellOf(groups: readonly GroupKey[], values: Values): number | null {
+export function cellOf(groups: readonly GroupKey[], values: Values): number | null {
   let cell = 0;
   for (const { column, transform, first, labels } of groups) {
     const value = values.get(column)!;

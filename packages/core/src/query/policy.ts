@@ -13,14 +13,17 @@ import { toHex } from '../algebra/bytes.ts';
 import { hashJson } from '../algebra/hash.ts';
 import { PolicyError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
-import { allMeasures, type CheckedJob, filterColumns, partiesFloor } from './check-job.ts';
-import type { Operation } from './job.ts';
-import { measureUses } from './measures.ts';
+import type { CheckedJob } from './check-job.ts';
+import { datasetOf } from './checked-join.ts';
+import type { JobUses } from './job-uses.ts';
 import { listed, lookUp } from './name.ts';
-import { type Gap, privacyGaps } from './privacy-rule.ts';
+import type { Gap } from './privacy-rule.ts';
 import { lacksOwnParty } from './privacy-terms.ts';
 import { checkRule, type Rule, ruleSchema } from './rule.ts';
-import { canRound, type DominanceRule } from './strictness.ts';
+import { gapsOf } from './rule-gap.ts';
+import type { DominanceRule } from './strictness.ts';
+
+export { usesOf } from './job-uses.ts';
 
 /** The `policy:` section of a node.yaml. */
 export const policySchema = z.strictObject({
@@ -30,16 +33,6 @@ export const policySchema = z.strictObject({
 });
 
 export type Policy = Readonly<z.infer<typeof policySchema>>;
-
-/** Every use that a job makes of its dataset; one rule must cover them all. */
-export interface JobUses {
-  readonly operations: readonly Operation[];
-  readonly measure: readonly string[];
-  /** Columns that split rows inside a measure. */
-  readonly split: readonly string[];
-  readonly group_by: readonly string[];
-  readonly filter: readonly string[];
-}
 
 export type Verdict =
   | {
@@ -80,20 +73,6 @@ export function checkPolicy(policy: Policy, charter: Charter, party: string): vo
   });
 }
 
-/** What a job uses: a function of the job alone, the same at every party. */
-export function usesOf(checked: CheckedJob): JobUses {
-  const uses = allMeasures(checked).map(measureUses);
-  return {
-    operations: distinct(uses.map(({ operation }) => operation)),
-    measure: distinct(uses.flatMap(({ columns }) => columns)),
-    split: distinct(uses.flatMap(({ groups }) => groups)),
-    group_by: distinct(checked.groups.map(({ column }) => column)),
-    filter: distinct(filterColumns(checked)),
-  };
-}
-
-const distinct = <T extends string>(names: readonly T[]): T[] => [...new Set(names)].sort();
-
 /** What stands in place of a rule's name where a party only helps; no rule has this name. */
 export const helperRule = '';
 
@@ -122,7 +101,8 @@ export function judge(
   if (ownParty !== undefined && ownParty === checked.helper) return helpedByOwnParty(party, ownParty);
   if (party === checked.helper && !checked.parties.includes(party)) return asHelper;
   if (lacksOwnParty(checked, ownParty ?? null)) return withoutOwnParty(party, ownParty!);
-  const rules = policy.rules.filter((rule) => rule.datasets.includes(checked.dataset.name));
+  const { name } = datasetOf(checked, party);
+  const rules = policy.rules.filter((rule) => rule.datasets.includes(name));
   const judged = rules.map((rule) => ({ rule, gaps: gapsOf(rule, checked, uses, party, analyst, nowMs) }));
   const covering = judged.filter(({ gaps }) => gaps.length === 0).map(({ rule }) => rule);
   // Rules are alternatives: where several cover the job, one that needs no person is taken.
@@ -151,13 +131,20 @@ function thresholdOf(rule: Rule, { job, charter }: CheckedJob): number {
   return Math.max(job.min_group ?? 1, rule.min_group ?? floor, floor);
 }
 
-function withoutRule({ dataset }: CheckedJob, party: string): Verdict {
-  const change = `have the data owner of ${party} write a rule for the dataset \`${dataset.name}\`, or leave ${party} out of the job`;
-  const detail = `none concerns \`${dataset.name}\``;
+function withoutRule(checked: CheckedJob, party: string): Verdict {
+  const { name } = datasetOf(checked, party);
+  const other = checked.join === null ? `leave ${party} out of the job` : 'join other records';
+  const change = `have the data owner of ${party} write a rule for the dataset \`${name}\`, or ${other}`;
+  const detail = `none concerns \`${name}\``;
   return {
     verdict: 'refuse',
     change,
-    error: new PolicyError('REFUSED', { party, field: 'from', detail, remedy: change }),
+    error: new PolicyError('REFUSED', {
+      party,
+      field: checked.join === null ? 'from' : 'join',
+      detail,
+      remedy: change,
+    }),
   };
 }
 
@@ -190,110 +177,4 @@ function refusal(rule: Rule, gaps: readonly Gap[], party: string): Verdict {
     remedy: change,
   });
   return { verdict: 'refuse', rule: rule.name, ...(column === undefined ? {} : { column }), change, error };
-}
-
-function gapsOf(rule: Rule, checked: CheckedJob, uses: JobUses, party: string, analyst: string, nowMs: number): Gap[] {
-  const { job, charter } = checked;
-  return [
-    ...audienceGaps(rule, charter, job.purpose, analyst, nowMs),
-    ...uses.operations.filter((name) => !(rule.operations as readonly string[]).includes(name)).map(operationGap),
-    ...uncovered(uses.measure, rule.measure, 'a measure over', 'measure'),
-    ...uncovered(uses.split, [...rule.measure, ...rule.group_by], 'splitting by', 'group_by'),
-    ...uncovered(uses.group_by, rule.group_by, 'grouping by', 'group_by'),
-    ...uncovered(uses.filter, rule.filter, 'filtering on', 'filter'),
-    ...companyGaps(rule, checked, party),
-    ...helperGaps(rule, checked),
-    ...roundingGaps(rule, checked, uses),
-    ...privacyGaps(rule, checked),
-  ];
-}
-
-function audienceGaps(rule: Rule, charter: Charter, purpose: string, analyst: string, nowMs: number): Gap[] {
-  const gaps: Gap[] = [];
-  if (!rule.purposes.includes(purpose)) {
-    const asker = `ask for ${listed(rule.purposes.map((name) => `the purpose \`${name}\``))}, if it is yours`;
-    gaps.push({ lacks: `the purpose \`${purpose}\``, asker, owner: `add \`${purpose}\` to \`purposes\`` });
-  }
-  const roles = lookUp(charter.analysts, analyst)?.roles ?? [];
-  if (![analyst, ...roles.map((role) => `role:${role}`)].some((name) => rule.analysts.includes(name))) {
-    gaps.push({
-      lacks: `the analyst ${analyst}`,
-      asker: 'have an analyst ask whom the rule lists',
-      owner: `add \`${analyst}\` to \`analysts\``,
-    });
-  }
-  // The rule's last day counts whole, in UTC.
-  if (rule.expires !== undefined && nowMs >= Date.parse(`${rule.expires}T00:00:00Z`) + 24 * 3600 * 1000) {
-    gaps.push({
-      lacks: `anything after ${rule.expires}`,
-      asker: 'wait until the rule is renewed',
-      owner: 'set a later `expires`',
-    });
-  }
-  return gaps;
-}
-
-function operationGap(name: string): Gap {
-  return {
-    lacks: `the operation \`${name}\``,
-    asker: `leave the measures of kind \`${name}\` out`,
-    owner: `add \`${name}\` to \`operations\``,
-  };
-}
-
-function uncovered(used: readonly string[], allowed: readonly string[], verb: string, key: string): Gap[] {
-  return used
-    .filter((column) => !allowed.includes(column))
-    .map((column) => ({
-      column,
-      lacks: `${verb} \`${column}\``,
-      asker: `leave ${verb} \`${column}\` out of the job`,
-      owner: `add \`${column}\` to \`${key}\``,
-    }));
-}
-
-function companyGaps(rule: Rule, { charter, parties, privacy }: CheckedJob, party: string): Gap[] {
-  const gaps: Gap[] = [];
-  const isProtected = privacy !== null;
-  const floor = partiesFloor(charter, isProtected);
-  const { counterparts } = rule;
-  const others = parties.filter((id) => id !== party && counterparts !== undefined && !counterparts.includes(id));
-  for (const id of others) {
-    gaps.push({
-      lacks: `computing with ${id}`,
-      asker: `leave ${id} out of \`parties\``,
-      owner: `add \`${id}\` to \`counterparts\``,
-    });
-  }
-  const least = Math.max(rule.min_parties ?? floor, floor);
-  if (parties.length < least) {
-    gaps.push({
-      lacks: `fewer than ${least} parties, and ${parties.length} take part`,
-      asker: `name at least ${least} parties`,
-      owner: `lower \`min_parties\` to ${parties.length} (never below ${floor}${isProtected ? '' : ' for exact answers'})`,
-      tooFewParties: true,
-    });
-  }
-  return gaps;
-}
-
-function helperGaps({ helpers }: Rule, { helper }: CheckedJob): Gap[] {
-  if (helper === null || helpers.includes(helper)) return [];
-  const asker = helpers.length === 0 ? 'leave `join_helper` out' : `name ${either(helpers)} as \`join_helper\``;
-  return [{ lacks: `${helper} as a helper`, asker, owner: `add \`${helper}\` to \`helpers\`` }];
-}
-
-const either = (names: readonly string[]): string =>
-  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-
-/** Under noise no exact sum is opened, whatever is rounded. */
-function roundingGaps({ round = 1 }: Rule, { privacy }: CheckedJob, { operations }: JobUses): Gap[] {
-  if (round === 1 || privacy !== null) return [];
-  return operations
-    .filter((name) => !canRound(name))
-    .map((name) => ({
-      lacks: `a ${name} where figures are rounded to ${round}`,
-      asker: `leave the measures of kind \`${name}\` out`,
-      owner: 'take `round` out',
-    }));
 }

@@ -7,6 +7,13 @@
  * of the work is `combine`. What is shared are multiples of each release's lattice, in the smallest ring that all values
  * and the noise of all parties fit (but for a chance below 2^−128 a number that the noise alone leaves it): a party's own
  * values are clamped to what `max_rows` rows can reach, so they fit however many rows it has.
+ *
+ * In a join nobody has a value of its own:
+ *
+ *   shares of sums → combinations of shares → noise of both parties → open → estimates → measures
+ *
+ * Shares cannot be clamped or rounded down. So the lattice there is all integers, and the bound is what as many pairs of
+ * rows can reach as two sets of the largest class have, which are all that are ever matched.
  * @module
  */
 import { assert } from '../algebra/assert.ts';
@@ -27,7 +34,7 @@ export type { Charge, Unit } from './budget.ts';
 /** A release with the noise that protects it. */
 export type ProtectedRelease = PlacedRelease &
   Allotted & {
-    /** What `max_rows` rows can make of any of its parts: no party's part is beyond it. */
+    /** What `max_rows` rows can make of any of its parts: no contributor's part is beyond it. */
     readonly partMax: bigint;
   };
 
@@ -51,14 +58,15 @@ export interface Protection {
  *   where the noise would be too large to draw
  */
 export function protect(checked: CheckedJob, query: LocalQuery, parties: number, units: Iterable<Unit>): Protection {
-  const { privacy, dataset } = checked;
+  const { privacy, dataset, join } = checked;
   assert(privacy !== null, 'only a protected job has a protection');
   assert(privacy.collusion < parties, 'one party at least is honest');
   const { releases, measures } = releasesOf(checked, query);
-  const person = personOf(dataset, parties);
+  const contributors = join === null ? parties : checked.contributors.length;
+  const person = personOf(dataset, contributors);
   const crowd = { parties, collusion: privacy.collusion };
   const { mechanism, noises, charge } = chosen(
-    budgetsOf(privacy, { releases, person, crowd, cells: query.cells }, units),
+    budgetsOf(privacy, { releases, person, crowd, cells: query.cells, canFloor: join === null }, units),
   );
   const placed = releases.map((release, at): ProtectedRelease => {
     return { ...release, ...noises[at]!, partMax: BigInt(dataset.max_rows) * release.rowMax };
@@ -71,7 +79,7 @@ export function protect(checked: CheckedJob, query: LocalQuery, parties: number,
     releases: placed,
     measures,
     charge,
-    layout: layoutOf(placed, query, parties),
+    layout: layoutOf(placed, query, contributors),
   };
 }
 
@@ -101,9 +109,9 @@ export function protectedDataset(dataset: Dataset): Dataset {
   return { ...dataset, extra_rows: 'keep_first', columns: Object.fromEntries(columns), lenient: true };
 }
 
-function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, parties: number): Layout {
+function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, contributors: number): Layout {
   const chosenRings = releases.flatMap((release) => {
-    const bound = boundOf(release, parties);
+    const bound = boundOf(release, contributors);
     const ring = rings.find(({ bits }) => bound < 1n << BigInt(bits - 1));
     if (ring === undefined) throw overflow(release, query, bound);
     return release.parts.map(() => ring);
@@ -116,9 +124,9 @@ function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, part
   return { sections: sections.filter(({ statistics }) => statistics.length > 0), cells: query.cells };
 }
 
-/** What `combine` can give at all parties (one step beyond the clamp, where it is rounded down), and the noise. */
-function boundOf({ partMax, lattice, noise }: ProtectedRelease, parties: number): bigint {
-  return BigInt(parties) * (partMax / lattice + 1n) + noiseBound(noise);
+/** What all contributors can give (`combine` one step beyond the clamp, where it is rounded down), and the noise. */
+function boundOf({ partMax, lattice, noise }: ProtectedRelease, contributors: number): bigint {
+  return BigInt(contributors) * (partMax / lattice + 1n) + noiseBound(noise);
 }
 
 function overflow(release: ProtectedRelease, query: LocalQuery, bound: bigint): InputError {

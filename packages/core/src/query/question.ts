@@ -27,8 +27,11 @@ function canonicalTerms({ epsilon, rho, delta, mechanism, collusion, split }: Pr
   };
 }
 
-/** A key that says what holds without it is no part of the question. */
-function canonicalJob({ title: _, round, total, ...rest }: CheckedJob['job']): object {
+/**
+ * A key that says what holds without it is no part of the question; nor is who deals randomness, with whom and without
+ * whom the answer and its noise are the same. A join's own key names both sides, their datasets and what is matched.
+ */
+function canonicalJob({ title: _, join_helper: __, round, total, ...rest }: CheckedJob['job']): object {
   return { ...rest, ...(round === undefined || round === 1 ? {} : { round }), ...(total === true ? { total } : {}) };
 }
 

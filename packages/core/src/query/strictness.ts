@@ -9,9 +9,9 @@
  */
 import { z } from 'zod';
 import { cmp, type Rational, rational } from '../algebra/rational.ts';
-import type { CheckedJob } from './check-job.ts';
+import type { Charter } from './charter.ts';
 import { fractionOf, numericSchema } from './dictionary.ts';
-import type { Operation } from './job.ts';
+import type { Job, Operation } from './job.ts';
 
 /** Figures rounded more coarsely say nothing. */
 const roundMax = 1_000_000;
@@ -68,7 +68,7 @@ export interface Demand {
 
 /** The strictest of job, floor and all acceptances. */
 export function strictnessOf(
-  { job, charter }: Pick<CheckedJob, 'job' | 'charter'>,
+  { job, charter }: { readonly job: Pick<Job, 'min_group' | 'round'>; readonly charter: Charter },
   acceptances: readonly Demand[],
 ): Strictness {
   const demands: readonly Demand[] = [charter.policy_floor, ...acceptances];

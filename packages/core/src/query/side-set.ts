@@ -37,6 +37,8 @@ export interface SideSet {
 }
 
 const elementBytes = 16;
+/** Slots of all elements together: 32 rows of each key in the largest class, and 1 GB for each feature. */
+const slotsMax = 1 << 27;
 
 /**
  * @throws SourceError DUPLICATE_IDENTIFIER where a key has more rows than count, and the dataset refuses that
@@ -54,6 +56,10 @@ export function sideSet(
   const { keyOf, texts } = keysOf(side, records, tally);
   if (texts.size > count) {
     throw new InputError('SET_TOO_LARGE', { field: side.key, detail: `its class holds ${count} keys` });
+  }
+  if (side.rowsPerKey * count > slotsMax) {
+    const detail = `${count} keys of ${side.rowsPerKey} rows each have more than ${slotsMax} places`;
+    throw new InputError('SET_TOO_LARGE', { field: side.key, detail, remedy: 'agree on fewer rows of a key' });
   }
   const { place, slotOf, rows, keys } = placed(side, records.cells, keyOf, texts.size, count);
   const cells = new Int32Array(side.rowsPerKey * count).fill(-1);

@@ -181,11 +181,15 @@ function keysIn(keys: Uint8Array): (i: number) => Uint8Array {
   return (i) => keys.slice(16 * i, 16 * i + 16);
 }
 
+/** Bytes of all parties' base OTs. */
+export function baseBytes(parties: number): number {
+  return parties * (parties - 1) * (32 + 32 * baseOts);
+}
+
 /** What `otPrefetch` costs: bytes of all parties together. */
 export function otPreprocessing(parties: number, demand: Demand, options: OtOptions = {}): Preprocessing {
-  const orderedPairs = parties * (parties - 1);
   const lanes = laneDemands(demand).map((each) => otCost(parties, each, options));
   const { rounds } = lanes.reduce((longest, each) => (each.rounds > longest.rounds ? each : longest));
-  const bytes = lanes.reduce((sum, each) => sum + each.bytes, orderedPairs * (32 + 32 * baseOts));
+  const bytes = lanes.reduce((sum, each) => sum + each.bytes, baseBytes(parties));
   return { rounds: 1 + rounds, bytes };
 }

@@ -3,7 +3,8 @@
  *
  * The sender holds a secret Δ and a row q for each OT, the receiver a row t and a choice c, with q = t ⊕ c·Δ. The engine
  * `softspoken` (`softspoken-ot.ts`) rests on AES alone and sends 16/k bytes an OT, `silent` (`silent-ot.ts`) rests on
- * learning parity with noise besides and sends 0.41.
+ * learning parity with noise besides and sends 0.41. A session may also be one over rows that were made otherwise, such as
+ * a dealer's.
  *
  * Rounds    opening: 1 for the base OTs, 1 for trees where k > 1, as for what `silent` begins with; then 1 an extension
  *           (receiver to sender), before which `silent` has 1 (sender to receiver) where it needs a batch

@@ -1,11 +1,19 @@
 import { expect, it } from 'vitest';
 import { fromHex, toHex, utf8 } from '../src/algebra/bytes.ts';
-import { canonicalJson, hashJson, hkdf, hmacSha256, sha256 } from '../src/algebra/hash.ts';
+import { canonicalJson, hashJson, hkdf, hmacSha256, hmacSha256Under, sha256 } from '../src/algebra/hash.ts';
 
 it('computes the HMAC of RFC 4231 case 2, in any number of parts', () => {
   const mac = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843';
   expect(toHex(hmacSha256(utf8('Jefe'), utf8('what do ya want for nothing?')))).toBe(mac);
   expect(toHex(hmacSha256(utf8('Jefe'), utf8('what do ya '), utf8('want for nothing?')))).toBe(mac);
+});
+
+it('computes many HMACs under one key, each as if it were alone', () => {
+  const mac = hmacSha256Under(utf8('Jefe'));
+  for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 0]) {
+    const message = new Uint8Array(length).fill(length);
+    expect(toHex(mac(message))).toBe(toHex(hmacSha256(utf8('Jefe'), message)));
+  }
 });
 
 it('derives the key of RFC 5869 case 1', () => {

@@ -1,10 +1,16 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromHex, toHex, utf8 } from '../src/algebra/bytes.ts';
+import { concat, fromHex, toHex, utf8 } from '../src/algebra/bytes.ts';
 import { charterHash, charterText, parseCharter } from '../src/query/charter.ts';
 import type { IdentifierColumn } from '../src/query/dictionary.ts';
-import { identifierKey, newTally, normaliseIdentifier } from '../src/query/identifier.ts';
+import {
+  canonicalIdentifier,
+  identifierKey,
+  identifierKeys,
+  newTally,
+  normaliseIdentifier,
+} from '../src/query/identifier.ts';
 import { charter, charterWith } from './consortium.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -148,6 +154,30 @@ describe('an identifier in its normal form', () => {
     expect(fate(text, of)).toBe(reason);
   });
 
+  it('of ASCII text is what Unicode’s rules make of it', () => {
+    const ascii = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom(...'0123456789 eE+-.T:'),
+        fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 1 }),
+      ),
+    });
+    fc.assert(
+      fc.property(fc.oneof(ascii, anyText), (text) => {
+        const plain = text.normalize('NFKC').trim();
+        const isRendered = /^[+-]?\d+(\.0|(\.\d+)?e[+-]\d+)$/i.test(plain);
+        const isForeign = /(?![0-9])\p{N}/u.test(plain) || isRendered;
+        const upper = plain.toUpperCase();
+        const isForeignUpper = /(?![A-Z0-9])[\p{L}\p{M}\p{N}]/u.test(upper);
+        const small = plain.toLowerCase().normalize('NFKC').trim();
+        const orNull = (found: string) => (found === '' || !text.isWellFormed() ? null : found);
+        expect(canonical(text, digits)).toBe(isForeign ? null : orNull(plain.replace(/[^0-9]/g, '')));
+        expect(canonical(text, alnum)).toBe(isForeignUpper ? null : orNull(upper.replace(/[^A-Z0-9]/g, '')));
+        expect(canonical(text, lower)).toBe(orNull(small));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('is as long as a thousand characters and no longer, before and after', () => {
     expect(canonical('7'.repeat(1_000), digits)).toHaveLength(1_000);
     expect(fate('7'.repeat(1_001), digits)).toBe('malformed');
@@ -261,6 +291,20 @@ describe('the key of an identifier', () => {
         expect(toHex(identifierKey(salt, id))).toBe(toHex(plain));
       }),
     );
+  });
+
+  it('is the same among many', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 80 }), fc.array(anyText), (salt, texts) => {
+        const canonical = texts.flatMap((text) => canonicalIdentifier(text, exact) ?? []);
+        const alone = canonical.map((text) => identifierKey(salt, utf8(text)));
+        expect(identifierKeys(salt, canonical)).toEqual(concat(...alone));
+      }),
+    );
+    const longest = ['\uffff'.repeat(1_000), '\u{1d7ce}'.repeat(500), 'a'];
+    const salt = new Uint8Array(16);
+    expect(identifierKeys(salt, longest)).toEqual(concat(...longest.map((text) => identifierKey(salt, utf8(text)))));
+    expect(() => identifierKeys(new Uint8Array(15), [])).toThrow('a salt has 16 bytes or more');
   });
 
   it('differs between sessions, and needs a salt that cannot be guessed', () => {

@@ -22,6 +22,20 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
   return mac.digest();
 }
 
+/**
+ * `hmacSha256` for many short messages under one key: its blocks are hashed once, and no state is made anew. What it
+ * returns is overwritten by the next call.
+ */
+export function hmacSha256Under(key: Uint8Array): (message: Uint8Array) => Uint8Array {
+  const begun = hmac.create(nobleSha256, key);
+  const mac = begun.clone();
+  const digest = new Uint8Array(mac.outputLen);
+  return (message) => {
+    begun._cloneInto(mac).update(message).digestInto(digest);
+    return digest;
+  };
+}
+
 /** HKDF-SHA-256, extract and expand. */
 export function hkdf(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   return nobleHkdf(nobleSha256, ikm, salt, info, length);

@@ -1,5 +1,6 @@
 /**
- * The loops that oblivious transfer and key-value stores live in, over packed memory: a WebAssembly form, and a plain one of the same bytes.
+ * The loops that oblivious transfer and key-value stores live in, over packed memory: a WebAssembly form, and a plain
+ * one of the same bytes.
  *
  * `kernels()` makes the WebAssembly form at the first call and keeps it; where there is no WebAssembly, or none with
  * SIMD, it is the plain one. Nothing here is secret-dependent in time but for what names places in memory:

@@ -26,7 +26,7 @@
  */
 import { assert } from '../algebra/assert.ts';
 import { utf8 } from '../algebra/bytes.ts';
-import { hmacSha256 } from '../algebra/hash.ts';
+import { hmacSha256, hmacSha256Under } from '../algebra/hash.ts';
 import { dateSchema, type IdentifierColumn } from './dictionary.ts';
 
 /** How many identifiers of a column were read, and how many of them are no use, by reason. */
@@ -48,6 +48,8 @@ const identifierCharsMax = 1_000;
 const saltBytesMin = 16;
 const keyBytes = 16;
 const uprnDigitsMax = 12;
+/** Of a character, which is half a pair where there would be more. */
+const utf8BytesMax = 3;
 
 const renderedNumber = /^[+-]?\d+(\.0|(\.\d+)?e[+-]\d+)$/i;
 const otherDigit = /(?![0-9])\p{N}/u;
@@ -90,31 +92,52 @@ export function identifierKey(salt: Uint8Array, canonical: Uint8Array): Uint8Arr
   return hmacSha256(salt, canonical).slice(0, keyBytes);
 }
 
+/** The keys of canonical texts, one after the other: for many, a fifth of the time. */
+export function identifierKeys(salt: Uint8Array, canonical: readonly string[]): Uint8Array<ArrayBuffer> {
+  assert(salt.length >= saltBytesMin, 'a salt has 16 bytes or more');
+  const keys = new Uint8Array(canonical.length * keyBytes);
+  const mac = hmacSha256Under(salt);
+  const encoder = new TextEncoder();
+  const room = new Uint8Array(identifierCharsMax * utf8BytesMax);
+  for (const [i, text] of canonical.entries()) {
+    const { written } = encoder.encodeInto(text, room);
+    keys.set(mac(room.subarray(0, written)).subarray(0, keyBytes), i * keyBytes);
+  }
+  return keys;
+}
+
 /** Null for what is malformed whatever the check. */
 function canonicalText(text: string, column: IdentifierColumn): string | null {
   // Half a surrogate pair has no UTF-8: all such texts would become one.
   if (text.length > identifierCharsMax || !text.isWellFormed()) return null;
   if (column.normalise === undefined) return text;
-  const plain = text.normalize('NFKC').trim();
+  // Most identifiers are. Their compatibility form is themselves, and no character of theirs is of another script.
+  const isPlain = isAscii(text);
+  const plain = (isPlain ? text : text.normalize('NFKC')).trim();
   switch (column.normalise) {
     case 'digits': {
-      if (otherDigit.test(plain) || renderedNumber.test(plain)) return null;
+      if ((!isPlain && otherDigit.test(plain)) || renderedNumber.test(plain)) return null;
       const digits = plain.replace(/[^0-9]/g, '');
       // Without its zeros a number of zeros alone would be empty; it is one that is out of range.
       return column.check === 'uprn' ? digits.replace(/^0+(?=\d)/, '') : digits;
     }
     case 'upper-alnum': {
       const upper = plain.toUpperCase();
-      return otherLetter.test(upper) ? null : upper.replace(/[^A-Z0-9]/g, '');
+      return !isPlain && otherLetter.test(upper) ? null : upper.replace(/[^A-Z0-9]/g, '');
     }
     case 'nfkc-lower':
       // A small letter may compose with its mark where the capital could not (ǰ), hence the second time.
-      return plain.toLowerCase().normalize('NFKC').trim();
+      return isPlain ? plain.toLowerCase() : plain.toLowerCase().normalize('NFKC').trim();
     case 'date': {
       const day = plain.replace(midnight, '').replace(compactDay, '$1-$2-$3');
       return day === '' || dateSchema.safeParse(day).success ? day : null;
     }
   }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false;
+  return true;
 }
 
 function flawOf(canonical: string, column: IdentifierColumn): Flaw | null {

@@ -13,11 +13,10 @@
  * @module
  */
 import { assert } from '../algebra/assert.ts';
-import { utf8 } from '../algebra/bytes.ts';
 import type { Rng } from '../algebra/prg.ts';
 import { InputError, SourceError } from '../channel/errors.ts';
 import type { IdentifierColumn } from './dictionary.ts';
-import { canonicalIdentifier, type IdentifierTally, identifierKey } from './identifier.ts';
+import { canonicalIdentifier, type IdentifierTally, identifierKeys } from './identifier.ts';
 import type { Feature, SideQuery, SideRecords } from './join-query.ts';
 import { classSize } from './set-class.ts';
 
@@ -172,12 +171,12 @@ function elementsOf(
   salt: Uint8Array,
   rng: Rng,
 ): Uint8Array {
-  const elements = new Uint8Array(count * elementBytes);
   const place = new Int32Array(texts.size).fill(-1);
   for (let element = 0; element < keys; element++) place[keyOf[rows[element]!]!] = element;
-  for (const [text, number] of texts) {
-    if (place[number]! >= 0) elements.set(identifierKey(salt, utf8(text)), place[number]! * elementBytes);
-  }
+  const canonical = new Array<string>(keys).fill('');
+  for (const [text, number] of texts) if (place[number]! >= 0) canonical[place[number]!] = text;
+  const elements = new Uint8Array(count * elementBytes);
+  elements.set(identifierKeys(salt, canonical));
   // One key's element is another's, or a random one, with a chance below 2^−85 in the largest class.
   elements.set(rng((count - keys) * elementBytes), keys * elementBytes);
   return elements;

@@ -7,6 +7,7 @@
  */
 import { type Rational, toNumber } from '../algebra/rational.ts';
 import { noiseFigures } from '../privacy/mechanism.ts';
+import type { Person } from '../privacy/sensitivity.ts';
 import type { CheckedJob } from './check-job.ts';
 import type { ProtectedRelease, Protection } from './protection.ts';
 
@@ -37,8 +38,9 @@ export interface PrivacyReport {
   /** What a dataset's budget was charged, in the unit it counts; null where it has no price. */
   readonly charged: { readonly epsilon: number | null; readonly delta: number; readonly rho: number | null };
   readonly releases: readonly ReleaseReport[];
-  /** Whom it protects: the dataset's unit. */
+  /** Whom it protects: the dataset's unit; in a join whom an identifier stands for. */
   readonly unit: string;
+  /** In a join pairs of rows. */
   readonly rows_per_unit: number;
   readonly parties_per_unit: number;
   readonly periods: Readonly<Record<string, string>>;
@@ -46,10 +48,11 @@ export interface PrivacyReport {
 }
 
 export function privacyReport(
-  { privacy, dataset }: CheckedJob,
+  checked: CheckedJob,
   protection: Protection,
   periods: Readonly<Record<string, string>>,
 ): PrivacyReport {
+  const { privacy, dataset, join } = checked;
   const { charge, person, mechanism, honest, parties } = protection;
   const shown = (r: Rational | null) => (r === null ? null : toNumber(r));
   const [epsilon, rho, delta] = [shown(privacy!.epsilon), shown(privacy!.rho), shown(privacy!.delta)];
@@ -67,16 +70,24 @@ export function privacyReport(
       rho: micros(charge.rhoMicro),
     },
     releases: protection.releases.map((release) => reportOf(release, parties)),
-    unit: dataset.unit,
+    unit: join === null ? dataset.unit : join.left.key,
     rows_per_unit: Number(person.rows),
     parties_per_unit: Number(person.parties),
     periods,
     statement:
-      `With or without all rows of one ${dataset.unit} (at most ${person.rows} at each of ${person.parties} parties) ` +
+      `With or without all rows of one ${rowsText(checked, person)} ` +
       `this answer is as likely, within ${spent}, whatever else is known and as long as no more than ` +
       `${parties - honest} of ${parties} parties share what they know of the noise. ` +
       `Intervals (ci95) are those of the noise; sampling error is apart.`,
   };
+}
+
+/** Whose rows the promise is about, and how many they can be. */
+function rowsText({ dataset, join }: CheckedJob, { rows, parties }: Person): string {
+  if (join === null) return `${dataset.unit} (at most ${rows} at each of ${parties} parties)`;
+  const { left, right } = join;
+  const sides = `at most ${left.rowsPerKey} at ${left.party} and ${right.rowsPerKey} at ${right.party}`;
+  return `${left.key} (${sides}, of which any two are a pair)`;
 }
 
 function terms(epsilon: number | null, rho: number | null, delta: number | null): string {

@@ -6,8 +6,7 @@
 import { mul, type Rational, rational, toDecimal } from '../algebra/rational.ts';
 import type { CheckedJob } from './check-job.ts';
 import { compileWhere } from './condition.ts';
-import { conditionText, statisticTexts } from './condition-text.ts';
-import type { Dataset } from './dictionary.ts';
+import { columnText, conditionText, statisticTexts, type Worded } from './condition-text.ts';
 import type { Disclosure } from './disclosure.ts';
 import type { Having } from './having.ts';
 import type { Measure } from './job.ts';
@@ -28,8 +27,14 @@ export interface PlannedMeasure {
 
 export const operationOf = (measure: Measure): string => (measure === 'count' ? 'count' : Object.keys(measure)[0]!);
 
+/** The dataset of a job as its columns are called in texts. */
+export function worded({ dataset, join }: Pick<CheckedJob, 'dataset' | 'join'>): Worded {
+  return join === null ? dataset : { ...dataset, sides: { left: join.left.party, right: join.right.party } };
+}
+
 export function planMeasures(checked: CheckedJob, query: LocalQuery, strictness: Strictness): PlannedMeasure[] {
-  const { dataset, job } = checked;
+  const { job } = checked;
+  const dataset = worded(checked);
   const prepared = new Map(openedMeasures(checked));
   return Object.entries(job.measures).map(([name, measure]) => {
     const own = prepared.get(name)!;
@@ -45,7 +50,7 @@ export function planMeasures(checked: CheckedJob, query: LocalQuery, strictness:
   });
 }
 
-function opensTexts(prepared: Prepared, dataset: Dataset, { round }: Strictness): string[] {
+function opensTexts(prepared: Prepared, dataset: Worded, { round }: Strictness): string[] {
   const { statistics, parts, units } = prepared;
   const figures = parts.flatMap((part) => part.figures);
   const sums = figures.flatMap((figure) => (figure.kind === 'sum' ? [statistics[figure.of]!] : []));
@@ -58,7 +63,7 @@ function opensTexts(prepared: Prepared, dataset: Dataset, { round }: Strictness)
   ];
 }
 
-function derivedText(figure: Figure, { statistics }: Prepared, dataset: Dataset): string[] {
+function derivedText(figure: Figure, { statistics }: Prepared, dataset: Worded): string[] {
   if (figure.kind === 'sum') return [];
   if (figure.kind === 'quantile') {
     const rank = toDecimal(figure.rank, { significant: 12 });
@@ -71,10 +76,11 @@ function derivedText(figure: Figure, { statistics }: Prepared, dataset: Dataset)
 }
 
 /** What the figures are over, one by one. */
-export function placesText({ cells, groups, having, top, total, privacy }: CheckedJob): string {
+export function placesText({ cells, groups, having, top, total, privacy, join }: CheckedJob): string {
   const count = String(cells).replace(/\B(?=(\d{3})+$)/g, ',');
   const chooses = privacy === null && (having.length > 0 || top !== null);
-  if (groups.length === 0) return chooses ? 'all rows together, if the job’s conditions hold' : 'all rows together';
+  const all = join === null ? 'all rows together' : 'all of them together';
+  if (groups.length === 0) return chooses ? `${all}, if the job’s conditions hold` : all;
   const each = chooses ? `each of the ${count} groups that opens` : `each of the ${count} groups`;
   return total ? `${each}, and for all of them together` : each;
 }
@@ -87,7 +93,7 @@ const comparisons: Readonly<Record<Having['op'], string>> = {
 };
 
 /** A figure of a condition that has no other name than what it is of. */
-function figureText(measure: Measure, dataset: Dataset): string {
+function figureText(measure: Measure, dataset: Worded): string {
   if (typeof measure === 'object' && 'count' in measure) {
     const where = conditionText(compileWhere(measure.count.where, dataset), dataset);
     return where === '' ? 'count' : `count where ${where}`;
@@ -95,13 +101,15 @@ function figureText(measure: Measure, dataset: Dataset): string {
   if (typeof measure === 'object' && 'ratio' in measure) {
     const { ratio } = measure;
     const [over, under] = 'numerator' in ratio ? [ratio.numerator, ratio.denominator] : ratio;
-    return `ratio of ${over} to ${under}`;
+    return `ratio of ${columnText(over, dataset)} to ${columnText(under, dataset)}`;
   }
-  return measure === 'count' ? 'count' : `${operationOf(measure)} of ${Object.values(measure)[0]}`;
+  return measure === 'count' ? 'count' : `${operationOf(measure)} of ${columnText(Object.values(measure)[0], dataset)}`;
 }
 
 /** `households is at least 50 and less than 400`, for each name. */
-function conditionTexts({ job, dataset, having }: CheckedJob): string[] {
+function conditionTexts(checked: CheckedJob): string[] {
+  const { job, having } = checked;
+  const dataset = worded(checked);
   return [...Map.groupBy(having, ({ name }) => name)].map(([name, tests]) => {
     const own = name in job.measures ? '' : ` (the ${figureText(tests[0]!.measure, dataset)}, which is not opened)`;
     const compared = tests.map(({ op, value }) => `${comparisons[op]} ${toDecimal(value, { significant: 20 })}`);

@@ -22,20 +22,31 @@ function budgetText({ epsilon, rho, delta }: PlannedPrivacy): string {
 
 /** How the noise is made, and what one person can change. */
 export function noiseTexts(privacy: PlannedPrivacy, plan: Plan): string[] {
-  const { mechanism, collusion, honest, unit, rows_per_unit: k, parties_per_unit: m } = privacy;
+  const { mechanism, collusion, honest, unit } = privacy;
   const N = plan.parties.length;
   const who = unit === 'row' ? 'row' : 'person';
-  const rows = unit === 'row' ? 'one row' : `all rows of one person (\`${unit}\`)`;
-  const k_m =
-    unit === 'row'
-      ? 'The charter names no person column: a row is protected, and a person with several rows less.'
-      : `By the dictionary a person has at most ${k} ${k === 1 ? 'row' : 'rows'} at a party (k = ${k}; more are left out) and stands at ${m === 1 ? 'one party' : `up to ${m} parties`} (m = ${m}), so the noise covers ${k * m} ${k * m === 1 ? 'row' : 'rows'}.`;
+  const person = plan.join === null ? `one person (\`${unit}\`)` : `one person (\`${plan.join.on}\`) at both sides`;
+  const rows = unit === 'row' ? 'one row' : `all rows of ${person}`;
   return [
     `The answer is protected by ${mechanism === 'laplace' ? 'Laplace' : 'Gaussian'} noise for ${budgetText(privacy)}: with or without ${rows}, any answer is about as likely. Bounds come from the charter, none from the analyst.`,
-    k_m,
+    rowsText(privacy, plan),
     `Each party adds a part of the noise to its own share before anything is opened; nobody ever holds a figure without noise. The parts of ${honest} of the ${N} parties suffice: up to ${collusion} may put together what they know, and every ${who} is protected all the same.`,
     priceText(privacy),
   ];
+}
+
+/** How much of one person there can be. */
+function rowsText({ unit, rows_per_unit: k, parties_per_unit: m }: PlannedPrivacy, { join }: Plan): string {
+  if (unit === 'row') {
+    return 'The charter names no person column: a row is protected, and a person with several rows less.';
+  }
+  if (join !== null) {
+    const [left, right] = [join.left, join.right].map(
+      ({ rowsPerPerson: rows, party }) => `${rows} ${rows === 1 ? 'row' : 'rows'} at ${party}`,
+    );
+    return `By the dictionary a person has at most ${left} and ${right} (more are left out), so the noise covers ${k} ${k === 1 ? 'pair' : 'pairs'} of rows.`;
+  }
+  return `By the dictionary a person has at most ${k} ${k === 1 ? 'row' : 'rows'} at a party (k = ${k}; more are left out) and stands at ${m === 1 ? 'one party' : `up to ${m} parties`} (m = ${m}), so the noise covers ${k * m} ${k * m === 1 ? 'row' : 'rows'}.`;
 }
 
 function priceText({ collusion, prices }: PlannedPrivacy): string {
@@ -107,7 +118,7 @@ function knownCharge({ party, unit, epsilon, rho, delta, remains, isRefused }: P
 function exactText({ exactToo, rulesKnown }: PlannedPrivacy, dataset: string): string[] {
   if (exactToo.length > 0) {
     return [
-      `Rules of ${listed(exactToo)} also allow exact answers about \`${dataset}\`. The budget there bounds the protected answers only: exact ones spend nothing.`,
+      `Rules of ${listed(exactToo)} also allow exact answers about ${dataset}. The budget there bounds the protected answers only: exact ones spend nothing.`,
     ];
   }
   if (rulesKnown) return [];
@@ -116,7 +127,7 @@ function exactText({ exactToo, rulesKnown }: PlannedPrivacy, dataset: string): s
   ];
 }
 
-/** What protection does not cover. */
+/** What protection does not cover; `dataset` is what the job is about, in words. */
 export function privacyWarnings(privacy: PlannedPrivacy, dataset: string, threshold: number): string[] {
   const { collusion, charges } = privacy;
   return [

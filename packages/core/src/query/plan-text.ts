@@ -5,6 +5,7 @@
  */
 import { listed } from './name.ts';
 import type { Plan, PlannedMeasure, PlannedParty } from './plan.ts';
+import { crowdText, joiningTexts, matchingTexts, sidesLearn, sidesText } from './plan-join-text.ts';
 import type { PlannedPrivacy } from './plan-privacy.ts';
 import { expectedTexts, noiseTexts, releaseTexts, spentTexts } from './plan-privacy-text.ts';
 
@@ -47,11 +48,12 @@ export function renderPlan(plan: Plan): string {
   return `${[
     question(plan),
     section('Who takes part', plan.parties.map(partyText), helperText(plan)),
+    ...(plan.join === null ? [] : [section('Who is matched with whom', matchingTexts(plan.join).map(item))]),
     section('What happens', whatHappens(plan, names).map(item)),
     section(
       'What is opened',
       wrapped(
-        `For ${plan.places}, the analyst’s software receives these figures over ${names}, and nothing of a single party:`,
+        `For ${plan.places}, the analyst’s software receives these figures over ${over(plan, names)}, and nothing of a single party:`,
       ),
       plan.measures.flatMap(measureText),
       thresholdText(plan),
@@ -62,6 +64,10 @@ export function renderPlan(plan: Plan): string {
     section('What it costs', costText(plan).map(item)),
     section('What is not defended', plan.warnings.map(item)),
   ].join('\n\n')}\n`;
+}
+
+function over({ join }: Plan, names: string): string {
+  return join === null ? names : `the people whom ${names} have in common`;
 }
 
 function protectionText(privacy: PlannedPrivacy, plan: Plan): string {
@@ -91,10 +97,14 @@ function question(plan: Plan): string {
     wrapped(
       `${asker} asks this of the consortium “${plan.consortium}”, for the purpose ${purpose.id}: ${purpose.text}.`,
     ),
-    wrapped(
-      `It concerns the rows of \`${plan.dataset}\` ${plan.filter === '' ? '— all of them' : `where ${plan.filter}`}${plan.groups === '' ? '' : `, grouped by ${plan.groups}`}.`,
-    ),
+    wrapped(`It concerns ${subjectText(plan)}${plan.groups === '' ? '' : `, grouped by ${plan.groups}`}.`),
   );
+}
+
+function subjectText({ join, dataset, filter }: Plan): string {
+  if (join === null) return `the rows of \`${dataset}\` ${filter === '' ? '— all of them' : `where ${filter}`}`;
+  const people = `people who are both in ${sidesText(join)}`;
+  return filter === '' ? people : `${people}: those rows of theirs where ${filter}`;
 }
 
 function partyText({ id, name, owner, rule, approval, minGroup, round, dominance, refusal }: PlannedParty): string {
@@ -137,13 +147,17 @@ function whatHappens(plan: Plan, names: string): string[] {
     ({ from, to }) => to !== 'the analyst' && from === plan.transfers[0]!.from && to === plan.transfers[0]!.to,
   );
   return [
-    'Each party checks the analyst’s signature, the charter and its own policy, and tells the others by a signed acceptance under which rule it takes part. If one declines, nothing is computed.',
-    `Each party computes sums over its own records, in its own house. No record leaves it.`,
-    'Each party adds random masks to its sums. It shares a mask with every other party, agreed over encrypted sessions; the masks cancel only when the sums of all parties are added. One party’s masked sums alone are random numbers.',
+    `Each party checks the analyst’s signature, the charter and its own policy, and tells the others by a signed acceptance under which rule it takes part${plan.join === null ? '' : ', and with which size class'}. If one declines, nothing is computed.`,
+    ...(plan.join === null
+      ? [
+          `Each party computes sums over its own records, in its own house. No record leaves it.`,
+          'Each party adds random masks to its sums. It shares a mask with every other party, agreed over encrypted sessions; the masks cancel only when the sums of all parties are added. One party’s masked sums alone are random numbers.',
+        ]
+      : joiningTexts(plan.join)),
     ...(masked === undefined || plan.helper === null
       ? []
       : [
-          `${plan.helper.id} sends ${names} random numbers to compute with. It has no part in their masks, and nothing of what they compute is sent to it.`,
+          `${plan.helper.id} sends ${names} random numbers to compute with. ${plan.join === null ? 'It has no part in their masks, and nothing' : 'Nothing'} of what they compute is sent to it.`,
         ]),
     ...(masked === undefined
       ? []
@@ -159,7 +173,7 @@ function measureText({ name, operation, opens }: PlannedMeasure): string[] {
   return [item(`${name} (${operation}): ${opens.join('; ')}`)];
 }
 
-function thresholdText({ threshold, thresholdIsFinal, measures, privacy }: Plan): string[] {
+function thresholdText({ threshold, thresholdIsFinal, measures, privacy, join }: Plan): string[] {
   const more = thresholdIsFinal ? '' : ' A party’s rule may ask for more.';
   if (threshold < 2) return [wrapped(`No threshold is in force.${more}`)];
   if (privacy !== null) {
@@ -170,11 +184,12 @@ function thresholdText({ threshold, thresholdIsFinal, measures, privacy }: Plan)
   return [
     wrapped(`A number is opened only if at least ${threshold} people stand behind it. What is counted for that:`),
     ...tests.map(item),
+    ...(join === null ? [] : [wrapped(crowdText(join))]),
     ...(more === '' ? [] : [wrapped(more.trim())]),
   ];
 }
 
-function whoLearns({ analyst, parties, helper, decisions, privacy }: Plan, names: string): string[] {
+function whoLearns({ analyst, parties, helper, decisions, privacy, join }: Plan, names: string): string[] {
   const asker = analyst === null ? 'The analyst' : analyst.id;
   const outcome =
     decisions.length === 0
@@ -184,18 +199,27 @@ function whoLearns({ analyst, parties, helper, decisions, privacy }: Plan, names
         : ' with their noise, those too that the answer leaves out';
   return [
     `${asker} learns the figures named above${outcome}, and no party’s own.`,
-    `${names} ${parties.length === 2 ? 'both' : 'each'} learn that the question was asked, by whom and why, and who takes part; nothing of another party’s records, and not the answer.`,
+    ...(join === null
+      ? [
+          `${names} ${parties.length === 2 ? 'both' : 'each'} learn that the question was asked, by whom and why, and who takes part; nothing of another party’s records, and not the answer.`,
+        ]
+      : sidesLearn(join)),
     ...(helper === null
       ? []
-      : [`${helper.id} learns the text of the question and who takes part; no record, no sum and no answer.`]),
-    'The coordinator learns the text of the question, who talks to whom, how much and when; no sum and no answer.',
+      : [
+          `${helper.id} learns the text of the question${join === null ? '' : ', the size classes'} and who takes part; no record, no sum and no answer.`,
+        ]),
+    `The coordinator learns the text of the question, who talks to whom, how much and when${join === null ? '' : ', and the size classes'}; no sum and no answer.`,
     'The other members of the consortium learn nothing.',
   ];
 }
 
-function costText({ rounds, bytesPerParty, secondsEstimate, parties, helper }: Plan): string[] {
+function costText({ rounds, bytesPerParty, secondsEstimate, parties, helper, join }: Plan): string[] {
   return [
     `${rounds} rounds of messages among ${parties.length} parties${helper === null ? '' : ` and ${helper.id}`}, and about ${size(bytesPerParty)} sent by each.`,
     `About ${secondsEstimate < 10 ? secondsEstimate.toFixed(1) : grouped(secondsEstimate)} seconds on links of 100 Mbit/s with 50 ms there and back, and the time each party needs to read its records.`,
+    ...(join === null || (join.left.setSize !== null && join.right.setSize !== null)
+      ? []
+      : ['That is for datasets as large as the charter allows; it goes down with the size class that is stated.']),
   ];
 }

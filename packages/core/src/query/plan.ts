@@ -9,7 +9,7 @@
  */
 import { correlateCost } from '../engine/correlate.ts';
 import { evaluateCost } from '../engine/evaluate-cost.ts';
-import type { CheckedJob } from './check-job.ts';
+import { type CheckedJob, rosterOf } from './check-job.ts';
 import { conditionText, groupsText } from './condition-text.ts';
 import { fractionOf } from './dictionary.ts';
 import { disclose } from './disclose.ts';
@@ -26,7 +26,10 @@ import {
   placesText,
   planMeasures,
   selectionTexts,
+  worded,
 } from './plan-disclosure.ts';
+import { costOfJoin, type PlannedJoin, planJoin, type SetClasses } from './plan-join.ts';
+import { joinWarnings, sidesText } from './plan-join-text.ts';
 import { type PartyBudget, type PlannedPrivacy, planPrivacy } from './plan-privacy.ts';
 import { privacyWarnings } from './plan-privacy-text.ts';
 import type { Verdict } from './policy.ts';
@@ -34,6 +37,7 @@ import { type Protection, protect } from './protection.ts';
 import { type Strictness, strictnessOf } from './strictness.ts';
 
 export type { PlannedMeasure } from './plan-disclosure.ts';
+export type { PlannedJoin } from './plan-join.ts';
 export type { PartyBudget } from './plan-privacy.ts';
 
 /** A commitment and a signature, from each party to each other. */
@@ -74,6 +78,8 @@ export interface Plan {
   readonly purpose: { readonly id: string; readonly text: string };
   readonly consortium: string;
   readonly dataset: string;
+  /** Which two datasets are matched; null for a pooled job. */
+  readonly join: PlannedJoin | null;
   readonly parties: readonly PlannedParty[];
   /** Who deals correlated randomness, takes no part otherwise and must not collude; null where nobody does. */
   readonly helper: { readonly id: string; readonly name: string; readonly owner: string } | null;
@@ -110,16 +116,21 @@ export interface PlanOf {
   readonly strictness?: Strictness | undefined;
   /** Each party's verdict, as far as it is known. */
   readonly verdicts?: ReadonlyMap<string, Verdict> | undefined;
-  /** Each party's budget for the dataset, as far as it is known. */
+  /** Each party's budget for its dataset, as far as it is known. */
   readonly budgets?: ReadonlyMap<string, PartyBudget> | undefined;
+  /** The size classes of a join's sides, as far as they are known: what the parties have accepted with. */
+  readonly setClasses?: SetClasses | null | undefined;
 }
 
 /**
  * The plan of a checked job.
  * @throws what `protect` throws for a protected job
  */
-export function plan({ checked, analyst, strictness, verdicts = new Map(), budgets = new Map() }: PlanOf): Plan {
-  const { job, charter, dataset, parties } = checked;
+export function plan(options: PlanOf): Plan {
+  const { checked, analyst, strictness, verdicts = new Map(), budgets = new Map() } = options;
+  const { job, charter, parties } = checked;
+  const setClasses = options.setClasses ?? {};
+  const dataset = worded(checked);
   const party = analyst === undefined ? undefined : lookUp(charter.analysts, analyst)?.party;
   const allowed = [...verdicts.values()].filter((verdict) => verdict.verdict === 'allow');
   const strictest =
@@ -135,9 +146,11 @@ export function plan({ checked, analyst, strictness, verdicts = new Map(), budge
   const threshold = disclosure?.threshold ?? strictest.minGroup;
   const sealedBytes = bytesOf(protection?.layout ?? openedLayout(disclosure!)) + sealingBytes;
   const onShares = costOnShares(checked, disclosure);
-  const members = parties.length + (checked.helper === null ? 0 : 1);
-  const bytesPerParty = (members - 1) * (openingBytes + handshakeBytes) + onShares.bytes + sealedBytes;
-  const rounds = 2 + onShares.rounds;
+  const joined = costOfJoin(checked, query.statistics.length, setClasses);
+  const members = rosterOf(checked).length;
+  const masked = onShares.bytes + joined.bytes;
+  const bytesPerParty = (members - 1) * (openingBytes + handshakeBytes) + masked + sealedBytes;
+  const rounds = 2 + onShares.rounds + joined.rounds;
   const plain = {
     title: job.title,
     analyst: analyst === undefined ? null : { id: analyst, party: party ?? null },
@@ -145,7 +158,7 @@ export function plan({ checked, analyst, strictness, verdicts = new Map(), budge
     consortium: charter.charter,
     dataset: dataset.name,
     filter: conditionText(query.where, dataset),
-    groups: groupsText(query.groups),
+    groups: groupsText(query.groups, dataset),
     cells: query.cells,
     places: placesText(checked),
     rounds,
@@ -153,7 +166,8 @@ export function plan({ checked, analyst, strictness, verdicts = new Map(), budge
     // Two trips for the handshake and one for what is sealed; a round is half a trip and its answer. All pass one relay.
     secondsEstimate:
       (assumed.startMs + (3 + rounds) * assumed.roundTripMs) / 1000 +
-      (members * bytesPerParty) / assumed.bytesPerSecond,
+      (members * bytesPerParty) / assumed.bytesPerSecond +
+      joined.seconds,
     threshold,
     thresholdIsFinal: allowed.length >= parties.length,
   };
@@ -162,17 +176,20 @@ export function plan({ checked, analyst, strictness, verdicts = new Map(), budge
   );
   const rulesKnown = allowed.length >= parties.length;
   const privacy = protection && planPrivacy({ checked, query, protection, budgets, exactToo, rulesKnown });
-  return {
+  const made = {
     ...plain,
+    join: checked.join === null ? null : planJoin(checked.join, query.where, setClasses),
     parties: parties.map((id) => planParty(id, charter.parties[id]!, verdicts.get(id))),
     helper: checked.helper === null ? null : helperOf(checked.helper, charter.parties[checked.helper]!),
     measures: protection === null ? planMeasures(checked, query, strictest) : planProtected(checked, protection),
     decisions: disclosure === null ? selectionTexts(checked, strictest) : decisionTexts(checked, disclosure, strictest),
-    transfers: planTransfers(parties, sealedBytes, onShares.bytes),
+    transfers: planTransfers(checked, sealedBytes, masked),
     privacy,
-    warnings:
-      privacy === null ? warningsFor(checked, party, strictest) : privacyWarnings(privacy, dataset.name, threshold),
   };
+  const subject = made.join === null ? `\`${dataset.name}\`` : sidesText(made.join);
+  const general =
+    privacy === null ? warningsFor(checked, party, strictest) : privacyWarnings(privacy, subject, threshold);
+  return { ...made, warnings: [...general, ...joinWarnings(made)] };
 }
 
 function planParty(
@@ -222,7 +239,10 @@ function planProtected({ job }: CheckedJob, { releases }: Protection): PlannedMe
   }));
 }
 
-function planTransfers(parties: readonly string[], sealedBytes: number, onShares: number): Transfer[] {
+function planTransfers({ parties, join }: CheckedJob, sealedBytes: number, onShares: number): Transfer[] {
+  const random =
+    join === null ? 'which are uniformly random to whoever sees them' : 'which look random to whoever receives them';
+  const known = join?.reveal === 'matches' ? ', but for those of people it has itself' : '';
   const among = parties.flatMap((from) =>
     parties
       .filter((to) => to !== from)
@@ -234,7 +254,7 @@ function planTransfers(parties: readonly string[], sealedBytes: number, onShares
       .map((to) => ({
         from,
         to,
-        what: 'masked numbers, which are uniformly random to whoever sees them',
+        what: `masked numbers, ${random}${known}`,
         bytes: Math.ceil(onShares / (parties.length - 1)),
       })),
   );
@@ -248,29 +268,31 @@ function planTransfers(parties: readonly string[], sealedBytes: number, onShares
 }
 
 function warningsFor(
-  { charter, dataset, parties, helper, having }: CheckedJob,
+  { charter, dataset, parties, helper, having, join }: CheckedJob,
   ownParty: string | undefined,
   { minGroup, round }: Strictness,
 ): string[] {
+  const remains =
+    ' If the analyst and all other parties put together what they hold, what remains is the exact contribution of the one ' +
+    'party that does not take part in that: the answer minus theirs. No protocol can change this; only noise can.';
+  const deviates = join === null ? '' : ' It could also learn more of the other’s records than stands here.';
   const warnings = [
-    `The answer is exact${round === 1 ? '' : ' but for rounding'}: no noise is added. If the analyst and all other parties put together what they hold, what remains ` +
-      'is the exact contribution of the one party that does not take part in that: the answer minus theirs. ' +
-      'No protocol can change this; only noise can.',
+    `The answer is exact${round === 1 ? '' : ' but for rounding'}: no noise is added.${join === null ? remains : ''}`,
     'Two exact answers about almost the same people can be subtracted from each other. What was answered before is not taken into account.',
     'The parties are assumed to follow the protocol. A party that lies about its own records makes the answer wrong, and one that ' +
-      'deviates can have a small group shown or a large one withheld; nobody can tell.',
+      `deviates can have a small group shown or a large one withheld; nobody can tell.${deviates}`,
   ];
   if (having.length > 0) {
     warnings.push(
       'Asked again with other bounds, the conditions on groups tell the figures that they look at. Whoever may test a measure may learn it, where it would be shown.',
     );
   }
-  if (helper !== null) {
+  if (helper !== null && join === null) {
     warnings.push(
       `${helper} deals the random numbers that the others compute with. It sees sizes only; but if it puts together what it holds with one party, these two know every figure of this question over all parties before anything is withheld, those of small groups too.`,
     );
   }
-  if (ownParty !== undefined && parties.includes(ownParty)) {
+  if (join === null && ownParty !== undefined && parties.includes(ownParty)) {
     warnings.push(
       `The analyst belongs to ${ownParty}. The people of ${ownParty} do not count toward the threshold, since the analyst may know them already.`,
     );

@@ -17,8 +17,9 @@
  *           where 2^j > cells (sender)
  * Takes     j OTs a value
  * Security  That of the extension and of the trees: the choices are masked, so that the receiver's messages are uniform
- *           whatever the cells; the sender's are, as the pad of cell ρ is. An active sender can shift sums by an amount
- *           that depends on cells.
+ *           whatever the cells; the sender's are, as the pad of cell ρ is. Trees, their leaves and the session's other
+ *           masks all ask one circular correlation robust hash, at other rows or other blocks. An active sender can shift
+ *           sums by an amount that depends on cells.
  * Memory    8 MiB of leaves a thread, and 32 MiB of rows at the receiver.
  * @module
  */
@@ -41,7 +42,7 @@ import { correctionBytes, type Ground, growHeld, growOwned, scratchBytes } from 
 import { maskRows } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
 import { type Message, octets, recvFrom, sendTo } from './message.ts';
-import type { TransferCost } from './oblivious-transfer.ts';
+import { type TransferCost, wholeOctets } from './oblivious-transfer.ts';
 import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 
 /** Cells of the largest trees: those of a job, and one for values without a cell. */
@@ -145,7 +146,7 @@ export function placedCost(count: number, rings: readonly Ring[], cells: number)
   return {
     rounds: 2 * callsOf(count, levels).length,
     bytes: answerBytes(rings, levels, count),
-    ots: levels * count,
+    ots: wholeOctets(levels * count),
   };
 }
 

@@ -15,7 +15,7 @@ import { assert } from '../algebra/assert.ts';
 import { addInto, length, type Ring, slice, subInto, type Vector, vector } from '../algebra/ring.ts';
 import { type Bits, wordsFor } from '../sharing/bit-share.ts';
 import { checkLengths } from './cost.ts';
-import { addWhere, recvCorrelated, sendCorrelated, type TransferCost } from './oblivious-transfer.ts';
+import { addWhere, recvCorrelated, sendCorrelated, type TransferCost, wholeOctets } from './oblivious-transfer.ts';
 import type { OtReceiver, OtSender } from './ot-extension.ts';
 import type { PairSource } from './pair-source.ts';
 
@@ -71,7 +71,7 @@ export async function bitProducts(source: PairSource, bits: Bits, shares: readon
 export function bitProductCost(count: number, rings: readonly Ring[]): TransferCost {
   if (rings.length === 0) return { rounds: 0, bytes: 0, ots: 0 };
   const limbs = rings.reduce((sum, ring) => sum + ring.limbs, 0);
-  return { rounds: 2 * piecesOf(count, rings).length, bytes: 8 * limbs * count, ots: count };
+  return { rounds: 2 * piecesOf(count, rings).length, bytes: 8 * limbs * count, ots: wholeOctets(count) };
 }
 
 /** From where to where each piece goes, in whole words of bits. */

@@ -29,11 +29,16 @@ export const otsPerCallMax = 2 ** 22;
 /** Words of one call's vectors, 128 MiB. */
 export const otElementsMax = 2 ** 24;
 
-/** What a protocol on OTs costs besides them: bytes of both ends, and the OTs that it takes from the session. */
+/** What a protocol on OTs costs besides them: bytes of both ends, and the OTs that it takes, in whole octets. */
 export interface TransferCost {
   readonly rounds: number;
   readonly bytes: number;
   readonly ots: number;
+}
+
+/** OTs are taken in whole octets, so that their choices lie in bytes. */
+export function wholeOctets(count: number): number {
+  return 8 * Math.ceil(count / 8);
 }
 
 const noOffset = new Uint8Array(16);

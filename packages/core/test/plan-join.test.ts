@@ -1,7 +1,7 @@
 /** The plan of a join in the words that people approve. */
 import { describe, expect, it } from 'vitest';
 import { parseCharter } from '../src/query/charter.ts';
-import { type Plan, plan, renderPlan } from '../src/query/plan.ts';
+import { type Plan, plan, renderMatching, renderPlan } from '../src/query/plan.ts';
 import { costOfJoin, type SetClasses } from '../src/query/plan-join.ts';
 import { judge, usesOf } from '../src/query/policy.ts';
 import { charter, charterWith, checkedJob, joinYaml, policyOf, policyYaml, replaced } from './consortium.ts';
@@ -239,6 +239,13 @@ describe('every plan of a join', () => {
     const made = planFor(text, { under: withRows });
     for (const line of renderPlan(made).split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     expect(JSON.parse(JSON.stringify(made))).toEqual(made);
+  });
+
+  it.each(texts)('has its matching and what everyone learns in a few words too', (text) => {
+    const made = planFor(text, { under: withRows });
+    const part = renderMatching(made);
+    expect(part).toMatch(/^Who is matched with whom\n[\s\S]*\n\nWho learns what\n/);
+    for (const words of part.trim().split('\n\n')) expect(renderPlan(made)).toContain(words);
   });
 
   it('costs less the smaller its sets are, and says what it takes them to be where it does not know', () => {

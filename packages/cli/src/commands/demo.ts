@@ -13,6 +13,7 @@ import type { Answer } from '@folkmoot/core/answer.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import { type ErrorReport, InputError } from '@folkmoot/core/errors.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
+import { plan, renderMatching } from '@folkmoot/core/plan.js';
 import { type Agreement, agrees, type Coverage, compareFigures, coverageOf } from '../agreement.ts';
 import { renderAnswer } from '../answer-text.ts';
 import { leftText } from '../budget-text.ts';
@@ -62,6 +63,7 @@ export const demo: CommandSpec<Options> = {
       const done = await withConsortium(setting, async (running) => {
         const results = [];
         for (const { name, job } of jobs) {
+          if (job.join !== undefined) output.part(`\n${planText(job, name, running)}`);
           const told = { job, folder, running, progress };
           const { text, ...result } = await (job.privacy === undefined ? askExactly(told) : askTwice(told));
           output.part(`\n${text}`);
@@ -93,6 +95,13 @@ interface Asked {
   readonly folder: string;
   readonly running: RunningConsortium;
   readonly progress: Progress;
+}
+
+/** Who is matched with whom, and who learns what of it, before it is asked. */
+function planText(job: Job, file: string, { charter, analyst }: RunningConsortium): string {
+  const made = plan({ checked: checkJob(job, charter), analyst });
+  const intro = `“${made.title}”: what every data owner reads before it runs (\`folkmoot explain\` has all of it, ${file})`;
+  return `${intro}\n\n${renderMatching(made)}`;
 }
 
 /** An exact answer, beside the pooled figures that it must equal. */
@@ -132,7 +141,10 @@ async function askTwice({ job, folder, running, progress }: Asked) {
     { label: 'folkmoot', answer },
     { label: 'exact', answer: { ...answer, rows: pooled.rows, privacy: null } },
   ];
-  const asked = `${repeatText(repeat)}\n(${leftText(after.report, job.from!)})`;
+  const { join } = job;
+  const datasets = join === undefined ? [job.from!] : [join.left.dataset, join.right.dataset];
+  const left = datasets.map((dataset) => leftText(after.report, dataset));
+  const asked = `${repeatText(repeat)}\n(${left.join('; ')})`;
   const text = [renderAnswer(readings), coverageText(coverage, answer), asked].join('\n\n');
   const isGood = repeat.isSame && repeat.isFree;
   return { answer, pooled: pooled.rows, coverage, repeat, isGood, text };

@@ -60,10 +60,22 @@ export function renderPlan(plan: Plan): string {
     ),
     ...(plan.privacy === null ? decided(plan, names) : [protectionText(plan.privacy, plan), ...leftOut(plan)]),
     ...(plan.privacy === null ? [] : [budgetText(plan.privacy)]),
-    section('Who learns what', whoLearns(plan, names).map(item)),
+    learnt(plan, names),
     section('What it costs', costText(plan).map(item)),
     section('What is not defended', plan.warnings.map(item)),
   ].join('\n\n')}\n`;
+}
+
+/** Of the plan of a join only who is matched with whom, and who learns what of it. */
+export function renderMatching(plan: Plan): string {
+  const names = listed(plan.parties.map(({ id }) => id));
+  const matched = plan.join === null ? [] : matchingTexts(plan.join);
+  const parts = [section('Who is matched with whom', matched.map(item)), learnt(plan, names)];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function learnt(plan: Plan, names: string): string {
+  return section('Who learns what', whoLearns(plan, names).map(item));
 }
 
 function over({ join }: Plan, names: string): string {

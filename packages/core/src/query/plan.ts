@@ -311,4 +311,4 @@ function warningsFor(
   return warnings;
 }
 
-export { renderPlan } from './plan-text.ts';
+export { renderMatching, renderPlan } from './plan-text.ts';

@@ -148,4 +148,20 @@ describe('the sensitivity of every release', () => {
       l2Squared: 324n,
     });
   });
+
+  it('is the same under dither, whatever number below the lattice was added', () => {
+    const integer = fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n });
+    const step = fc.integer({ min: 0, max: 30 }).map((bits) => 1n << BigInt(bits));
+    const mod = (value: bigint, g: bigint) => ((value % g) + g) % g;
+    fc.assert(
+      fc.property(integer, fc.bigInt({ min: 0n, max: 10n ** 10n }), step, integer, (v, c, g, any) => {
+        const ceiling = (value: bigint) => (value + mod(-value, g)) / g;
+        const added = mod(any, g);
+        // What opens tells the remainder, which is uniform whatever v is, and this many multiples.
+        const r = mod(v + added, g);
+        expect(v + added).toBe(r + g * ceiling(v - r));
+        expect(ceiling(v + c - r) - ceiling(v - r)).toBeLessThanOrEqual((c + g - 1n) / g);
+      }),
+    );
+  });
 });

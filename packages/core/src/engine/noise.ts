@@ -47,7 +47,10 @@ export function addNoise(
   return shares;
 }
 
-/** One party's noise for every part of every release, `[part][cell]`, in multiples of each release's lattice. */
+/**
+ * One party's noise for every part of every release, `[part][cell]`: in multiples of each release's lattice, or, where it is
+ * dithered, in integers.
+ */
 export function partyNoise(terms: NoiseTerms, noiseKey: Uint8Array, self: PartyId): bigint[][] {
   const { protection } = terms;
   const { cells } = protection.layout;
@@ -70,8 +73,16 @@ export function partyNoise(terms: NoiseTerms, noiseKey: Uint8Array, self: PartyI
       cells: drawn.length,
     };
     fillNoise(noise, noiseCoins(noiseKey, binding), drawn);
-    return release.parts.map((_, part) => [...drawn.subarray(part * cells, (part + 1) * cells)]);
+    const values = protection.isDithered ? dithered(drawn, noiseKey, binding) : [...drawn];
+    return release.parts.map((_, part) => values.slice(part * cells, (part + 1) * cells));
   });
+}
+
+/** Multiples of the lattice with a uniform number below it added to each, in the place of values that nobody rounds. */
+function dithered(drawn: BigInt64Array, noiseKey: Uint8Array, binding: NoiseBinding): bigint[] {
+  const { lattice, label } = binding;
+  const coins = noiseCoins(noiseKey, { ...binding, label: `${label}: dither` });
+  return Array.from(drawn, (noise) => noise * lattice + coins.belowBig(lattice));
 }
 
 /** What is opened under this noise, whatever its place in the query. */

@@ -13,6 +13,13 @@
  * either smaller: all k rows may lie in one cell. No other person's rows come or go with hers: there is no limit on all
  * rows together, in whose place the clamp stands. To exchange a person for another is to remove one and add one, and
  * moves a release by at most twice as much.
+ *
+ * Dither. Where values are shares from the start (a join), nobody can floor them. Each party then adds g·X + U in the place
+ * of X: X the noise that it would add to multiples of g, and U uniform in 0…g − 1, one for each value. Let U be that of one
+ * honest party, and v all that is added to it besides the noise. With r = (v + U) mod g, v + U = r + g·⌈(v − r)/g⌉, and r is
+ * uniform whatever v is. So what opens is r + g·(⌈(v − r)/g⌉ + ΣX): for each r the same mechanism, on values that c moves by
+ * ⌈|c|/g⌉ at most, and what the other parties add is known or is added afterwards. Δ₁ and Δ₂ above hold as they stand, with
+ * m = 1 and k the pairs that one person's rows make.
  * @module
  */
 

@@ -43,8 +43,6 @@ export interface Task {
   readonly person: Person;
   readonly crowd: Crowd;
   readonly cells: number;
-  /** Whether who brings a value can round it down before it is shared; otherwise the lattice is that of all integers. */
-  readonly canFloor: boolean;
 }
 
 /** A release's lattice, sensitivity on it, and noise. */
@@ -100,7 +98,7 @@ function laplaceBudget({ epsilon, rho }: PrivacyTerms, task: Task): Budget {
   const noises = task.releases.map((release, at) => {
     const share = parts[at]!;
     const largest = mul(share, rational(latticeScaleMax));
-    const { lattice, l1, l2Squared } = finest(release, task, ({ l1 }) => cmp(rational(l1), largest) <= 0);
+    const { lattice, l1, l2Squared } = finest(release, task.person, ({ l1 }) => cmp(rational(l1), largest) <= 0);
     return { epsilon: share, rho: null, lattice, l1, l2Squared, noise: laplaceNoise(task.crowd, share, l1) };
   });
   const spent = epsilon ?? parts.reduce(add);
@@ -117,7 +115,11 @@ function gaussianBudget({ epsilon, rho, delta }: PrivacyTerms, task: Task): Budg
   const noises = task.releases.map((release) => {
     const share = mul(spent, release.weight);
     const largest = mul(share, rational(2n * latticeScaleMax * latticeScaleMax));
-    const { lattice, l1, l2Squared } = finest(release, task, ({ l2Squared }) => cmp(rational(l2Squared), largest) <= 0);
+    const { lattice, l1, l2Squared } = finest(
+      release,
+      task.person,
+      ({ l2Squared }) => cmp(rational(l2Squared), largest) <= 0,
+    );
     const noise = gaussianNoise(task.crowd, share, l2Squared, release.parts.length * task.cells);
     return { epsilon: null, rho: share, lattice, l1, l2Squared, noise };
   });
@@ -142,12 +144,12 @@ function epsilonMicroOf({ epsilon, delta }: Pick<PrivacyTerms, 'epsilon' | 'delt
 /** The finest lattice on which the noise is fine enough to draw, or the coarsest that still makes it finer. */
 function finest(
   bounds: RowBounds,
-  { person, canFloor }: Pick<Task, 'person' | 'canFloor'>,
+  person: Person,
   isFine: (sensitivity: Sensitivity) => boolean,
 ): Sensitivity & { lattice: bigint } {
   for (let lattice = 1n; ; lattice *= 2n) {
     const sensitivity = personSensitivity(bounds, person, lattice);
-    if (!canFloor || lattice >= bounds.rowMax || isFine(sensitivity)) return { ...sensitivity, lattice };
+    if (lattice >= bounds.rowMax || isFine(sensitivity)) return { ...sensitivity, lattice };
   }
 }
 

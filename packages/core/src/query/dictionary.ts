@@ -123,6 +123,11 @@ export interface Dataset {
 /** A value of a record or a filter, before it is an integer. Numbers that no double holds are texts of their digits. */
 export type Value = string | number | boolean;
 
+/** Where a charter declares a column: of a join's pairs, which no charter declares, the column as the job writes it. */
+export function columnPath(dataset: string, column: string): string {
+  return column.includes('.') ? column : `datasets.${dataset}.columns.${column}`;
+}
+
 /** @throws InputError UNKNOWN_COLUMN */
 export function columnOf(dataset: Dataset, name: string, field: string): Column {
   const column = lookUp(dataset.columns, name);

@@ -10,7 +10,7 @@
 import { assert } from '../algebra/assert.ts';
 import { fromIntegers, length, type Ring, rings, toIntegers, type Vector } from '../algebra/ring.ts';
 import { InputError } from '../channel/errors.ts';
-import type { Dataset } from './dictionary.ts';
+import { columnPath, type Dataset } from './dictionary.ts';
 import { slots } from './input-slot.ts';
 import { type LocalQuery, type LocalResult, type Statistic, statisticBound } from './statistic.ts';
 
@@ -51,7 +51,7 @@ function ringFor(statistic: Statistic, dataset: Dataset, parties: number): Ring 
   const what =
     statistic.product.length > names.length ? `the square of \`${names[0]}\`` : `\`${names.join('` times `')}\``;
   throw new InputError('OVERFLOW', {
-    field: names.map((name) => `datasets.${dataset.name}.columns.${name}`).join(', '),
+    field: names.map((name) => columnPath(dataset.name, name)).join(', '),
     detail: `a sum of ${what} over ${statistic.of === 'top' ? 1 : parties} times ${dataset.max_rows} rows can reach ${bound}`,
   });
 }

@@ -20,7 +20,7 @@ interface ReleaseReport {
   readonly sensitivity: number;
   /** Laplace: the scale that the honest parties reach. Gaussian: σ of one party. */
   readonly scale: number;
-  /** Values are multiples of it. */
+  /** Values are multiples of it; 1 in a join, whose noise alone is on a coarser one. */
   readonly lattice: number;
   /** The standard deviation of the noise of all parties, and what it exceeds in one of twenty. */
   readonly sd: number;
@@ -69,7 +69,7 @@ export function privacyReport(
       delta: Number(charge.deltaPico) / 1e12,
       rho: micros(charge.rhoMicro),
     },
-    releases: protection.releases.map((release) => reportOf(release, parties)),
+    releases: protection.releases.map((release) => reportOf(release, protection)),
     unit: join === null ? dataset.unit : join.left.key,
     rows_per_unit: Number(person.rows),
     parties_per_unit: Number(person.parties),
@@ -98,7 +98,7 @@ function micros(micro: bigint | null): number | null {
   return micro === null ? null : Number(micro) / 1e6;
 }
 
-function reportOf(release: ProtectedRelease, parties: number): ReleaseReport {
+function reportOf(release: ProtectedRelease, { parties, isDithered }: Protection): ReleaseReport {
   const { label, measures, epsilon, rho, l1, l2Squared, noise } = release;
   const lattice = Number(release.lattice);
   const isLaplace = noise.mechanism === 'laplace';
@@ -109,13 +109,13 @@ function reportOf(release: ProtectedRelease, parties: number): ReleaseReport {
     rho: rho === null ? null : toNumber(rho),
     sensitivity: lattice * (isLaplace ? Number(l1) : Math.sqrt(Number(l2Squared))),
     scale: lattice * (isLaplace ? 1 / toNumber(noise.a) : Math.sqrt(toNumber(noise.variance))),
-    lattice,
+    lattice: isDithered ? 1 : lattice,
     sd: lattice * Math.sqrt(noiseFigures(noise).variance),
     error95: error95Of(release, parties),
   };
 }
 
-/** The noise that one in twenty exceeds, and what every party's rounding can add to it. */
+/** The noise that one in twenty exceeds, and what every party's rounding, or what stands for it, can add to it. */
 export function error95Of({ noise, lattice }: ProtectedRelease, parties: number): number {
   return noiseFigures(noise).interval95 * Number(lattice) + Math.ceil((parties * (Number(lattice) - 1)) / 2);
 }

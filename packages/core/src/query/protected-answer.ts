@@ -84,11 +84,15 @@ export function finishProtected(opened: NoisyOpened): Answer {
   };
 }
 
-/** `[part][cell]`, in the integers of the combinations: what every party lost by rounding down is put back on average. */
-function estimatesOf({ protection: { releases, parties }, totals }: NoisyOpened): bigint[][] {
+/**
+ * `[part][cell]`, in the integers of the combinations: what every party lost by rounding down is put back on average, or
+ * what it added below the lattice is taken off.
+ */
+function estimatesOf({ protection: { releases, parties, isDithered }, totals }: NoisyOpened): bigint[][] {
   return releases.flatMap(({ parts, first, lattice }) => {
-    const lost = (BigInt(parties) * (lattice - 1n)) / 2n;
-    return parts.map((_, at) => totals[first + at]!.map((total) => total * lattice + lost));
+    const rounding = (BigInt(parties) * (lattice - 1n)) / 2n;
+    const estimate = (total: bigint) => (isDithered ? total - rounding : total * lattice + rounding);
+    return parts.map((_, at) => totals[first + at]!.map(estimate));
   });
 }
 

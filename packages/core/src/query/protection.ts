@@ -12,8 +12,10 @@
  *
  *   shares of sums → combinations of shares → noise of both parties → open → estimates → measures
  *
- * Shares cannot be clamped or rounded down. So the lattice there is all integers, and the bound is what as many pairs of
- * rows can reach as two sets of the largest class have, which are all that are ever matched.
+ * Shares cannot be clamped: the bound is what as many pairs of rows can reach as two sets of the largest class have, which
+ * are all that are ever matched. Nor can they be rounded down: in its place each party's noise, a multiple of the lattice, has
+ * a uniform number below the lattice added to it, which protects the same (privacy/sensitivity.ts). What is shared and
+ * opened are then integers and not multiples.
  * @module
  */
 import { assert } from '../algebra/assert.ts';
@@ -23,7 +25,7 @@ import { noiseBound } from '../privacy/mechanism.ts';
 import type { Person } from '../privacy/sensitivity.ts';
 import { type Allotted, type Budget, budgetsOf, type Charge, type Unit } from './budget.ts';
 import type { CheckedJob } from './check-job.ts';
-import type { Dataset } from './dictionary.ts';
+import { columnPath, type Dataset } from './dictionary.ts';
 import type { Layout } from './encode.ts';
 import type { Mechanism } from './privacy-terms.ts';
 import { type PlacedMeasure, type PlacedRelease, releasesOf } from './release/releases.ts';
@@ -47,6 +49,8 @@ export interface Protection {
   readonly releases: readonly ProtectedRelease[];
   readonly measures: readonly PlacedMeasure[];
   readonly charge: Charge;
+  /** Whether the noise is dithered, since nobody has a value to round down: of a join. */
+  readonly isDithered: boolean;
   /** Of all parts of all releases, in order: `encode(layout, …)` takes `[part][cell]`, of values or of noise. */
   readonly layout: Layout;
 }
@@ -62,11 +66,10 @@ export function protect(checked: CheckedJob, query: LocalQuery, parties: number,
   assert(privacy !== null, 'only a protected job has a protection');
   assert(privacy.collusion < parties, 'one party at least is honest');
   const { releases, measures } = releasesOf(checked, query);
-  const contributors = join === null ? parties : checked.contributors.length;
-  const person = personOf(dataset, contributors);
+  const person = personOf(dataset, parties);
   const crowd = { parties, collusion: privacy.collusion };
   const { mechanism, noises, charge } = chosen(
-    budgetsOf(privacy, { releases, person, crowd, cells: query.cells, canFloor: join === null }, units),
+    budgetsOf(privacy, { releases, person, crowd, cells: query.cells }, units),
   );
   const placed = releases.map((release, at): ProtectedRelease => {
     return { ...release, ...noises[at]!, partMax: BigInt(dataset.max_rows) * release.rowMax };
@@ -79,7 +82,8 @@ export function protect(checked: CheckedJob, query: LocalQuery, parties: number,
     releases: placed,
     measures,
     charge,
-    layout: layoutOf(placed, query, contributors),
+    isDithered: join !== null,
+    layout: layoutOf(placed, query, join === null ? parties : null),
   };
 }
 
@@ -109,11 +113,12 @@ export function protectedDataset(dataset: Dataset): Dataset {
   return { ...dataset, extra_rows: 'keep_first', columns: Object.fromEntries(columns), lenient: true };
 }
 
-function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, contributors: number): Layout {
+/** `pooled` is how many parties bring values; null for a join. */
+function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, pooled: number | null): Layout {
   const chosenRings = releases.flatMap((release) => {
-    const bound = boundOf(release, contributors);
+    const bound = pooled === null ? ditheredBound(release) : boundOf(release, pooled);
     const ring = rings.find(({ bits }) => bound < 1n << BigInt(bits - 1));
-    if (ring === undefined) throw overflow(release, query, bound);
+    if (ring === undefined) throw overflow(release, query, bound, pooled === null ? 1n : release.lattice);
     return release.parts.map(() => ring);
   });
   const sections = rings.map((ring) => ({
@@ -124,16 +129,21 @@ function layoutOf(releases: readonly ProtectedRelease[], query: LocalQuery, cont
   return { sections: sections.filter(({ statistics }) => statistics.length > 0), cells: query.cells };
 }
 
-/** What all contributors can give (`combine` one step beyond the clamp, where it is rounded down), and the noise. */
-function boundOf({ partMax, lattice, noise }: ProtectedRelease, contributors: number): bigint {
-  return BigInt(contributors) * (partMax / lattice + 1n) + noiseBound(noise);
+/** What `combine` can give at all parties (one step beyond the clamp, where it is rounded down), and the noise. */
+function boundOf({ partMax, lattice, noise }: ProtectedRelease, parties: number): bigint {
+  return BigInt(parties) * (partMax / lattice + 1n) + noiseBound(noise);
 }
 
-function overflow(release: ProtectedRelease, query: LocalQuery, bound: bigint): InputError {
+/** What all pairs can give, and the noise with what every party adds below the lattice. */
+function ditheredBound({ partMax, lattice, noise }: ProtectedRelease): bigint {
+  return partMax + lattice * (noiseBound(noise) + BigInt(noise.parties));
+}
+
+function overflow(release: ProtectedRelease, query: LocalQuery, bound: bigint, unit: bigint): InputError {
   const names = new Set(release.parts.flat().flatMap(([place]) => query.statistics[place]!.product));
   return new InputError('OVERFLOW', {
-    field: [...names].map((name) => `datasets.${query.dataset}.columns.${name}`).join(', '),
-    detail: `${release.what}, with its noise, can reach ${bound} multiples of ${release.lattice}`,
+    field: [...names].map((name) => columnPath(query.dataset, name)).join(', '),
+    detail: `${release.what}, with its noise, can reach ${bound} multiples of ${unit}`,
   });
 }
 
@@ -143,7 +153,8 @@ function overflow(release: ProtectedRelease, query: LocalQuery, bound: bigint): 
  * Where a party has more rows than `max_rows` none is left out, since one person's row would then push out another's;
  * only the sums are clamped. A clamp never moves two sums further apart, so a person counts for no more than before.
  */
-export function combine({ releases, layout: { cells } }: Protection, local: LocalResult): bigint[][] {
+export function combine({ releases, isDithered, layout: { cells } }: Protection, local: LocalResult): bigint[][] {
+  assert(!isDithered, 'in a join nobody has a value to round down');
   return releases.flatMap(({ parts, lattice, partMax }) =>
     parts.map((combination) =>
       Array.from({ length: cells }, (_, cell) => {

@@ -7,6 +7,7 @@ import { type Rng, seededRng } from '../src/algebra/prg.ts';
 import { add, fromBytes, type Ring, toIntegers, type Vector, Z2_64, Z2_128, Z2_192 } from '../src/algebra/ring.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { ProtocolError } from '../src/channel/errors.ts';
+import { simulate } from '../src/channel/simulate.ts';
 import {
   bucketBins,
   bucketsOf,
@@ -61,7 +62,7 @@ interface Changes {
   readonly senderRng?: Rng;
 }
 
-/** b is the receiver: the first of the roster flips its tags, whichever it is. */
+/** Both ends, of which the first named is the receiver's, over an ideal source. */
 async function run(sets: Sets, seed: number, names = ['b', 'a'], changes: Changes = {}): Promise<Run> {
   const [receiver, sender] = names as [string, string];
   const taken: { receiver?: Taken; sender?: Taken } = {};
@@ -94,25 +95,26 @@ async function run(sets: Sets, seed: number, names = ['b', 'a'], changes: Change
   };
 }
 
-/** Every bin's match is right, and where it matches so is the payload of the sender's element. */
-function expectMatches(sets: Sets, { receiver, sender }: Run): number {
-  const places = new Map<string, number>();
-  for (let i = 0; i < sets.sender.length / 16; i++) places.set(toHex(sets.sender.subarray(16 * i, 16 * i + 16)), i);
+/** Every bin's match is right, and where it matches so is the payload of the sender's element. How many match. */
+function expectMatches(sets: Sets, { receiver, sender }: { receiver: ReceiverMatches; sender: Matches }): number {
+  const keyAt = (elements: Uint8Array, i: number) => toHex(elements.subarray(16 * i, 16 * i + 16));
+  const places = new Map(Array.from({ length: sets.sender.length / 16 }, (_, i) => [keyAt(sets.sender, i), i]));
+  // The place of the sender's element in each bin; −1 where there is none.
+  const expected = Array.from(receiver.table.bins, (element) => {
+    return element < 0 ? -1 : (places.get(keyAt(sets.receiver, element)) ?? -1);
+  });
   const matched = unpackBits(openBits([receiver.bits, sender.bits]));
-  const words = receiver.words.map((share, i) => toIntegers(add(share, sender.words[i]!)));
-  const flags = receiver.flags.map((share, i) => unpackBits(openBits([share, sender.flags[i]!])));
-  const [payload, bits] = [sets.words.map(toIntegers), sets.flags.map(unpackBits)];
-  let matches = 0;
-  for (const [bin, element] of receiver.table.bins.entries()) {
-    const own = element < 0 ? '' : toHex(sets.receiver.subarray(16 * element, 16 * element + 16));
-    const place = places.get(own);
-    expect(matched[bin]).toBe(place === undefined ? 0 : 1);
-    if (place === undefined) continue;
-    matches += 1;
-    for (const [i, column] of words.entries()) expect(column[bin]).toBe(payload[i]![place]);
-    for (const [i, column] of flags.entries()) expect(column[bin]).toBe(bits[i]![place]);
+  expect(matched).toEqual(Uint8Array.from(expected, (place) => (place < 0 ? 0 : 1)));
+  const bins = [...expected.keys()].filter((bin) => expected[bin]! >= 0);
+  for (const [i, payload] of sets.words.entries()) {
+    const [opened, own] = [toIntegers(add(receiver.words[i]!, sender.words[i]!)), toIntegers(payload)];
+    expect(bins.map((bin) => opened[bin])).toEqual(bins.map((bin) => own[expected[bin]!]));
   }
-  return matches;
+  for (const [i, payload] of sets.flags.entries()) {
+    const [opened, own] = [unpackBits(openBits([receiver.flags[i]!, sender.flags[i]!])), unpackBits(payload)];
+    expect(bins.map((bin) => opened[bin])).toEqual(bins.map((bin) => own[expected[bin]!]));
+  }
+  return bins.length;
 }
 
 describe('matches on shares', () => {
@@ -165,6 +167,52 @@ describe('matches on shares', () => {
     expect(bucketsOf(bucketBins + 5).at(-1)).toEqual({ start: bucketBins, end: bucketBins + 5 });
     expect(bucketBins % 32).toBe(0);
     expect(matchesCost(2 ** 17, 10, { rings: [], flags: 0 }).rounds).toBe(4 + 2 * 6);
+  });
+});
+
+describe('matches of larger sets and on worse links', () => {
+  it('are right over several buckets', async () => {
+    const sets = setsOf(seededRng(6), 104_000, 50, 20, [Z2_64], 1);
+    const done = await run(sets, 9);
+    expect(bucketsOf(done.receiver.bits.count)).toHaveLength(2);
+    expect(expectMatches(sets, done)).toBe(20);
+    expect(done.rounds).toBe(matchesCost(104_000, 50, { rings: [Z2_64], flags: 1 }).rounds);
+  });
+
+  it('are right or end in a typed error, whatever is lost, changed or late, and wherever a party stops', async () => {
+    const sets = setsOf(seededRng(7), 20, 20, 10, [Z2_64], 1);
+    const faults = [
+      { delay: 0.5 },
+      { loss: 0.1 },
+      { repeat: 0.1 },
+      { corrupt: 0.1 },
+      { cut: 0.1 },
+      { reorder: 0.2 },
+      ...[1, 3, 4, 6, 9, 12].map((atStep) => ({ crash: { party: atStep % 2 === 0 ? 'a' : 'b', atStep } })),
+    ];
+    const ended = { right: 0, refused: 0 };
+    for (const [seed, fault] of faults.entries()) {
+      const { outcomes } = await simulate({ parties: ['a', 'b'], seed, faults: fault }, (ch) => {
+        if (ch.self === 'b') {
+          const input = { elements: sets.receiver, peerCount: 20, rings: [Z2_64], flags: 1 };
+          return recvMatches(ch, 'a', idealReceiver(ch.fork('ideal'), 'a', seed), input, seededRng(seed));
+        }
+        const input = { ...sets, elements: sets.sender, peerCount: 20 };
+        return sendMatches(ch, 'b', idealSender(ch.fork('ideal'), 'b', seed), input, seededRng(100 + seed));
+      });
+      const [sender, receiver] = [outcomes.get('a')!, outcomes.get('b')!];
+      for (const outcome of [sender, receiver]) {
+        if ('value' in outcome) continue;
+        expect(outcome.error).toMatchObject({ layer: 'protocol' });
+        ended.refused += 1;
+      }
+      if ('value' in sender && 'value' in receiver) {
+        expect(expectMatches(sets, { sender: sender.value, receiver: receiver.value as ReceiverMatches })).toBe(10);
+        ended.right += 1;
+      }
+    }
+    expect(ended.right).toBeGreaterThan(0);
+    expect(ended.refused).toBeGreaterThan(5);
   });
 });
 

@@ -20,7 +20,7 @@
  *           whatever the cells; the sender's are, as the pad of cell ρ is. Trees, their leaves and the session's other
  *           masks all ask one circular correlation robust hash, at other rows or other blocks. An active sender can shift
  *           sums by an amount that depends on cells.
- * Memory    8 MiB of leaves a thread, and 32 MiB of rows at the receiver.
+ * Memory    12 MiB a thread for the trees, and 32 MiB of rows at the receiver
  * @module
  */
 import { assert } from '../algebra/assert.ts';

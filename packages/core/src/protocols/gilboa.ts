@@ -6,7 +6,7 @@
  * r − t bits count once they are shifted by t, in a ring of r bits: a correction has no more of them. The OTs lie plane
  * by plane, with ⌈n/32⌉ words of choices each. With r = k = 64 it is the product of two elements of Z_2^64.
  *
- * Rounds    2 a piece of `productsPerCall`, and those of the extension's batches
+ * Rounds    2 a piece of `pieceWords`, and those of the extension's batches
  * Sends     the extension of 32·k·⌈n/32⌉ OTs with choices given (receiver), Σ (r − t)/8 bytes over t < k for each of
  *           32·⌈n/32⌉ products (sender)
  * Security  That of the extension. An active sender can add to the result a term that depends on the receiver's b.
@@ -20,10 +20,10 @@ import { octets, recvFrom, sendTo } from './message.ts';
 import { addWhere, maskVectors, type TransferCost } from './oblivious-transfer.ts';
 import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 
-/** Words of the masks of one piece, 4 MiB. */
-const pieceWords = 2 ** 19;
+/** Words of the masks of one piece, 16 MiB. */
+const pieceWords = 2 ** 21;
 
-/** Products of Z_2^64 that go in one piece. */
+/** Products of an exchange of triples: 2^19 OTs, whose masks have 4 MiB. */
 export const productsPerCallMax = 2 ** 13;
 
 /** Bytes of all corrections of one product of Z_2^64: 64 − t bits for bit t. */

@@ -21,7 +21,7 @@
  *           x are fixed. The seed being tossed late is also what bounds the chance that P cannot be built: a party that
  *           chose it could pick one that fails for a set that it guesses, and see. A receiver that knew it early could fit
  *           more than n keys into P; so it still can, as many as P has rows, when it departs from the protocol.
- * Memory    At 3·2^20 keys 250 MB at the receiver and 180 MB at the sender, of which the caller's keys are 50.
+ * Memory    At 3·2^20 keys 340 MB at the receiver and 310 MB at the sender, of which the caller's keys are 50.
  * @module
  */
 import { platform } from '#platform';
@@ -29,18 +29,22 @@ import { assert } from '../algebra/assert.ts';
 import { lengthPrefixed, u32, utf8 } from '../algebra/bytes.ts';
 import { sha256 } from '../algebra/hash.ts';
 import type { AesPermutation } from '../algebra/platform.ts';
-import type { Rng } from '../algebra/prg.ts';
+import { Prg, type Rng } from '../algebra/prg.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
 import { kernels, table128 } from '../kernels/kernels.ts';
 import { maskRows } from './correlation-hash.ts';
 import { octets, recvFrom, sendTo } from './message.ts';
 import { decodeOkvs, encodeOkvs, okvsSize } from './okvs.ts';
+import { hashInto } from './okvs-clusters.ts';
 import type { VoleReceiver, VoleSender } from './pair-source.ts';
 
 const blockBytes = 16;
 const noOffset = new Uint8Array(blockBytes);
 
-/** P ⊕ a travels in messages of so many bytes, and keys are hashed so many bytes at a time. */
+/**
+ * P ⊕ a travels in messages of so many bytes, and keys are hashed so many bytes at a time. Evaluations are taken by as
+ * many as a message has, so that neither end holds all of a beside P.
+ */
 const pieceBytes = 2 ** 20;
 
 /** Outputs are hashed so many bytes at a time where they have several blocks. */
@@ -96,18 +100,30 @@ export async function recvOprf(
   blocks = 1,
 ): Promise<Uint8Array> {
   const n = keys.length / blockBytes;
-  const c = await recvStored(ch, peer, vole, encodeOkvs(keys, hashed(keys), seed, rng));
+  const c = encodeOkvs(keys, hashed(keys), seed, stretched(rng));
+  await recvInPlace(ch, peer, vole, c);
   return widened(hashOf(ch, peer, ch.self), decodeOkvs(c, n, keys, seed), blocks);
 }
 
-/** Round 1. P ⊕ a, of which nothing is kept but c. */
-async function recvStored(ch: Channel, peer: PartyId, vole: VoleReceiver, store: Uint8Array): Promise<Uint8Array> {
-  const { a, c } = await vole.extend(store.length / blockBytes);
-  kernels().xorInto(store, a);
+/** Chance for the free rows of a store, which are as many as its keys. */
+function stretched(rng: Rng): Rng {
+  const prg = new Prg(rng(16));
+  return (length) => {
+    const out = new Uint8Array(length);
+    prg.fill(out);
+    return out;
+  };
+}
+
+/** Round 1. P ⊕ a. Where P was, c is left. */
+async function recvInPlace(ch: Channel, peer: PartyId, vole: VoleReceiver, store: Uint8Array): Promise<void> {
   for (const [start, end] of pieces(store.length)) {
-    await sendTo(ch, peer, octets('oprf/store', end - start), store.subarray(start, end));
+    const { a, c } = await vole.extend((end - start) / blockBytes);
+    const masked = store.slice(start, end);
+    kernels().xorInto(masked, a);
+    store.set(c, start);
+    await sendTo(ch, peer, octets('oprf/store', masked.length), masked);
   }
-  return c;
 }
 
 /** The sender's end, where the receiver has n keys. */
@@ -118,7 +134,8 @@ export async function sendOprf(
   n: number,
   seed: Uint8Array,
 ): Promise<OprfKey> {
-  const store = await vole.extend(okvsSize(n));
+  const store = new Uint8Array(blockBytes * okvsSize(n));
+  for (const [start, end] of pieces(store.length)) store.set(await vole.extend((end - start) / blockBytes), start);
   const table = table128(vole.delta);
 
   // Round 1. K = b ⊕ Δ·(P ⊕ a).
@@ -139,8 +156,7 @@ export function evaluateOprf(key: OprfKey, keys: Uint8Array, blocks = 1): Uint8A
 function hashed(keys: Uint8Array): Uint8Array {
   const pi = platform.aesPermutation(sha256(utf8('folkmoot oprf key hash v1')).slice(0, 16));
   const out = new Uint8Array(keys.length);
-  for (const [start, end] of pieces(keys.length)) out.set(pi(keys.subarray(start, end)), start);
-  kernels().xorInto(out, keys);
+  hashInto(out, pi, keys);
   return out;
 }
 

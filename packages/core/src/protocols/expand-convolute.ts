@@ -11,8 +11,8 @@
  * x^31, for each row. A and B alone are of bits: what they make of t elements is 128 words of a binary code whose errors
  * are at the same places. Then Gauss's algorithm finds parity checks that are all zero at half of the places (Metzner
  * and Kapturowski, 1990), and under them every row is a sum of the t/2 elements at the others: where t/2 < 128 that is
- * a space that random rows do not lie in, and the noise falls with it. D ends that: its powers span a space of 32
- * dimensions with each element by itself, and such checks leave hundreds.
+ * a space that random rows do not lie in, and the noise falls with it. D ends that: behind it an element comes with many
+ * powers of x, so that a few of them span all 128 dimensions, under whatever checks of bits.
  *
  * Security  That code words of low weight cannot be found (relative weight under 0.2 for 21 × 24, by the paper's
  *           experiments; 0.15 for 7 × 24, which costs a third of the sums). Then no linear test tells N rows with t

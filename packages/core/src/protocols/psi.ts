@@ -15,7 +15,7 @@
  *           takes for a false match, or two of the sender's that are alike, with a chance below 2^-40. So masks that are
  *           alike are no chance, and are refused. The seed is tossed when both have fixed their sets (see `oprf.ts`).
  *           An active sender can send masks of elements that it does not have only by chance; it can leave some out.
- * Memory    At 2^20 elements 110 MB at the receiver and 75 MB at the sender, above what they came with.
+ * Memory    At 2^20 elements 150 MB a party, with the 17 of its elements.
  * @module
  */
 import { assert } from '../algebra/assert.ts';

@@ -26,14 +26,14 @@
  *           question to π' at σ(y_j ⊕ Δ) guesses Δ. A question z to its inverse meets it where z is that sum ⊕ σ(y_j) ⊕
  *           (σ(Δ) ⊕ a_j·Δ), which is a guess of an image of Δ under a linear map. For each Δ other than 0 one a_j alone
  *           makes that map 0, and a_j looks uniform, so its kernel has two elements in the mean. So Q questions to either
- *           have a chance of Q·t·2^-126, for 127 secret bits of Δ and the mean over the a_j. The leaves themselves may not
- *           be used in place of hashed ones: the sum of a tree's leaves is Δ, and step 2 would tell Δ ⊕ b_j, of which
- *           two trees tell Δ.
- *           A sender that follows it, and any other, sees nothing. That a looks random to it is learning parity with noise
- *           over GF(2^128) with regular noise, in its dual form, for the code of `expand-convolute.ts` over elements: a
- *           linear test has a bias of 0.8^400 < 2^-128. Over that field noise has to be denser than the OTs' (176 places),
- *           since what meets an element is even, and not odd; and a code of bits would be no code at all.
- *           Of the OTs, given to no other use, e looks random by the session's own assumption.
+ *           have a chance of Q·t·2^-126, for 127 secret bits of Δ and the mean over the a_j. The leaves themselves would not
+ *           do in place of hashed ones: those of a tree add up to Δ, so that step 2 would tell Δ ⊕ b_j, which is
+ *           c_j ⊕ (1 ⊕ a_j)·Δ.
+ *           A sender gets no message. That a looks random to it is learning parity with noise over GF(2^128) with regular
+ *           noise, in its dual form, for the code of `expand-convolute.ts` over elements: a linear test has a bias of
+ *           0.8^400 < 2^-128. There noise has to be denser than that of the OTs (176 places), since an element that a
+ *           test meets makes it even, and a bit odd; and a code of bits would be none. An active sender can send sums
+ *           that are wrong for some paths, and learn of the noise where the protocol above then shows a failure.
  * Memory    A thread holds 12 MB for its tables and rows; a session's ends what is left of a batch: 1.6 MB and 3.3 MB.
  * @module
  */

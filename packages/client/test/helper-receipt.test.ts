@@ -1,6 +1,6 @@
 import { acceptancesHash, type SignedAcceptance, signAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex, toHex } from '@folkmoot/core/bytes.js';
-import { charterHash, parseCharter, withKeys } from '@folkmoot/core/charter.js';
+import { type Charter, charterHash, parseCharter, withKeys } from '@folkmoot/core/charter.js';
 import { sign, signer } from '@folkmoot/core/identity.js';
 import { openingStatement } from '@folkmoot/core/open.js';
 import { helperRule } from '@folkmoot/core/policy.js';
@@ -39,15 +39,28 @@ for (const id of members) {
 const identityOf = (party: string) => keys.get(party)!.secret.identity;
 const job = 'a'.repeat(64);
 
-/** An answer that these have signed for, those of `helpers` as helpers. */
-function answerOf(parties: readonly string[], helper: string | null, helpers: readonly string[] = [helper ?? '']) {
+interface Signed {
+  /** Who accepts as a helper. */
+  readonly helpers?: readonly string[];
+  /** Who states the size class of a set that it matches. */
+  readonly sides?: readonly string[];
+  readonly under?: Charter;
+}
+
+/** An answer that these have signed for. */
+function answerOf(
+  parties: readonly string[],
+  helper: string | null,
+  { helpers = [helper ?? ''], sides = [], under = charter }: Signed = {},
+) {
   const roster = [...parties, ...(helper === null ? [] : [helper])].sort();
   const acceptances = roster.map((party): SignedAcceptance => {
     const rule = helpers.includes(party) ? helperRule : 'planning';
-    const common = { job, party, charter: charterHash(charter), policy: 'b'.repeat(64), build: 'test' };
+    const common = { job, party, charter: charterHash(under), policy: 'b'.repeat(64), build: 'test' };
     const expires = '2026-11-22T00:00:00.000Z';
     const rest = { fingerprint: 'c'.repeat(64), min_group: 2, rule, period: null, budget: null };
-    return signAcceptance({ ...common, expires, ...rest }, signer(identityOf(party)));
+    const side = sides.includes(party) ? { set_class: 20 } : {};
+    return signAcceptance({ ...common, expires, ...rest, ...side }, signer(identityOf(party)));
   });
   const commitments = new Map(roster.map((party) => [party, new Uint8Array(32)]));
   const context = { job: fromHex(job), attempt: 1, roster };
@@ -91,7 +104,9 @@ describe('an answer with a helper', () => {
     const { helper: _, ...few } = answerOf(['ash', 'birch'], 'dale');
     const asParty = { ...few, parties: ['ash', 'birch', 'dale'] };
     expect(() => verifyAnswer(asParty, charter)).toThrow(refused('BAD_ACCEPTANCE', 'dale'));
-    expect(() => verifyAnswer(answerOf(towns, 'dale', []), charter)).toThrow(refused('BAD_ACCEPTANCE', 'dale'));
+    expect(() => verifyAnswer(answerOf(towns, 'dale', { helpers: [] }), charter)).toThrow(
+      refused('BAD_ACCEPTANCE', 'dale'),
+    );
     const twice = { ...answerOf(towns, 'dale'), parties: members };
     expect(() => verifyAnswer(twice, charter)).toThrow(refused('BAD_ACCEPTANCE', 'dale'));
   });
@@ -99,6 +114,28 @@ describe('an answer with a helper', () => {
   it('names a helper that the charter knows', () => {
     const good = answerOf(towns, 'dale');
     expect(() => verifyAnswer({ ...good, helper: 'elm' }, charter)).toThrow(refused('BAD_ACCEPTANCE', 'elm'));
+  });
+});
+
+describe('an answer of a join', () => {
+  const sides = ['ash', 'birch'];
+  const under = { ...charter, policy_floor: { min_parties: 2, min_group: 2 } };
+
+  it('verifies with two sides that state what they match, and a helper that does not', () => {
+    expect(() => verifyAnswer(answerOf(sides, null, { sides, under }), under)).not.toThrow();
+    expect(() => verifyAnswer(answerOf(sides, 'dale', { sides, under }), under)).not.toThrow();
+    // An exact pooled answer of two parties tells each the other's part, whatever the charter's floor.
+    expect(() => verifyAnswer(answerOf(sides, null, { under }), under)).toThrow(refused('TOO_FEW_PARTIES'));
+    expect(() => verifyAnswer(answerOf(sides, null, { sides }), charter)).toThrow(refused('TOO_FEW_PARTIES'));
+  });
+
+  it('has no third side, no single one, and none that helps', () => {
+    const of = (parties: readonly string[], helper: string | null, stating: readonly string[]) => () =>
+      verifyAnswer(answerOf(parties, helper, { sides: stating, under }), under);
+    expect(of(towns, null, towns)).toThrow(refused('BAD_ACCEPTANCE', 'cedar'));
+    expect(of(towns, null, sides)).toThrow(refused('BAD_ACCEPTANCE', 'birch'));
+    expect(of(sides, null, ['ash'])).toThrow(refused('BAD_ACCEPTANCE', 'ash'));
+    expect(of(sides, 'dale', ['ash', 'dale'])).toThrow(refused('BAD_ACCEPTANCE', 'dale'));
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import type { BudgetReport } from '@folkmoot/client/budget.js';
 import type { BudgetAccount, BudgetFigure, StatedBudget } from '@folkmoot/core/budget-statement.js';
+import type { Job } from '@folkmoot/core/job.js';
 import { type Column, renderTable } from './table.ts';
 
 /** As much of a node's ledger as text needs; see the node's own `LedgerReport`. */
@@ -98,17 +99,26 @@ export function budgetText({ statements, missing }: BudgetReport): string {
 }
 
 /** One line for after an answer: what is left where it was spent. */
-export function leftText({ statements, missing }: BudgetReport, dataset: string): string {
-  const left = statements.flatMap(({ party, datasets }) =>
-    datasets
-      .filter((stated) => stated.dataset === dataset)
-      .map(({ unit, own, total }) => {
-        const isOwn = own !== null && Number(own.remaining.amount) <= Number(total.remaining.amount);
-        return `${figureText(unit, (isOwn ? own : total).remaining)} at ${party}`;
-      }),
-  );
-  const unknown = missing.length === 0 ? '' : ` (not known: ${missing.join(', ')})`;
-  return `left of your budget for ${dataset}: ${left.length === 0 ? 'nothing is stated' : left.join(', ')}${unknown}`;
+export function leftText(report: BudgetReport, { from, join }: Pick<Job, 'from' | 'join'>): string {
+  const unknown = report.missing.length === 0 ? '' : ` (not known: ${report.missing.join(', ')})`;
+  if (join === undefined) return `left of your budget for ${from}: ${leftOf(report, from!)}${unknown}`;
+  const sides = [join.left, join.right].map(({ party, dataset }) => `${leftOf(report, dataset, party)} for ${dataset}`);
+  return `left of your budget: ${sides.join(', ')}${unknown}`;
+}
+
+/** At every party that states the dataset, or at one. */
+function leftOf({ statements }: BudgetReport, dataset: string, only?: string): string {
+  const left = statements
+    .filter(({ party }) => only === undefined || party === only)
+    .flatMap(({ party, datasets }) =>
+      datasets
+        .filter((stated) => stated.dataset === dataset)
+        .map(({ unit, own, total }) => {
+          const isOwn = own !== null && Number(own.remaining.amount) <= Number(total.remaining.amount);
+          return `${figureText(unit, (isOwn ? own : total).remaining)} at ${party}`;
+        }),
+    );
+  return left.length === 0 ? `nothing is stated${only === undefined ? '' : ` at ${only}`}` : left.join(', ');
 }
 
 function statedRows(party: string, { dataset, period, unit, own, total }: StatedBudget): string[][] {

@@ -141,10 +141,7 @@ async function askTwice({ job, folder, running, progress }: Asked) {
     { label: 'folkmoot', answer },
     { label: 'exact', answer: { ...answer, rows: pooled.rows, privacy: null } },
   ];
-  const { join } = job;
-  const datasets = join === undefined ? [job.from!] : [join.left.dataset, join.right.dataset];
-  const left = datasets.map((dataset) => leftText(after.report, dataset));
-  const asked = `${repeatText(repeat)}\n(${left.join('; ')})`;
+  const asked = `${repeatText(repeat)}\n(${leftText(after.report, job)})`;
   const text = [renderAnswer(readings), coverageText(coverage, answer), asked].join('\n\n');
   const isGood = repeat.isSame && repeat.isFree;
   return { answer, pooled: pooled.rows, coverage, repeat, isGood, text };

@@ -38,12 +38,12 @@ export const submit: CommandSpec<Options> = {
     const answer = await orInterrupted(signal, client.answer(submitted.job));
     output.result(answer, renderAnswer([{ label: 'answer', answer }]));
     // An answer stays the same for ever; what is left does not, so it is no part of it. Nor does it fail with it.
-    if (answer.privacy !== null && job.from !== undefined) {
+    if (answer.privacy !== null) {
       const budgets = await orInterrupted(
         signal,
         client.budget().catch(() => undefined),
       );
-      if (budgets !== undefined) output.note(leftText(budgets, job.from));
+      if (budgets !== undefined) output.note(leftText(budgets, job));
     }
     return undefined;
   },

@@ -77,12 +77,12 @@ const only = (party: string, changes: Partial<Acceptance>) => (each: string) => 
 
 describe('the sides of a join', () => {
   it('agree on the size class of each', () => {
-    expect(agree(terms(joinYaml))).toMatchObject({ setClasses: { left: 34, right: 40 }, threshold: 5 });
+    expect(agree(terms(joinYaml))).toMatchObject({ join: { classes: { left: 34, right: 40 } }, threshold: 5 });
     expect(agree(terms(replaced(joinYaml, [['measures:', 'join_helper: hackney\nmeasures:']])))).toMatchObject({
-      setClasses: { left: 34, right: 40 },
+      join: { classes: { left: 34, right: 40 } },
     });
     const pooled = jobText('measures: { n: count }');
-    expect(agree(terms(pooled)).setClasses).toBeNull();
+    expect(agree(terms(pooled)).join).toBeNull();
   });
 
   it('state the class each, and nobody else does', () => {

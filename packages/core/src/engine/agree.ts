@@ -24,7 +24,6 @@ import { disclose } from '../query/disclose.ts';
 import type { Disclosure } from '../query/disclosure.ts';
 import { type Layout, layout } from '../query/encode.ts';
 import { checkSignedJob, jobId, jobIdBytes, type SignedJob } from '../query/envelope.ts';
-import type { SideName } from '../query/join-query.ts';
 import { compile } from '../query/local.ts';
 import { lookUp } from '../query/name.ts';
 import { openedLayout } from '../query/opened.ts';
@@ -34,6 +33,7 @@ import { questionKey } from '../query/question.ts';
 import type { LocalQuery } from '../query/statistic.ts';
 import { type Strictness, strictnessOf } from '../query/strictness.ts';
 import { checkDemand } from './evaluate-cost.ts';
+import { type JoinAgreement, joinOf } from './join-agreement.ts';
 
 /** The documents that decide a computation. The charter is one whose signatures were checked (`checkSealed`). */
 export interface Terms {
@@ -66,8 +66,8 @@ export interface Agreement {
   readonly recipient: string;
   /** The largest `min_group` of job, charter and parties: people behind each number shown. 0 where none is in force. */
   readonly threshold: number;
-  /** The size classes that the two sides of a join state; null for a pooled job. */
-  readonly setClasses: Readonly<Record<SideName, number>> | null;
+  /** How two sides are matched and summed; null for a pooled job. */
+  readonly join: JoinAgreement | null;
   /** What every party signs together with the commitments. */
   readonly acceptances: Uint8Array;
   /** What the sessions of an attempt are bound to. */
@@ -101,15 +101,15 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   );
   const query = compile(checked, ownParty, strictness);
   const standing = standingOf(acceptances, checked.privacy !== null, checked.helper);
-  const setClasses = setClassesOf(acceptances, checked.join);
   const protection = standing && protect(checked, query, checked.parties.length, standing.units.values());
   const job = jobIdBytes(envelope);
   const disclosure = protection === null ? disclose({ checked, query, strictness }) : null;
   if (disclosure !== null) checkDemand(checked.parties.length, disclosure);
+  const inputs = protection?.layout ?? layout(query, checked.dataset, checked.contributors);
   return {
     checked,
     query,
-    inputs: protection?.layout ?? layout(query, checked.dataset, checked.contributors),
+    inputs,
     layout: protection?.layout ?? openedLayout(disclosure!),
     disclosure,
     protection,
@@ -119,7 +119,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
     analyst: envelope.analyst,
     recipient: envelope.recipient,
     threshold: disclosure?.threshold ?? (strictness.minGroup > 1 ? strictness.minGroup : 0),
-    setClasses,
+    join: joinOf(checked, query, { inputs, protection }, setClassesOf(acceptances, checked.join)),
     acceptances: acceptancesHash(acceptances),
     context: (attempt) => ({ job, attempt, roster: rosterOf(checked) }),
   };

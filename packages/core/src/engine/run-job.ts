@@ -3,6 +3,8 @@
  *
  *   records → local query → encode → share → evaluate → noise → commit → open → release
  *
+ * In a join two sides' records are matched in the place of a local query (`join.ts`), and shares of sums over pairs come out.
+ *
  * Rounds    2 (commitments, signatures), and 1 and those of `evaluateCost` and `correlateCost` where something is decided
  *           on shares        Sends    (N − 1)·(32 + 64) bytes to other parties and what these cost, and one sealed vector of
  *           shares to the analyst
@@ -22,6 +24,7 @@ import { noCost } from '../protocols/cost.ts';
 import { withoutDealer } from '../protocols/dealer-correlations.ts';
 import type { Lanes } from '../protocols/lanes.ts';
 import { type Opening, open, type Signatures } from '../protocols/open.ts';
+import { sideOf } from '../query/checked-join.ts';
 import type { Dataset } from '../query/dictionary.ts';
 import { encode } from '../query/encode.ts';
 import { inSlots } from '../query/input-slot.ts';
@@ -32,14 +35,26 @@ import { type Agreement, agree, checkBound, confirm, type Terms } from './agree.
 import { correlate, dealFor, isNone } from './correlate.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluateCost } from './evaluate-cost.ts';
+import { dealJoin, type JoinEffects, joinedParts, joinedSections, joinShares, pairFor } from './join.ts';
+import type { JoinAgreement } from './join-agreement.ts';
 import { addNoise } from './noise.ts';
 import { packShares } from './report.ts';
 
 /** Where a run is; in this order. */
-export type Phase = 'agree' | 'query' | 'share' | 'prepare' | 'evaluate' | 'noise' | 'commit' | 'open' | 'release';
+export type Phase =
+  | 'agree'
+  | 'query'
+  | 'share'
+  | 'prepare'
+  | 'match'
+  | 'evaluate'
+  | 'noise'
+  | 'commit'
+  | 'open'
+  | 'release';
 
 /** What the caller does for a run. */
-export interface Effects {
+export interface Effects extends JoinEffects {
   /** The sums over this party's own records. */
   localQuery(query: LocalQuery, dataset: Dataset, ownParty: boolean): Promise<LocalResult>;
   /** Encrypts to the analyst's key. */
@@ -59,12 +74,14 @@ export interface Effects {
   report?(phase: Phase, done?: number): void;
 }
 
+type At = (phase: Phase, done?: number) => void;
+
 /**
  * Runs a job to its release.
  * @throws what `agree`, the effects, the channel and `open` throw
  */
 export async function runJob(ch: Channel, terms: Terms, effects: Effects): Promise<Opening> {
-  const at = (phase: Phase) => effects.report?.(phase);
+  const at: At = (phase, done) => effects.report?.(phase, done);
 
   at('agree');
   const agreement = agree(terms);
@@ -93,28 +110,18 @@ export async function runJob(ch: Channel, terms: Terms, effects: Effects): Promi
 }
 
 /** From a party's records to its shares of what opens. */
-async function compute(
-  ch: Channel,
-  agreement: Agreement,
-  effects: Effects,
-  at: (phase: Phase) => void,
-): Promise<readonly Vector[]> {
-  const { query, inputs, checked, disclosure, protection } = agreement;
-  const { helper } = checked;
-  const among = helper === null ? ch : withoutDealer(ch, helper);
+async function compute(ch: Channel, agreement: Agreement, effects: Effects, at: At): Promise<readonly Vector[]> {
+  const { inputs, checked, disclosure } = agreement;
+  const among = checked.helper === null ? ch : withoutDealer(ch, checked.helper);
   // It depends on no record, and is made while they are read; a failure stays with the promise.
-  const correlations = prepare(ch, agreement, effects);
+  const confirmed = isDecided(agreement) ? confirm(ch, agreement) : Promise.resolve();
+  const correlations = confirmed.then(() => prepare(ch, agreement, effects));
   correlations.catch(() => undefined);
 
-  at('query');
-  const local = await effects.localQuery(query, checked.dataset, query.ownParty === ch.self);
-
-  // Each section's label is used once in this channel, so that no key masks two vectors.
-  at('share');
-  const placed = protection === null ? inSlots(disclosure!.inputs, ch.self, local) : combine(protection, local);
-  const sums = encode(inputs, placed).map((input, index) => {
-    return jointSum(among, `input/${inputs.sections[index]!.label}`, input);
-  });
+  const sums =
+    agreement.join === null
+      ? await pooled(among, agreement, effects, at)
+      : await joined(ch, among, agreement, agreement.join, confirmed, effects, at);
 
   at('prepare');
   const source = await correlations;
@@ -127,20 +134,62 @@ async function compute(
   return protectedBy(agreement, effects.noiseKey, ch.self, results);
 }
 
+/** Shares of the sums over all parties' records. */
+async function pooled(among: Channel, agreement: Agreement, effects: Effects, at: At): Promise<readonly Vector[]> {
+  const { query, inputs, checked, disclosure, protection } = agreement;
+  at('query');
+  const local = await effects.localQuery(query, checked.dataset, query.ownParty === among.self);
+
+  // Each section's label is used once in this channel, so that no key masks two vectors.
+  at('share');
+  const placed = protection === null ? inSlots(disclosure!.inputs, among.self, local) : combine(protection, local);
+  return encode(inputs, placed).map((input, index) => {
+    return jointSum(among, `input/${inputs.sections[index]!.label}`, input);
+  });
+}
+
+/** Shares of the sums over all pairs of two sides' records. */
+async function joined(
+  ch: Channel,
+  among: Channel,
+  agreement: Agreement,
+  join: JoinAgreement,
+  confirmed: Promise<void>,
+  effects: Effects,
+  at: At,
+): Promise<readonly Vector[]> {
+  const { checked, inputs, protection } = agreement;
+  const { rng, lanes } = effects;
+  const source = confirmed.then(() => pairFor(ch, checked, join, { rng, ...(lanes && { lanes }) }));
+  source.catch(() => undefined);
+  at('query');
+  const side = sideOf(checked.join!, ch.self)!;
+  assert(effects.joinRecords !== undefined, 'a side of a join reads its records');
+  const records = await effects.joinRecords(join.query[side]);
+  at('prepare');
+  const given = { checked, agreement: join, source: await source, records, rng };
+  at('match');
+  const statistics = await joinShares(among, given, effects, (done) => at('match', done));
+  return protection === null ? joinedSections(inputs, statistics) : joinedParts(protection, statistics);
+}
+
 /** The correlated randomness of all that is decided on shares, once all parties have said that they decide the same. */
-async function prepare(ch: Channel, agreement: Agreement, { rng, lanes }: Effects): Promise<Correlations> {
-  const demand = demandOf(agreement);
-  if (!isNone(demand)) await confirm(ch, agreement);
-  return correlate(ch, { helper: agreement.checked.helper, demand, rng, ...(lanes && { lanes }) });
+function prepare(ch: Channel, agreement: Agreement, { rng, lanes }: Effects): Promise<Correlations> {
+  return correlate(ch, { helper: agreement.checked.helper, demand: demandOf(agreement), rng, ...(lanes && { lanes }) });
 }
 
 /** A helper has no records and no share: it deals what the others compute with. */
-async function help(ch: Channel, agreement: Agreement, at: (phase: Phase) => void): Promise<readonly Vector[]> {
+async function help(ch: Channel, agreement: Agreement, at: At): Promise<readonly Vector[]> {
   at('prepare');
-  const demand = demandOf(agreement);
-  if (!isNone(demand)) await confirm(ch, agreement);
-  await dealFor(ch, demand);
+  if (isDecided(agreement)) await confirm(ch, agreement);
+  const { checked, join } = agreement;
+  await Promise.all([dealFor(ch, demandOf(agreement)), ...(join === null ? [] : [dealJoin(ch, checked, join)])]);
   return [];
+}
+
+/** Whether anything is computed on shares but sums. */
+function isDecided(agreement: Agreement): boolean {
+  return agreement.join !== null || !isNone(demandOf(agreement));
 }
 
 function demandOf({ checked, disclosure }: Agreement): Demand {

@@ -1,0 +1,157 @@
+/**
+ * How the sums of a join are computed on shares: which side has the hash table, what the other's elements carry, and which
+ * products of the two are added up where. A function of public texts, the same at both sides.
+ *
+ * The receiver is the side with more cells, since its cells are free: it knows them. Each cell of the sender's side makes a
+ * column of each of its features: a flag where every element has 0 or 1 there, a word of a ring otherwise. A feature that is
+ * 1 for every element that takes part needs no column; the match itself stands for it.
+ * @module
+ */
+import { bitLength } from '../algebra/integer-root.ts';
+import { type Ring, rings, Z2_64 } from '../algebra/ring.ts';
+import { InputError } from '../channel/errors.ts';
+import type { Feature, JoinQuery, SideName, SideQuery } from '../query/join-query.ts';
+
+/** What an element of the sender's carries for one feature and cell of its side. */
+export type Column =
+  | { readonly kind: 'match' }
+  | { readonly kind: 'flag' | 'word'; readonly feature: number; readonly cell: number };
+
+/** A number that the receiver has for each of its elements, in each slot: v − low has so many bits, and 0 is in range. */
+export interface Factor {
+  readonly feature: number;
+  readonly low: bigint;
+  /** 0 where it is 1 for every element that can match. */
+  readonly bits: number;
+}
+
+/** The sum of one column times one factor over all matches, for each of the receiver's cells. */
+export interface Product {
+  readonly ring: Ring;
+  readonly column: number;
+  readonly factor: number;
+}
+
+/** Where products go: a statistic's job cell for each of the receiver's cells. */
+export interface Addend {
+  readonly product: number;
+  readonly statistic: number;
+  readonly cells: Int32Array;
+}
+
+export interface JoinPlan {
+  readonly receiver: SideName;
+  /** Of the receiver's side. */
+  readonly cells: number;
+  /** Rows of a key that stand in cells of their own. Where there is one cell, the rows of a key are added up at home. */
+  readonly slots: number;
+  readonly columns: readonly Column[];
+  /** Of each column that is a word: the ring that all its products fit. */
+  readonly wordRings: readonly (Ring | null)[];
+  readonly factors: readonly Factor[];
+  readonly products: readonly Product[];
+  readonly addends: readonly Addend[];
+}
+
+/** Words and flags of an element together: each word has 8 bytes at least, and its hint is sent for three bins. */
+const columnsMax = 1_024;
+
+/** The side that has the hash table. */
+export function receiverOf({ left, right }: JoinQuery): SideName {
+  return right.cells > left.cells ? 'right' : 'left';
+}
+
+/**
+ * The plan of these sums, each statistic over the ring that is given for it.
+ * @throws InputError TOO_MANY_CELLS, OVERFLOW
+ */
+export function joinPlan(query: JoinQuery, ringOf: readonly Ring[]): JoinPlan {
+  const receiver = receiverOf(query);
+  const [own, other] = receiver === 'left' ? [query.left, query.right] : [query.right, query.left];
+  const slots = own.cells === 1 ? 1 : own.rowsPerKey;
+  const columns = new Numbered<Column>();
+  const factors = new Numbered<Factor>();
+  const products = new Numbered<Product>();
+  const addends: Addend[] = [];
+  for (const { statistic, left, right } of query.terms) {
+    const [feature, carried] = receiver === 'left' ? [left, right] : [right, left];
+    const factor = factors.at(factorOf(own, feature, slots));
+    for (let cell = 0; cell < other.cells; cell++) {
+      const column = columns.at(columnOf(other, carried, cell));
+      const product = products.at({ ring: ringOf[statistic]!, column, factor });
+      const cells = Int32Array.from({ length: own.cells }, (_, a) => {
+        return query.cellOf[receiver === 'left' ? a * other.cells + cell : cell * own.cells + a]!;
+      });
+      addends.push({ product, statistic, cells });
+    }
+  }
+  if (columns.all.length > columnsMax) {
+    throw new InputError('TOO_MANY_CELLS', {
+      field: 'group_by',
+      detail: `the ${receiver === 'left' ? 'right' : 'left'} side’s elements would carry ${columns.all.length} numbers, over ${columnsMax}`,
+      remedy: 'ask for fewer groups or fewer measures of the side that has fewer groups',
+    });
+  }
+  const wordRings = columns.all.map(({ kind }, at) => {
+    if (kind !== 'word') return null;
+    const needed = products.all.filter(({ column }) => column === at).map(({ ring }) => ring);
+    return rings.findLast((ring) => needed.includes(ring)) ?? Z2_64;
+  });
+  return {
+    receiver,
+    cells: own.cells,
+    slots,
+    columns: columns.all,
+    wordRings,
+    factors: factors.all,
+    products: products.all,
+    addends,
+  };
+}
+
+function columnOf(side: SideQuery, feature: number, cell: number): Column {
+  const given = side.features[feature]!;
+  if (side.cells === 1 && isOne(given, side)) return { kind: 'match' };
+  return { kind: isFlag(given, side) ? 'flag' : 'word', feature, cell };
+}
+
+function factorOf(side: SideQuery, at: number, slots: number): Factor {
+  const feature = side.features[at]!;
+  if (slots === 1 && isOne(feature, side)) return { feature: at, low: 0n, bits: 0 };
+  // Of several rows in one slot the numbers are added up; but of people there is one.
+  const rows = slots === 1 && feature.of === 'rows' ? BigInt(side.rowsPerKey) : 1n;
+  const low = feature.min < 0n ? rows * feature.min : 0n;
+  const high = feature.max > 0n ? rows * feature.max : 0n;
+  const bits = bitLength(high - low);
+  if (bits <= 63) return { feature: at, low, bits };
+  throw new InputError('OVERFLOW', {
+    field: feature.product.map((name) => `datasets.${side.dataset.name}.columns.${name}`).join(', '),
+    detail: `what is multiplied on shares has ${bits} bits`,
+    remedy: 'ask over a narrower column',
+  });
+}
+
+/** Whether it is 1 for every key that takes part. */
+function isOne({ of, product, where }: Feature, { rowsPerKey }: SideQuery): boolean {
+  return product.length === 0 && where.kind === 'true' && (rowsPerKey === 1 || of === 'people');
+}
+
+/** Whether it is 0 or 1 for every key. */
+function isFlag({ of, min, max }: Feature, { rowsPerKey }: SideQuery): boolean {
+  return min >= 0n && max <= 1n && (rowsPerKey === 1 || of === 'people');
+}
+
+/** Plain values, each once, by their place. */
+class Numbered<T extends object> {
+  readonly all: T[] = [];
+  readonly #places = new Map<string, number>();
+
+  at(value: T): number {
+    const key = JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}n` : part));
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    this.#places.set(key, this.all.length);
+    this.all.push(value);
+    return this.all.length - 1;
+  }
+}

@@ -6,6 +6,7 @@ import {
   charterText,
   checkSealed,
   fingerprint,
+  matchedColumns,
   parseCharter,
   partiesOf,
   signCharter,
@@ -33,6 +34,19 @@ describe('a charter', () => {
     expect(residents!.columns.age).toEqual({ type: 'integer', min: 0, max: 110, nulls: 'refuse', outside: 'clamp' });
     expect(partiesOf(charter)).toEqual(['camden', 'hackney', 'islington', 'ncl-health']);
     expect(charter.policy_floor).toEqual({ min_parties: 2, min_group: 5 });
+  });
+
+  it('tells on what a party may be matched', () => {
+    const { residents, patients } = charter.datasets;
+    expect(matchedColumns(charter, 'camden', residents!)).toEqual(['nhs_number']);
+    expect(matchedColumns(charter, 'ncl-health', patients!)).toEqual(['nhs_number']);
+    const without = {
+      ...charter,
+      matching: charter.matching.map((each) => ({ ...each, pairs: [['camden', 'hackney'] as [string, string]] })),
+    };
+    expect(matchedColumns(without, 'ncl-health', patients!)).toEqual([]);
+    const other = { ...charter, matching: charter.matching.map((each) => ({ ...each, on: 'annual_cost' })) };
+    expect(matchedColumns(other, 'ncl-health', patients!)).toEqual([]);
   });
 
   it('has the same hash whether a default is left out or written', () => {

@@ -8,6 +8,7 @@ import {
   canonicalIdentifier,
   identifierKey,
   identifierKeys,
+  keptIdentifier,
   newTally,
   normaliseIdentifier,
 } from '../src/query/identifier.ts';
@@ -344,5 +345,42 @@ describe('a charter', () => {
       code: 'BAD_VALUE',
       field: 'datasets.patients.columns.nhs_number.check',
     });
+  });
+});
+
+describe('what is kept of an identifier', () => {
+  it('is read as the identifier was, and counted alike', () => {
+    const part = fc.constantFrom(
+      '9434765919',
+      '12',
+      '0',
+      ' ',
+      '-',
+      'x',
+      'Ä',
+      '٣',
+      '１',
+      '1e+9',
+      '2026-12-31',
+      '\ud800',
+      '',
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 4 }), fc.constantFrom(...columns), (parts, of) => {
+        const text = parts.join('');
+        const kept = keptIdentifier(text, of);
+        expect(canonicalIdentifier(kept, of)).toBe(canonicalIdentifier(text, of));
+        // Texts that are malformed in no script of their own have nothing to stand for them.
+        if (!(of === exact || of === lower)) expect(fate(kept, of)).toBe(fate(text, of));
+      }),
+    );
+  });
+
+  it('has nothing of a text that is none', () => {
+    for (const of of columns) {
+      expect(keptIdentifier('', of)).toBeNull();
+      expect(keptIdentifier('x'.repeat(1001), of) ?? '').not.toContain('x');
+    }
+    expect(keptIdentifier('Ada Lovelace', date)).toBe('٣');
   });
 });

@@ -113,6 +113,12 @@ export function parseCharter(text: string, name: string): Charter {
   return charter;
 }
 
+/** The identifiers of a dataset that a party may be matched on with some other, as the charter permits it. */
+export function matchedColumns({ matching }: Charter, party: string, { columns }: Dataset): string[] {
+  const permitted = matching.filter(({ pairs }) => pairs.some((pair) => pair.includes(party))).map(({ on }) => on);
+  return [...new Set(permitted)].filter((on) => lookUp(columns, on)?.type === 'identifier');
+}
+
 function checkReferences(charter: Charter): void {
   const party = (id: string, field: string): void => {
     if (lookUp(charter.parties, id) === undefined) throw new InputError('UNKNOWN_PARTY', { field, detail: id });

@@ -106,6 +106,20 @@ export function identifierKeys(salt: Uint8Array, canonical: readonly string[]): 
   return keys;
 }
 
+/** Malformed by every rule that knows such texts: a digit of another script, as a date and as anything else. */
+const malformedText = '\u0663';
+
+/**
+ * What is kept of an identifier for a later reading: its canonical form, which may yet fail the check, or in the place of
+ * what is malformed a text of our own that is so too. It counts in a tally like the identifier; nothing else that stood in
+ * the field is kept.
+ */
+export function keptIdentifier(text: string, column: IdentifierColumn): string | null {
+  const canonical = canonicalText(text, column);
+  if (canonical !== null) return canonical === '' || canonical.length > identifierCharsMax ? null : canonical;
+  return canonicalText(malformedText, column) === null ? malformedText : null;
+}
+
 /** Null for what is malformed whatever the check. */
 function canonicalText(text: string, column: IdentifierColumn): string | null {
   // Half a surrogate pair has no UTF-8: all such texts would become one.

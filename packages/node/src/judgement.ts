@@ -13,7 +13,7 @@ import { createHmac } from 'node:crypto';
 import { type SignedAcceptance, signAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import { type CheckedJob, checkJob, rosterOf } from '@folkmoot/core/check-job.js';
-import { datasetOf } from '@folkmoot/core/checked-join.js';
+import { datasetOf, sideOf } from '@folkmoot/core/checked-join.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { disclose } from '@folkmoot/core/disclose.js';
 import { conform } from '@folkmoot/core/document.js';
@@ -22,10 +22,11 @@ import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.j
 import { InputError, PolicyError, ProtocolError, StateError } from '@folkmoot/core/errors.js';
 import { checkDemand } from '@folkmoot/core/evaluate-cost.js';
 import type { Sign } from '@folkmoot/core/identity.js';
+import { joinOf } from '@folkmoot/core/join-agreement.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { helperRule, judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
-import { setClassFor } from '@folkmoot/core/set-class.js';
+import { setClassFor, setClassMin } from '@folkmoot/core/set-class.js';
 import { strictnessOf } from '@folkmoot/core/strictness.js';
 import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
@@ -45,8 +46,8 @@ export interface Judge {
   readonly periods: ReadonlyMap<string, string>;
   /** The keyed hash of a dataset's records, as hex: of those that stand there now, or of the snapshot of a period. */
   fingerprint(dataset: Dataset, binding: Binding, period: string | null): Promise<string>;
-  /** How many rows a dataset has, whatever they hold: now, or in the snapshot of a period. */
-  rows(dataset: Dataset, binding: Binding, period: string | null): Promise<number>;
+  /** How many rows a dataset has, whatever they hold, to be matched on this key: now, or in the snapshot of a period. */
+  rows(dataset: Dataset, binding: Binding, period: string | null, key: string): Promise<number>;
   /** The keyed hash that a helper states, which brings no records. */
   readonly noRecords: string;
   /** Refuses what the ledger would refuse, before the records are looked at. */
@@ -69,7 +70,7 @@ export function lookingAt(
   snapshots: Pick<Snapshots, 'of'>,
 ): Pick<Judge, 'fingerprint' | 'rows'> {
   const look = async <T>(
-    [dataset, binding, period]: Parameters<Judge['rows']>,
+    [dataset, binding, period]: Parameters<Judge['fingerprint']>,
     at: (source: Source) => Promise<T>,
   ): Promise<T> => {
     const open = () => openSource(binding, { folder, env, dataset });
@@ -82,7 +83,7 @@ export function lookingAt(
   };
   return {
     fingerprint: (...of) => look(of, (source) => source.fingerprint(key)),
-    rows: (...of) => look(of, (source) => source.rows()),
+    rows: (dataset, binding, period, key) => look([dataset, binding, period], (source) => source.rows(key)),
   };
 }
 
@@ -113,12 +114,14 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const { minGroup, round, dominance } = verdict;
   const strictness = strictnessOf(checked, [{ min_group: minGroup, round, dominance }]);
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null, strictness);
-  layout(query, checked.dataset, contributors);
+  const inputs = layout(query, checked.dataset, contributors);
+  joinOf(checked, query, { inputs, protection: null }, { left: setClassMin, right: setClassMin });
   if (checked.privacy === null) checkDemand(parties.length, disclose({ checked, query, strictness }));
 
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
   if (claim !== undefined) by.afford(claim);
   const period = claim?.period ?? null;
+  const key = checked.join?.[sideOf(checked.join, party)!].key;
   const acceptance = signAcceptance(
     {
       job: jobId(envelope),
@@ -134,7 +137,7 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
       rule: verdict.rule,
       period,
       budget: claim?.unit ?? null,
-      ...(checked.join === null ? {} : { set_class: setClassFor(await by.rows(dataset, binding, period)) }),
+      ...(key === undefined ? {} : { set_class: setClassFor(await by.rows(dataset, binding, period, key)) }),
     },
     by.sign,
   );

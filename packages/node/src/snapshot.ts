@@ -11,16 +11,19 @@
  * whether its text was missing, which is what `is_null` asks: a text of another form is not. Where a person has more rows than
  * `max_rows_per_unit`, those stay that come first by a hash under a key of the node: an order that nobody can aim at. No
  * row is left out for those of others, so there is no limit on all rows together: what leaves is clamped instead
- * (`combine`). The file holds integers, no texts, and in the place of the person a number.
+ * (`combine`). The file holds integers, no texts, and in the place of the person a number. Only the identifiers that the
+ * charter permits this party to be matched on stand in it, in canonical form: a join has no other way to its rows.
  * @module
  */
 import { createHmac } from 'node:crypto';
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { type DuckDBConnection, DuckDBScalarFunction, VARCHAR } from '@duckdb/node-api';
 import { toHex, utf8 } from '@folkmoot/core/bytes.js';
-import { boundsOf, type Dataset, rowsMax, type ValueColumn } from '@folkmoot/core/dictionary.js';
+import { boundsOf, type Dataset, type IdentifierColumn, rowsMax, type ValueColumn } from '@folkmoot/core/dictionary.js';
 import { isFolkmootError, SourceError, StateError } from '@folkmoot/core/errors.js';
 import { hashJson, hkdf } from '@folkmoot/core/hash.js';
+import { keptIdentifier } from '@folkmoot/core/identifier.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
 import { columnSql } from './sources/column-sql.ts';
@@ -29,6 +32,8 @@ import { readState } from './sources/file-state.ts';
 import { inMemory, plainPath, type RunSql } from './sources/in-memory.ts';
 import { localSql, type ResultRow } from './sources/local-sql.ts';
 import type { RecordSql } from './sources/record-sql.ts';
+import { readColumns, SideRows } from './sources/side-rows.ts';
+import { sideSql } from './sources/side-sql.ts';
 import type { Original, Source } from './sources/source.ts';
 import { unitSql } from './sources/unit-sql.ts';
 import type { Store } from './store.ts';
@@ -46,6 +51,8 @@ export interface SnapshotsOptions {
   readonly state: string;
   /** The party's own secret, for the order of rows. */
   readonly secret: Uint8Array;
+  /** The identifiers of a dataset that this party may be matched on. */
+  readonly matchedColumns: (dataset: Dataset) => readonly string[];
 }
 
 /** The snapshots of a node. */
@@ -87,20 +94,20 @@ export class Snapshots {
 
   async #find(dataset: Dataset, period: string, path: string, openOriginal: () => Original): Promise<SnapshotFile> {
     const { store } = this.#options;
-    const dictionary = readingHash(dataset);
     const known = store.snapshot(dataset.name, period);
     if (known === undefined) {
       // A file without an entry is one that nothing was answered from.
       const original = openOriginal();
       try {
-        const sha256 = await writeSnapshot(original, dataset, this.#key, path);
-        store.enterSnapshot(dataset.name, period, { dictionary, sha256 });
+        const sha256 = await writeSnapshot(original, dataset, this.#options.matchedColumns(dataset), this.#key, path);
+        store.enterSnapshot(dataset.name, period, { dictionary: readingHash(dataset, formatVersion), sha256 });
         return { path, sha256 };
       } finally {
         await original.close();
       }
     }
-    if (known.dictionary !== dictionary) throw new SourceError('SNAPSHOT_OTHER', { field: dataset.name });
+    const isSame = versionsRead.some((version) => known.dictionary === readingHash(dataset, version));
+    if (!isSame) throw new SourceError('SNAPSHOT_OTHER', { field: dataset.name });
     const found = { path, sha256: known.sha256 };
     await checkFile(found, dataset.name);
     return found;
@@ -114,32 +121,66 @@ export function snapshotSource(file: SnapshotFile, name: string): Source {
       await checkFile(file, name);
       return createHmac('sha256', key).update('folkmoot snapshot v1').update(file.sha256).digest('hex');
     },
-    async query(query, dataset, ownParty) {
-      await checkFile(file, name);
-      const result = await inMemory(async (runSql) => {
+    query: (query, dataset, ownParty) =>
+      unchanged(file, name, async (runSql) => {
         const run = runner(runSql);
-        const relation = sql`read_parquet(${plainPath(file.path)})`;
-        const present = (await run(sql`DESCRIBE SELECT * FROM ${relation}`)).map(([column]) => String(column));
+        const present = await columnsIn(run, file);
         // All rows count, however many, so the sums must be exact for any number of them.
         const sized = { ...dataset, max_rows: rowsMax };
         const local = localSql(query, sized, ownParty, duckdbDialect, settledRecords(query, dataset, present));
-        await run(sql`CREATE TEMP TABLE records AS ${local.records(relation, sql`1`)}`);
+        await run(sql`CREATE TEMP TABLE records AS ${local.records(rowsIn(file), sql`1`)}`);
         const results: (readonly ResultRow[])[] = [];
         for (const statement of local.sums) results.push(await run(statement));
         return local.collect(results);
-      });
-      await checkFile(file, name);
-      return result;
-    },
-    async rows() {
-      await checkFile(file, name);
-      return inMemory(async (runSql) => {
-        const [row] = await runner(runSql)(sql`SELECT count(*) FROM read_parquet(${plainPath(file.path)})`);
+      }),
+    sideRecords: (side) =>
+      unchanged(file, name, async (runSql, database) => {
+        const run = runner(runSql);
+        const { dataset, key } = side;
+        const present = await refuseUnkept(run, file, name, key);
+        const asked = sideSql(side, duckdbDialect, settledRecords(side, dataset, present, key));
+        await run(sql`CREATE TEMP TABLE records AS ${asked.records(rowsIn(file), sql`1`)}`);
+        const [count] = await run(sql`SELECT count(*) FROM records`);
+        const rows = new SideRows(side, Number(count![0]));
+        await readColumns(database, asked.columns, rows);
+        return rows.records();
+      }),
+    rows: (key) =>
+      unchanged(file, name, async (runSql) => {
+        const run = runner(runSql);
+        if (key !== undefined) await refuseUnkept(run, file, name, key);
+        const [row] = await run(sql`SELECT count(*) FROM ${rowsIn(file)}`);
         return Number(row![0]);
-      });
-    },
+      }),
     close: async () => {},
   };
+}
+
+/** Work over a file that is the one of the period before and after. */
+async function unchanged<T>(
+  file: SnapshotFile,
+  name: string,
+  work: (run: RunSql, database: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  await checkFile(file, name);
+  const result = await inMemory(work);
+  await checkFile(file, name);
+  return result;
+}
+
+function rowsIn({ path }: SnapshotFile): Sql {
+  return sql`read_parquet(${plainPath(path)}, file_row_number = true)`;
+}
+
+async function columnsIn(run: Run, file: SnapshotFile): Promise<readonly string[]> {
+  return (await run(sql`DESCRIBE SELECT * FROM ${rowsIn(file)}`)).map(([column]) => String(column));
+}
+
+/** The columns of a snapshot that was read when this key could be matched on. */
+async function refuseUnkept(run: Run, file: SnapshotFile, name: string, key: string): Promise<readonly string[]> {
+  const present = await columnsIn(run, file);
+  if (present.includes(keyName(key))) return present;
+  throw new SourceError('SNAPSHOT_OTHER', { field: name, detail: `it does not hold \`${key}\`` });
 }
 
 /** @throws SourceError SNAPSHOT_LOST */
@@ -149,20 +190,24 @@ async function checkFile({ path, sha256 }: SnapshotFile, name: string): Promise<
 }
 
 /** Goes up whenever the same records would give another file. */
-const formatVersion = 2;
+const formatVersion = 3;
+/** In the version before, no identifiers were kept: a join finds none there, and all else is the same. */
+const versionsRead = [formatVersion, 2];
 
 /** All that decides how records are read; names and other parties do not. */
-function readingHash({ unit, max_rows_per_unit, columns }: Dataset): string {
+function readingHash({ unit, max_rows_per_unit, columns }: Dataset, format: number): string {
+  const notRead = { max_groups_per_unit: undefined, max_rows_per_key: undefined };
   const read = Object.entries(columns).map(([name, column]) => {
-    const { max_groups_per_unit: _, ...rest } = { max_groups_per_unit: undefined, ...column };
+    const { max_groups_per_unit: _, max_rows_per_key: __, ...rest } = { ...notRead, ...column };
     if (column.type === 'identifier') return [name, rest];
     return [name, { ...rest, nulls: column.nulls === 'zero' ? 'zero' : 'drop', outside: 'clamp' }];
   });
-  return toHex(hashJson({ format: formatVersion, unit, max_rows_per_unit, columns: Object.fromEntries(read) }));
+  return toHex(hashJson({ format, unit, max_rows_per_unit, columns: Object.fromEntries(read) }));
 }
 
 const valueName = (column: string): string => `v:${column}`;
 const nullName = (column: string): string => `n:${column}`;
+const keyName = (column: string): string => `k:${column}`;
 /** Parquet has no integers of 128 bits: the wider ones are texts of their digits. */
 const isWide = (column: ValueColumn): boolean => {
   const { min, max } = boundsOf(column);
@@ -171,7 +216,13 @@ const isWide = (column: ValueColumn): boolean => {
 const integerType = (column: ValueColumn): Sql => duckdbDialect.integerType(isWide(column) ? 38 : 18)!;
 
 /** Reads the whole source and puts the file in its place, durably. Gives the hash of its bytes. */
-async function writeSnapshot(original: Original, dataset: Dataset, key: string, path: string): Promise<string> {
+async function writeSnapshot(
+  original: Original,
+  dataset: Dataset,
+  matched: readonly string[],
+  key: string,
+  path: string,
+): Promise<string> {
   const beside = `${path}.new`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -179,13 +230,18 @@ async function writeSnapshot(original: Original, dataset: Dataset, key: string, 
     await (await open(beside, 'w', 0o600)).close();
     await inMemory(async (runSql, database) => {
       const names = Object.keys(dataset.columns).filter((name) => dataset.columns[name]!.type !== 'identifier');
-      const wanted = dataset.unit === 'row' ? names : [...names, dataset.unit];
+      const identifiers = dataset.unit === 'row' ? matched : [dataset.unit, ...matched];
+      const wanted = [...names, ...new Set(identifiers)];
       const present = await original.copy(wanted, { run: runSql, database });
       if (dataset.unit !== 'row' && !present.includes(dataset.unit)) {
         throw new SourceError('SOURCE_COLUMN_MISSING', { field: dataset.unit });
       }
       const run = runner(runSql);
-      for (const statement of snapshotSql(present, dataset, key, beside)) await run(statement);
+      const kept = matched.filter((name) => present.includes(name));
+      for (const [index, name] of kept.entries()) {
+        database.registerScalarFunction(keptForm(`kept${index}`, dataset.columns[name] as IdentifierColumn));
+      }
+      for (const statement of snapshotSql(present, dataset, kept, key, beside)) await run(statement);
     });
     await chmod(beside, 0o600);
     await flush(beside);
@@ -210,8 +266,31 @@ async function flush(path: string): Promise<void> {
   }
 }
 
+/** What is kept of an identifier, as a function of the engine's: no engine knows its forms and checks. */
+function keptForm(name: string, column: IdentifierColumn): DuckDBScalarFunction {
+  return DuckDBScalarFunction.create({
+    name,
+    parameterTypes: [VARCHAR],
+    returnType: VARCHAR,
+    mainFunction: (_, input, output) => {
+      const texts = input.getColumnVector(0);
+      for (let row = 0; row < input.rowCount; row++) {
+        const text = texts.getItem(row);
+        output.setItem(row, typeof text === 'string' ? keptIdentifier(text, column) : null);
+      }
+      output.flush();
+    },
+  });
+}
+
 /** From the table `texts` to the file. */
-function snapshotSql(present: readonly string[], dataset: Dataset, key: string, path: string): readonly Sql[] {
+function snapshotSql(
+  present: readonly string[],
+  dataset: Dataset,
+  matched: readonly string[],
+  key: string,
+  path: string,
+): readonly Sql[] {
   const { unit, max_rows_per_unit } = dataset;
   const columns = present.flatMap((name, index) => {
     const rules = dataset.columns[name]!;
@@ -220,6 +299,10 @@ function snapshotSql(present: readonly string[], dataset: Dataset, key: string, 
   });
   const person =
     unit === 'row' ? sql`''` : unitSql(dataset.columns[unit]!, sql.ref(`t${present.indexOf(unit)}`), duckdbDialect);
+  const keys = matched.map((name, index) => ({
+    name: sql.id(keyName(name)),
+    form: sql`${sql.ref(`kept${index}`)}(${sql.ref(`t${present.indexOf(name)}`)})`,
+  }));
   const parsed = columns.flatMap(({ name, rules, text, x, missing }) => [
     sql`${columnSql(name, rules, text, duckdbDialect).parsed} AS ${x}`,
     sql`(${text} IS NULL) AS ${missing}`,
@@ -237,21 +320,29 @@ function snapshotSql(present: readonly string[], dataset: Dataset, key: string, 
   });
   const inOrder = unit === 'row' ? sql`h` : sql`p, h`;
   return [
-    sql`CREATE TEMP TABLE parsed AS SELECT ${sql.join([...parsed, sql`${person} AS u`])} FROM texts`,
+    sql`CREATE TEMP TABLE parsed AS SELECT ${sql.join([...parsed, ...keys.map(({ name, form }) => sql`${form} AS ${name}`), sql`${person} AS u`])} FROM texts`,
     sql`DROP TABLE texts`,
-    sql`CREATE TEMP TABLE settled AS SELECT ${sql.join([...settled, sql`u`])},
+    sql`CREATE TEMP TABLE settled AS SELECT ${sql.join([...settled, ...keys.map(({ name }) => name), sql`u`])},
       sha256(concat(CAST(${key} AS VARCHAR), 'person', u)) AS p,
       sha256(concat_ws('|', CAST(${key} AS VARCHAR), 'row', u, ${sql.join([...words, sql`''`])})) AS h
       FROM parsed WHERE u IS NOT NULL`,
     sql`CREATE TEMP TABLE kept AS SELECT * FROM settled
       ${unit === 'row' ? sql`` : sql`QUALIFY row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}`,
-    sql`COPY (SELECT ${sql.join([...kept, sql`dense_rank() OVER (ORDER BY p) AS u`])} FROM kept ORDER BY ${inOrder})
+    sql`COPY (SELECT ${sql.join([...kept, ...keys.map(({ name }) => name), sql`dense_rank() OVER (ORDER BY p) AS u`])} FROM kept ORDER BY ${inOrder})
       TO ${sql.lit(path)} (FORMAT parquet)`,
   ];
 }
 
-/** The columns of a query over a snapshot: nothing is left to check, and every row counts. */
-function settledRecords(query: LocalQuery, dataset: Dataset, present: readonly string[]): RecordSql {
+/**
+ * The columns of a query over a snapshot: nothing is left to check, and every row counts. Where a key is asked for it is
+ * `i`, and the place of the row in the file `o`.
+ */
+function settledRecords(
+  query: Pick<LocalQuery, 'columns'>,
+  dataset: Dataset,
+  present: readonly string[],
+  key?: string,
+): RecordSql {
   const columns = query.columns.map((name, index) => {
     if (!present.includes(valueName(name))) throw new SourceError('SOURCE_COLUMN_MISSING', { field: name });
     return { name, value: sql.ref(`v${index}`), wasNull: sql.ref(`n${index}`) };
@@ -260,15 +351,18 @@ function settledRecords(query: LocalQuery, dataset: Dataset, present: readonly s
     sql`CAST(${sql.id(valueName(name))} AS ${integerType(dataset.columns[name] as ValueColumn)}) AS ${value}`,
     sql`${sql.id(nullName(name))} AS ${wasNull}`,
   ]);
+  const identified = key === undefined ? [] : [sql`${sql.id(keyName(key))} AS i, file_row_number AS o`];
   return {
     columns,
-    records: (rows) => sql`SELECT ${sql.join([...selected, sql`u`])} FROM ${rows}`,
+    records: (rows) => sql`SELECT ${sql.join([...selected, ...identified, sql`u`])} FROM ${rows}`,
     checks: [],
     kept: sql`TRUE`,
   };
 }
 
-function runner(runSql: RunSql): (statement: Sql) => Promise<readonly ResultRow[]> {
+type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
+
+function runner(runSql: RunSql): Run {
   return (statement) => {
     const { text, parameters } = compileSql(statement);
     return runSql(text, parameters);

@@ -1,10 +1,12 @@
 /**
- * Any dataset, its rows as texts, and any local query over them: what SQL has to answer like core's `evaluate`.
+ * Any dataset, its rows as texts, and any local query or side of a join over them: what SQL has to answer like core's
+ * `evaluate` and `sideRecords`.
  * @module
  */
 import type { Condition } from '@folkmoot/core/condition.js';
 import { boundsOf, type Column, type Dataset, labelsOf } from '@folkmoot/core/dictionary.js';
 import type { GroupKey } from '@folkmoot/core/group-key.js';
+import type { Feature, SideQuery } from '@folkmoot/core/join-query.js';
 import type { LocalQuery, Statistic } from '@folkmoot/core/statistic.js';
 import fc from 'fast-check';
 
@@ -231,3 +233,36 @@ export const caseArbitrary: fc.Arbitrary<Case> = datasetArbitrary.chain((made) =
       })),
   });
 });
+
+export interface SideCase {
+  readonly side: SideQuery;
+  readonly rows: readonly TextRow[];
+}
+
+const keyTexts = ['943 476 5919', '9434765919', '12', '1-2', 'x', '\u0663', '\uff11\uff12', '0', ' ', null];
+
+/** A key that may be the unit or another identifier, and features of 64 bits. */
+export const sideArbitrary: fc.Arbitrary<SideCase> = caseArbitrary.chain(({ dataset: made, rows, query }) =>
+  fc
+    .record({
+      key: fc.constantFrom('person', 'nhs'),
+      normalise: fc.constantFrom('digits' as const, 'upper-alnum' as const, undefined),
+      keys: fc.array(fc.constantFrom(...keyTexts), { minLength: rows.length, maxLength: rows.length }),
+    })
+    .map(({ key, normalise, keys }): SideCase => {
+      const nhs: Column = { type: 'identifier', ...(normalise === undefined ? {} : { normalise }) };
+      const dataset: Dataset = { ...made, columns: { ...made.columns, nhs } };
+      const magnitude = (name: string): bigint => {
+        const { min, max } = boundsOf(dataset.columns[name]!);
+        return -min > max ? -min : max;
+      };
+      const features = query.statistics.flatMap(({ of, product, where }): Feature[] => {
+        const bound = product.reduce((all, name) => all * magnitude(name), 1n);
+        if ((of !== 'rows' && of !== 'people') || bound >= 1n << 63n) return [];
+        return [{ of, product, where, min: -bound, max: bound }];
+      });
+      const { columns, where, groups, cells } = query;
+      const side = { party: 'camden', dataset, key, rowsPerKey: 1, columns, where, groups, cells, features };
+      return { side, rows: rows.map((row, at) => ({ ...row, nhs: keys[at]! })) };
+    }),
+);

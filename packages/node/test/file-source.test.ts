@@ -348,7 +348,9 @@ describe('the number of rows', () => {
   it('is that of a Parquet file, and of nothing else with such a name', async () => {
     const path = join(folder, 'counted.parquet');
     await inMemory((run) => run(`COPY (SELECT range AS a FROM range(5)) TO '${path}' (FORMAT parquet)`));
-    expect(await open('counted.parquet', two).rows()).toBe(5);
+    expect(await open('counted.parquet', two).rows('a')).toBe(5);
+    const missing = open('counted.parquet', two).rows('b');
+    await expect(missing).rejects.toMatchObject({ code: 'SOURCE_COLUMN_MISSING', field: 'b' });
     await expect(open(file('parquet', 'a,b'), two).rows()).rejects.toMatchObject({ code: 'SOURCE_FAILED' });
   });
 
@@ -357,6 +359,16 @@ describe('the number of rows', () => {
     ['jsonl', ''],
   ])('is never 0 (%s)', async (ending, text) => {
     await expect(open(file(ending, text), two).rows()).rejects.toMatchObject({ code: 'SOURCE_EMPTY' });
+  });
+
+  it.each([
+    ['csv', 'a,b\n1,2\n'],
+    ['jsonl', '{"a":1,"b":2}\n'],
+  ])('is asked with the column that is matched on (%s)', async (ending, text) => {
+    const name = file(ending, text);
+    expect(await open(name, two).rows('b')).toBe(1);
+    const missing = open(name, two, { b: 'other' }).rows('b');
+    await expect(missing).rejects.toMatchObject({ code: 'SOURCE_COLUMN_MISSING', field: 'b' });
   });
 
   it('is that of the records that the fingerprint was taken of', async () => {

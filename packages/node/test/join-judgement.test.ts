@@ -174,6 +174,10 @@ describe('a side of a join', () => {
     await expect(decide(signed(), cost.by)).rejects.toMatchObject({ code: 'REFUSED', party: 'clinic', field: 'cost' });
     const sums = judgeOf('clinic', { rule: ruled('visits', 'measure: [cost], dominance: { n: 1, share: 0.5 }') });
     await expect(decide(signed(), sums.by)).rejects.toMatchObject({ code: 'NOT_SUPPORTED', field: 'measures.cost' });
+    const both = 'where: { any: [{ left.arrears: { gt: 1 } }, { right.cost: { gt: 1 } }] }\n';
+    const tied = judgeOf('clinic', { rule: ruled('visits', 'measure: [cost], filter: [cost]') });
+    await expect(decide(signed(both), tied.by)).rejects.toMatchObject({ code: 'NOT_SUPPORTED', field: 'where' });
+    expect(tied.looked).toEqual([]);
     const unbound = judgeOf('town', { bound: '' });
     await expect(decide(signed(), unbound.by)).rejects.toMatchObject({ code: 'NOT_HELD', field: 'datasets.tenants' });
     expect([...cost.looked, ...sums.looked, ...unbound.looked]).toEqual([]);
@@ -239,7 +243,7 @@ describe('a party’s look at its records', () => {
     const { rows, fingerprint } = lookingAt({ folder }, {}, new Uint8Array(32), unread);
     const dataset = datasetOf(checkJob(signed().envelope.job, charter), 'town');
     const binding = by.config.datasets.tenants!;
-    expect(await rows(dataset, binding, null)).toBe(3);
+    expect(await rows(dataset, binding, null, 'number')).toBe(3);
     expect(await fingerprint(dataset, binding, null)).toMatch(/^[0-9a-f]{64}$/);
   });
 });

@@ -8,8 +8,17 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compileSql, duckdbDialect, postgresDialect } from '../src/sources/dialect.ts';
 import { localSql } from '../src/sources/local-sql.ts';
-import { caseArbitrary } from './arbitrary-query.ts';
-import { askedOfFile, evaluated, writeCsv, writeJson, writeParquet } from './written-rows.ts';
+import { caseArbitrary, sideArbitrary } from './arbitrary-query.ts';
+import {
+  asCsv,
+  askedOfFile,
+  brought,
+  broughtByFile,
+  evaluated,
+  writeCsv,
+  writeJson,
+  writeParquet,
+} from './written-rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-local-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,6 +35,21 @@ describe('a local query as SQL', () => {
         );
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it('brings to a join what the plain reading brings, whatever the file', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(sideArbitrary, async (given) => {
+        const outcome = await brought(given);
+        const fromCsv = await brought({ ...given, rows: asCsv(given.rows) });
+        expect(await broughtByFile(folder, writeCsv(folder, 'side.csv', given.rows), given)).toEqual(fromCsv);
+        expect(await broughtByFile(folder, writeJson(folder, 'side.jsonl', given.rows), given)).toEqual(outcome);
+        expect(await broughtByFile(folder, await writeParquet(folder, 'side.parquet', given.rows), given)).toEqual(
+          outcome,
+        );
+      }),
+      { numRuns: 25 },
     );
   });
 

@@ -15,8 +15,8 @@ import { postgresSource } from '../src/sources/postgres.ts';
 import type { Original } from '../src/sources/source.ts';
 import { openSource } from '../src/sources/source-binding.ts';
 import { openStore } from '../src/store.ts';
-import { caseArbitrary } from './arbitrary-query.ts';
-import { askedOfTable, evaluated, writeTable } from './written-rows.ts';
+import { caseArbitrary, sideArbitrary } from './arbitrary-query.ts';
+import { askedOfTable, brought, broughtByTable, evaluated, writeTable } from './written-rows.ts';
 
 let server: TestPostgres;
 let client: pg.Client;
@@ -138,6 +138,16 @@ describe('a PostgreSQL source', () => {
     );
   });
 
+  it('brings to a join what the plain reading brings', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(sideArbitrary, async (given) => {
+        await writeTable(client, table, given.side.dataset, given.rows);
+        expect(await broughtByTable(server.url, table, given)).toEqual(await brought(given));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('reads the types of a real table, a partitioned table and a view', async () => {
     await client.query(`${create}; ${fill}`);
     const expected = [[3n], [180n], [20012_50n], [2n], [20200229n + 19500101n + 20241231n]];
@@ -245,7 +255,8 @@ describe('a PostgreSQL source', () => {
     const source = open();
     await source.fingerprint(key);
     expect((await source.query(sumsOf('age'), residents, false))[0]).toEqual([3n]);
-    expect(await source.rows()).toBe(3);
+    expect(await source.rows('person')).toBe(3);
+    expect((await refusal(source.rows('nhs'))).code).toBe('SOURCE_COLUMN_MISSING');
     await client.query("UPDATE housing.residents SET age = 31 WHERE id = 'a'");
     expect((await refusal(source.rows())).code).toBe('SOURCE_CHANGED');
     expect((await refusal(source.query(sumsOf('age'), residents, false))).code).toBe('SOURCE_CHANGED');
@@ -295,7 +306,7 @@ describe('a PostgreSQL source', () => {
           dataset: residents,
           patience,
         });
-      const snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key });
+      const snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key, matchedColumns: () => [] });
       link.silentAfter('DECLARE rows');
       const refused = { code: 'SOURCE_UNREACHABLE', message: expect.stringContaining('stopped answering') };
       await expect(snapshots.of(residents, 'p', source)).rejects.toMatchObject(refused);

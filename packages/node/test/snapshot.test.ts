@@ -1,18 +1,32 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toHex } from '@folkmoot/core/bytes.js';
 import type { Condition } from '@folkmoot/core/condition.js';
-import type { Column, Dataset } from '@folkmoot/core/dictionary.js';
+import type { Column, Dataset, IdentifierColumn } from '@folkmoot/core/dictionary.js';
+import { hashJson } from '@folkmoot/core/hash.js';
+import { keptIdentifier } from '@folkmoot/core/identifier.js';
+import type { SideQuery, SideRecords } from '@folkmoot/core/join-query.js';
 import { evaluate } from '@folkmoot/core/local.js';
 import { protectedDataset } from '@folkmoot/core/protection.js';
+import { sideRecords } from '@folkmoot/core/side-records.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Snapshots, snapshotSource } from '../src/snapshot.ts';
 import { openSource } from '../src/sources/source-binding.ts';
 import { openStore, type Store } from '../src/store.ts';
-import { caseArbitrary, type TextRow } from './arbitrary-query.ts';
-import { writeCsv, writeJson, writeParquet } from './written-rows.ts';
+import { caseArbitrary, sideArbitrary, type TextRow } from './arbitrary-query.ts';
+import { asCsv, writeCsv, writeJson, writeParquet } from './written-rows.ts';
 
 const key = new Uint8Array(32).fill(7);
 const period = '2026-Q4';
@@ -22,7 +36,7 @@ let snapshots: Snapshots;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'folkmoot-'));
   store = openStore(join(folder, 'state'), () => 1_000);
-  snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key });
+  snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key, matchedColumns: () => [] });
 });
 afterEach(() => {
   store.close();
@@ -81,10 +95,6 @@ const spoiltCase = caseArbitrary.chain((given) => {
     }),
   }));
 });
-
-/** A file of columns between commas cannot tell an empty text from none. */
-const asCsv = (rows: readonly TextRow[]): readonly TextRow[] =>
-  rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, text]) => [name, text === '' ? null : text])));
 
 describe('a snapshot', () => {
   it('answers like the plain lenient evaluation, whatever the texts', { timeout: 60_000 }, async () => {
@@ -209,7 +219,12 @@ describe('a snapshot', () => {
     expect([count, people]).toEqual([80, 40]);
     const again = write('again.csv', ['person,age,score', ...rows.toReversed()].join('\n'));
     expect(numbers(await ask({ ...dataset, name: 'again' }, again))[1]).toBe(ages);
-    snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: new Uint8Array(32).fill(8) });
+    snapshots = new Snapshots({
+      store,
+      state: join(folder, 'state'),
+      secret: new Uint8Array(32).fill(8),
+      matchedColumns: () => [],
+    });
     const [otherCount, otherAges] = numbers(await ask({ ...dataset, name: 'other' }, file));
     expect(otherCount).toBe(80);
     expect(otherAges).not.toBe(ages);
@@ -300,5 +315,137 @@ describe('a snapshot', () => {
     write('r.csv', 'person,score\na,1\n');
     expect(numbers(await ask(residents(), 'r.csv', sumsOf('score')))).toEqual([1, 1, 1]);
     await expect(ask(residents(), 'r.csv')).rejects.toThrow(refused('SOURCE_COLUMN_MISSING'));
+  });
+});
+
+describe('a snapshot for a join', () => {
+  const nhs: IdentifierColumn = { type: 'identifier', normalise: 'digits', check: 'nhs' };
+  const people = (changes: Partial<Dataset> = {}) =>
+    protectedDataset(residents({ columns: { ...residents().columns, nhs }, ...changes }));
+  const sideOf = (dataset: Dataset, changes: Partial<SideQuery> = {}): SideQuery => ({
+    party: 'camden',
+    dataset,
+    key: 'nhs',
+    rowsPerKey: 1,
+    columns: ['age'],
+    where: everywhere,
+    groups: [],
+    cells: 1,
+    features: [{ of: 'rows', product: ['age'], where: { kind: 'present', column: 'age' }, min: 0n, max: 110n }],
+    ...changes,
+  });
+  const permitting = (...columns: string[]) => {
+    snapshots = new Snapshots({ store, state: join(folder, 'state'), secret: key, matchedColumns: () => columns });
+  };
+  const source = async (dataset: Dataset, file: string) =>
+    snapshotSource(await snapshots.of(dataset, period, () => open(dataset, file)), dataset.name);
+  /** Rows as texts, since a snapshot has an order of its own. */
+  const asRows = ({ identifiers, cells, features }: SideRecords, column: IdentifierColumn) =>
+    identifiers
+      .map((text, row) => {
+        const kept = text === null ? null : keptIdentifier(text, column);
+        return `${kept} ${cells[row]} ${features.map((values) => values[row])}`;
+      })
+      .sort();
+
+  it('brings what the plain lenient reading brings, whatever the texts', { timeout: 60_000 }, async () => {
+    permitting('nhs');
+    let run = 0;
+    const forms = [writeCsv, writeJson, writeParquet];
+    await fc.assert(
+      fc.asyncProperty(sideArbitrary, fc.constantFrom(0, 1, 2), async ({ side: made, rows }, form) => {
+        const file = await forms[form]!(folder, `s${run}.${['csv', 'jsonl', 'parquet'][form]}`, rows);
+        const opened = () => open(made.dataset, file);
+        const side = { ...made, key: 'nhs', dataset: protectedDataset(made.dataset) };
+        const column = side.dataset.columns.nhs as IdentifierColumn;
+        const own = snapshotSource(await snapshots.of(made.dataset, `s${run++}`, opened), 'residents');
+        const answer = asRows(await own.sideRecords(side), column);
+        // Where a person has too many rows the two keep others, each in an order of its own.
+        const strict = { ...side, dataset: { ...side.dataset, extra_rows: 'refuse' as const } };
+        let expected: SideRecords;
+        try {
+          expected = sideRecords(strict, form === 0 ? asCsv(rows) : rows);
+        } catch (error) {
+          expect(error).toEqual(refused('SOURCE_EXTRA_ROWS'));
+          return;
+        }
+        expect(answer).toEqual(asRows(expected, column));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('holds the identifiers that may be matched on, in canonical form, and nothing else of their fields', async () => {
+    permitting('nhs');
+    const rows = [
+      'MARKED-A,943 476 5919,30',
+      'MARKED-B,943-476-5918 MARKED,31',
+      'MARKED-C,MARKED \u0661,32',
+      'MARKED-D,,33',
+    ];
+    const file = write('r.csv', ['person,nhs,age', ...rows].join('\n'));
+    const own = await source(people(), file);
+    const { identifiers, features } = await own.sideRecords(sideOf(people()));
+    const found = new Map(identifiers.map((text, row) => [text, features[0]![row]]));
+    const expected = [
+      ['9434765918', 31n],
+      ['9434765919', 30n],
+      ['\u0663', 32n],
+      [null, 33n],
+    ] as const;
+    expect(found).toEqual(new Map<string | null, bigint>(expected));
+    const [name] = readdirSync(join(folder, 'state', 'snapshots'));
+    expect(readFileSync(join(folder, 'state', 'snapshots', name!)).includes('MARKED')).toBe(false);
+    await expect(own.sideRecords(sideOf(people(), { key: 'person' }))).rejects.toThrow(refused('SNAPSHOT_OTHER'));
+  });
+
+  it('may be matched on its unit, and lets the first rows of a person stand in an order of its own', async () => {
+    permitting('nhs');
+    const dataset = people({ unit: 'nhs', max_rows_per_unit: 2 });
+    const rows = [1, 2, 3].flatMap((age) => [`a,9434765919,${age}`, `b,${age === 1 ? 'x' : '98765 43210'},${age}`]);
+    const file = write('r.csv', ['person,nhs,age', ...rows].join('\n'));
+    const side = sideOf(dataset, { rowsPerKey: 2 });
+    const own = await source(dataset, file);
+    const { identifiers } = await own.sideRecords(side);
+    expect([...identifiers].sort()).toEqual(['9434765919', '9434765919', '9876543210', '9876543210']);
+    expect(await own.sideRecords(side)).toEqual(await own.sideRecords(side));
+    expect(await own.rows()).toBe(4);
+  });
+
+  it('serves pooled jobs alone where it was read before the identifier could be matched on', async () => {
+    const file = write('r.csv', 'person,nhs,age,score\na,9434765919,30,1\n');
+    permitting();
+    await source(people(), file);
+    permitting('nhs');
+    const old = await source(people(), file);
+    expect(numbers(await old.query(sumsOf('age'), people(), false))).toEqual([1, 30, 1]);
+    await expect(old.sideRecords(sideOf(people()))).rejects.toThrow(refused('SNAPSHOT_OTHER'));
+    await expect(old.rows('nhs')).rejects.toThrow(refused('SNAPSHOT_OTHER'));
+    // How many rows of a key count is no matter of the reading.
+    const more = people({ columns: { ...people().columns, nhs: { ...nhs, max_rows_per_key: 3 } } });
+    expect(await (await source(more, file)).rows()).toBe(1);
+  });
+
+  it('was written by the version before without identifiers, and is read again', async () => {
+    const file = write('r.csv', 'person,age,score\na,30,1\n');
+    // What version 2 hashed of the dictionary of `residents`.
+    const columns = {
+      person: { type: 'identifier' },
+      age: { type: 'integer', min: 0, max: 110, nulls: 'drop', outside: 'clamp' },
+      score: { type: 'integer', min: 0, max: 110, nulls: 'zero', outside: 'clamp' },
+    };
+    const dictionary = toHex(hashJson({ format: 2, unit: 'person', max_rows_per_unit: 1, columns }));
+    permitting('person');
+    const { sha256 } = await snapshots.of(residents(), period, () => open(residents(), file));
+    const before = openStore(join(folder, 'before'), () => 1_000);
+    try {
+      before.enterSnapshot('residents', period, { dictionary, sha256 });
+      cpSync(join(folder, 'state', 'snapshots'), join(folder, 'before', 'snapshots'), { recursive: true });
+      const options = { store: before, state: join(folder, 'before'), secret: key, matchedColumns: () => ['person'] };
+      const found = await new Snapshots(options).of(residents(), period, () => open(residents(), 'none.csv'));
+      expect(numbers(await snapshotSource(found, 'residents').query(sumsOf('age'), residents(), false))[1]).toBe(30);
+    } finally {
+      before.close();
+    }
   });
 });

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { SourceError } from '@folkmoot/core/errors.js';
 import { evaluate } from '@folkmoot/core/local.js';
+import { sideRecords } from '@folkmoot/core/side-records.js';
 import type pg from 'pg';
 import { inMemory } from '../src/sources/in-memory.ts';
 import { openSource } from '../src/sources/source-binding.ts';
-import type { Case, TextRow } from './arbitrary-query.ts';
+import type { Case, SideCase, TextRow } from './arbitrary-query.ts';
 
 type Outcome = { readonly value: unknown } | { readonly code: string; readonly field: string | undefined };
 
@@ -40,6 +41,30 @@ export function askedOfTable(url: string, table: string, { query, dataset, ownPa
   const binding = { period: 'p', source: { postgres: { url_env: 'SOURCE_URL', table } }, columns: {} };
   const source = openSource(binding, { folder: '/', env: { SOURCE_URL: url }, dataset });
   return outcomeOf(() => source.query(query, dataset, ownParty));
+}
+
+/** What core's plain reading brings to a join. */
+export function brought({ side, rows }: SideCase): Promise<Outcome> {
+  return outcomeOf(async () => sideRecords(side, rows));
+}
+
+export function broughtByFile(folder: string, file: string, { side }: SideCase): Promise<Outcome> {
+  const { dataset } = side;
+  const source = openSource({ period: 'p', source: { file }, columns: {} }, { folder, env: {}, dataset });
+  return outcomeOf(() => source.sideRecords(side));
+}
+
+export function broughtByTable(url: string, table: string, { side }: SideCase): Promise<Outcome> {
+  const binding = { period: 'p', source: { postgres: { url_env: 'SOURCE_URL', table } }, columns: {} };
+  const source = openSource(binding, { folder: '/', env: { SOURCE_URL: url }, dataset: side.dataset });
+  return outcomeOf(() => source.sideRecords(side));
+}
+
+/** A file of columns between commas cannot tell an empty text from none. */
+export function asCsv(rows: readonly TextRow[]): readonly TextRow[] {
+  return rows.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, text]) => [name, text === '' ? null : text])),
+  );
 }
 
 function csvField(text: string | null): string {

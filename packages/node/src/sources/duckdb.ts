@@ -13,8 +13,10 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { SourceError } from '@folkmoot/core/errors.js';
+import type { SideQuery, SideRecords } from '@folkmoot/core/join-query.js';
 import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
 import { type CsvShape, csvScan } from './csv-header.ts';
@@ -22,7 +24,9 @@ import { csvHeader, csvRecords } from './csv-lines.ts';
 import { compileSql, duckdbDialect, type Sql } from './dialect.ts';
 import { type FileState, readState, sameState } from './file-state.ts';
 import { inMemory, plainPath, type RunSql } from './in-memory.ts';
-import { localSql, type ResultRow } from './local-sql.ts';
+import { type LocalSql, localSql, type ResultRow } from './local-sql.ts';
+import { readColumns, SideRows } from './side-rows.ts';
+import { sideSql, textsRead } from './side-sql.ts';
 import { type Copying, columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
 import { textLines } from './text-lines.ts';
 import { textTable } from './text-table.ts';
@@ -59,9 +63,15 @@ export function fileSource(options: FileOptions): Original {
       unchanged(options, known, (shape) =>
         inMemory((runSql) => ask(runner(runSql), options, shape, query, dataset, ownParty)),
       ),
-    rows: () =>
+    sideRecords: (side) =>
+      unchanged(options, known, (shape) =>
+        inMemory((runSql, database) => askSide(runner(runSql), database, options, shape, side)),
+      ),
+    rows: (key) =>
       unchanged(options, known, async (shape) => {
-        const rows = shape?.records ?? (await inMemory((runSql) => countRows(runner(runSql), options)));
+        const rows = await inMemory((runSql) =>
+          countRows(runner(runSql), options, shape, key === undefined ? [] : [key]),
+        );
         if (rows === 0) throw new SourceError('SOURCE_EMPTY');
         return rows;
       }),
@@ -88,14 +98,17 @@ async function unchanged<T>(
   return result;
 }
 
-/** The records of a file that tells of them itself. */
-async function countRows(run: Run, { path, form }: FileOptions): Promise<number> {
-  const relation = form === 'parquet' ? (await parquetRows(run, path)).relation : jsonLines(path);
+/** The records of a file that has these columns. */
+async function countRows(run: Run, options: FileOptions, shape: CsvShape | undefined, names: readonly string[]) {
   try {
-    const [row] = await run(sql`SELECT count(*) FROM ${relation}`);
-    return Number(row![0]);
+    const rows = await rowsOf(run, options, shape, names);
+    for (const name of names) columnOf(rows, name, options);
+    if (rows.records !== undefined) return rows.records;
+    const counts = (await run(sql`SELECT count(*) FROM ${rows.relation}`))[0]!;
+    if (options.form === 'jsonl') await refuseMissingKeys(run, options, names, counts);
+    return Number(counts[0]);
   } catch (error) {
-    throw withoutText(error, form);
+    throw withoutText(error, options.form);
   }
 }
 
@@ -183,6 +196,29 @@ function runner(runSql: RunSql): Run {
   };
 }
 
+/** Makes the table `records` of the file and checks all of it. Gives the number of its rows. */
+async function settle(
+  run: Run,
+  options: FileOptions,
+  shape: CsvShape | undefined,
+  names: readonly string[],
+  { records, check, judge }: Pick<LocalSql, 'records' | 'check' | 'judge'>,
+): Promise<number> {
+  const rows = await rowsOf(run, options, shape, names);
+  const texts = names.map(
+    (name, index) => sql`CAST(${columnOf(rows, name, options)} AS VARCHAR) AS ${sql.ref(`t${index}`)}`,
+  );
+  const relation = sql`(SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}) AS texts`;
+  await run(sql`CREATE TEMP TABLE records AS ${records(relation, sql`row_number() OVER ()`)}`);
+  const counts = (await run(check))[0]!;
+  if (options.form === 'jsonl') await refuseMissingKeys(run, options, names, counts);
+  judge(counts);
+  if (rows.records !== undefined && counts[0] !== BigInt(rows.records)) {
+    throw new SourceError('SOURCE_RAGGED', { detail: 'two readings of the file do not give the same rows' });
+  }
+  return Number(counts[0]);
+}
+
 async function ask(
   run: Run,
   options: FileOptions,
@@ -191,34 +227,49 @@ async function ask(
   dataset: Dataset,
   ownParty: boolean,
 ): Promise<LocalResult> {
-  const names = columnsRead(query, dataset);
-  const rows =
-    shape !== undefined
-      ? csvRows(options.path, shape)
-      : options.form === 'parquet'
-        ? await parquetRows(run, options.path)
-        : jsonRows(options.path, names.map(options.ownName));
-  const texts = names.map((name, index) => {
-    const column = rows.column(options.ownName(name));
-    if (column === undefined) throw columnMissing(name, options.ownName(name));
-    return sql`CAST(${column} AS VARCHAR) AS ${sql.ref(`t${index}`)}`;
-  });
   const local = localSql(query, dataset, ownParty, duckdbDialect);
-  const relation = sql`(SELECT ${sql.join([...texts, sql`1 AS one`])} FROM ${rows.relation}) AS texts`;
   try {
-    await run(sql`CREATE TEMP TABLE records AS ${local.records(relation, sql`row_number() OVER ()`)}`);
-    const counts = (await run(local.check))[0]!;
-    if (options.form === 'jsonl') await refuseMissingKeys(run, options, names, counts);
-    local.judge(counts);
-    if (rows.records !== undefined && counts[0] !== BigInt(rows.records)) {
-      throw new SourceError('SOURCE_RAGGED', { detail: 'two readings of the file do not give the same rows' });
-    }
+    await settle(run, options, shape, columnsRead(query, dataset), local);
     const results: (readonly ResultRow[])[] = [];
     for (const statement of local.sums) results.push(await run(statement));
     return local.collect(results);
   } catch (error) {
     throw withoutText(error, options.form);
   }
+}
+
+async function askSide(
+  run: Run,
+  database: DuckDBConnection,
+  options: FileOptions,
+  shape: CsvShape | undefined,
+  side: SideQuery,
+): Promise<SideRecords> {
+  const asked = sideSql(side, duckdbDialect);
+  try {
+    const rows = new SideRows(side, await settle(run, options, shape, textsRead(side), asked));
+    await readColumns(database, asked.columns, rows);
+    return rows.records();
+  } catch (error) {
+    throw withoutText(error, options.form);
+  }
+}
+
+async function rowsOf(
+  run: Run,
+  { path, form, ownName }: FileOptions,
+  shape: CsvShape | undefined,
+  names: readonly string[],
+): Promise<FileRows> {
+  if (shape !== undefined) return csvRows(path, shape);
+  if (form === 'parquet') return parquetRows(run, path);
+  return names.length === 0 ? jsonLines(path) : jsonRows(path, names.map(ownName));
+}
+
+function columnOf({ column }: FileRows, name: string, { ownName }: FileOptions): Sql {
+  const found = column(ownName(name));
+  if (found === undefined) throw columnMissing(name, ownName(name));
+  return found;
 }
 
 /** The header's names are not given to DuckDB: its columns are c0, c1… in the header's order. */
@@ -254,8 +305,9 @@ function jsonRows(path: string, ownNames: readonly string[]): FileRows {
   };
 }
 
-function jsonLines(path: string): Sql {
-  return sql`read_ndjson_objects(${plainPath(path)})`;
+/** Whole lines. */
+function jsonLines(path: string): FileRows {
+  return { relation: sql`read_ndjson_objects(${plainPath(path)})`, column: () => undefined };
 }
 
 /** A key that stands on no line is a column that is missing; one that is null on all lines is not. */
@@ -266,7 +318,7 @@ async function refuseMissingKeys(
   counts: ResultRow,
 ): Promise<void> {
   if (counts[0] === 0n) return;
-  const keys = await run(sql`SELECT DISTINCT unnest(json_keys(json)) FROM ${jsonLines(path)}`);
+  const keys = await run(sql`SELECT DISTINCT unnest(json_keys(json)) FROM ${jsonLines(path).relation}`);
   const present = new Set(keys.map(([key]) => String(key)));
   for (const name of names) if (!present.has(ownName(name))) throw columnMissing(name, ownName(name));
 }

@@ -53,13 +53,7 @@ export function localSql(
   ];
   return {
     records,
-    check: sql`SELECT ${sql.join(checks.map(({ count }) => count))} FROM records`,
-    judge: (counts) => {
-      for (const [index, { refuse }] of checks.entries()) {
-        const error = refuse(integerOf(counts[index]));
-        if (error !== undefined) throw error;
-      }
-    },
+    ...checked(checks),
     sums: batches.map(({ statement }) => statement),
     collect: (results) => {
       const answer = query.statistics.map(() => new Array<bigint>(query.cells).fill(0n));
@@ -76,9 +70,22 @@ export function localSql(
   };
 }
 
-type PlaceOf = (column: string) => Place;
+/** One statement for all counts, and what follows from its row. */
+export function checked(checks: RecordSql['checks']): Pick<LocalSql, 'check' | 'judge'> {
+  return {
+    check: sql`SELECT ${sql.join(checks.map(({ count }) => count))} FROM records`,
+    judge: (counts) => {
+      for (const [index, { refuse }] of checks.entries()) {
+        const error = refuse(integerOf(counts[index]));
+        if (error !== undefined) throw error;
+      }
+    },
+  };
+}
 
-function placesOf(columns: readonly RecordColumn[], dataset: Dataset, dialect: Dialect): PlaceOf {
+export type PlaceOf = (column: string) => Place;
+
+export function placesOf(columns: readonly RecordColumn[], dataset: Dataset, dialect: Dialect): PlaceOf {
   const digits = (n: bigint): number => n.toString().replace('-', '').length;
   const places = new Map(
     columns.map(({ name, value, wasNull }) => {
@@ -148,8 +155,8 @@ function batched<T>(items: readonly T[], { sumsPerStatement }: Dialect, width = 
 }
 
 /** The combination's index: the last key varies fastest; null where a key is null. */
-function cellSql(query: LocalQuery, place: PlaceOf): Sql {
-  return query.groups.reduce<Sql>((cell, { column, transform, first, labels }) => {
+export function cellSql({ groups }: Pick<LocalQuery, 'groups'>, place: PlaceOf): Sql {
+  return groups.reduce<Sql>((cell, { column, transform, first, labels }) => {
     const { value } = place(column);
     const key = transform === 'year' ? yearSql(value) : value;
     return sql`(${cell} * ${sql.lit(labels.length)} + ${key} - CAST(${first.toString()} AS bigint))`;

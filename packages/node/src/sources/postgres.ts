@@ -18,6 +18,9 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { compileSql, postgresDialect, type Sql } from './dialect.ts';
 import { localSql, type ResultRow } from './local-sql.ts';
+import type { RecordSql } from './record-sql.ts';
+import { SideRows } from './side-rows.ts';
+import { sideSql, textsRead } from './side-sql.ts';
 import { columnMissing, columnsRead, type Original, type OwnName } from './source.ts';
 import { textTable } from './text-table.ts';
 
@@ -53,6 +56,8 @@ export interface PostgresOptions {
 }
 
 type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
+/** Shows each row and keeps none. */
+type Read = (statement: Sql, see: (row: ResultRow) => void) => Promise<void>;
 
 /** Everything comes as the text that the database writes. */
 const asText = { getTypeParser: () => (text: string | Buffer) => String(text) };
@@ -66,23 +71,41 @@ export function postgresSource(options: PostgresOptions): Original {
     },
     query: (query, dataset, ownParty) =>
       inSnapshot(options, async (run) => {
-        const present = await columnsOf(run, options);
-        const names = columnsRead(query, dataset);
-        for (const name of names) {
-          if (!present.includes(options.ownName(name))) throw columnMissing(name, options.ownName(name));
-        }
+        const rows = await rowsOf(run, options, columnsRead(query, dataset));
         await refuseChange(run, options, known);
-        const texts = names.map((name, index) => sql`${textOf(options, name)} AS ${sql.ref(`t${index}`)}`);
-        const rows = sql`(SELECT ${sql.join([...texts, sql`CAST(ROW(r.*) AS text) COLLATE "C" AS rowtext`])} FROM ${tableOf(options)} AS r) AS texts`;
         const local = localSql(query, dataset, ownParty, postgresDialect);
-        const records = sql`WITH records AS MATERIALIZED (${local.records(rows, sql.ref('rowtext'))})`;
+        const records = withRecords(local, rows);
         local.judge((await run(sql`${records} ${local.check}`))[0]!);
         const results: (readonly ResultRow[])[] = [];
         for (const statement of local.sums) results.push(await run(sql`${records} ${statement}`));
         return local.collect(results);
       }),
-    rows: () =>
+    sideRecords: (side) =>
+      inSnapshot(options, async (run, read) => {
+        const rows = await rowsOf(run, options, textsRead(side));
+        await refuseChange(run, options, known);
+        const asked = sideSql(side, postgresDialect);
+        const records = withRecords(asked, rows);
+        const counts = (await run(sql`${records} ${asked.check}`))[0]!;
+        asked.judge(counts);
+        const into = new SideRows(side, Number(counts[0]));
+        for (const [at, { statement, features }] of asked.columns.entries()) {
+          const before = at === 0 ? 2 : 0;
+          let row = 0;
+          await read(sql`${records} ${statement}`, (values) => {
+            if (at === 0) {
+              into.setIdentifier(row, values[0]);
+              into.setCell(row, values[1]);
+            }
+            for (const [place, feature] of features.entries()) into.setFeature(feature, row, values[before + place]);
+            row++;
+          });
+        }
+        return into.records();
+      }),
+    rows: (key) =>
       inSnapshot(options, async (run) => {
+        await rowsOf(run, options, key === undefined ? [] : [key]);
         await refuseChange(run, options, known);
         const [row] = await run(sql`SELECT count(*) FROM ${tableOf(options)} AS r`);
         const rows = Number(row![0]);
@@ -108,6 +131,20 @@ export function postgresSource(options: PostgresOptions): Original {
       }),
     close: async () => {},
   };
+}
+
+/** The texts of these columns, and the text of the whole row. */
+async function rowsOf(run: Run, options: PostgresOptions, names: readonly string[]): Promise<Sql> {
+  const present = await columnsOf(run, options);
+  for (const name of names) {
+    if (!present.includes(options.ownName(name))) throw columnMissing(name, options.ownName(name));
+  }
+  const texts = names.map((name, index) => sql`${textOf(options, name)} AS ${sql.ref(`t${index}`)}`);
+  return sql`(SELECT ${sql.join([...texts, sql`CAST(ROW(r.*) AS text) COLLATE "C" AS rowtext`])} FROM ${tableOf(options)} AS r) AS texts`;
+}
+
+function withRecords({ records }: Pick<RecordSql, 'records'>, rows: Sql): Sql {
+  return sql`WITH records AS MATERIALIZED (${records(rows, sql.ref('rowtext'))})`;
 }
 
 function tableOf({ table }: PostgresOptions): Sql {
@@ -152,7 +189,30 @@ async function refuseChange(run: Run, options: PostgresOptions, known: string | 
   if (known !== undefined && known !== (await digest(run, options))) throw new SourceError('SOURCE_CHANGED');
 }
 
-async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promise<T>): Promise<T> {
+/** A statement whose rows are seen as they come: of any other the driver keeps them all. */
+class ReadQuery extends pg.Query {
+  readonly #see: (row: ResultRow) => void;
+  #fault: unknown;
+
+  constructor(statement: Sql, see: (row: ResultRow) => void, done: (error: unknown) => void) {
+    const { text, parameters } = compileSql(statement);
+    super(text, [...parameters], (error) => done(error ?? this.#fault));
+    this.#see = see;
+  }
+
+  /** What the driver calls with every row, whose fields are texts. */
+  handleDataRow({ fields }: { readonly fields: ResultRow }): void {
+    if (this.#fault !== undefined) return;
+    try {
+      this.#see(fields);
+    } catch (error) {
+      // It would end the process from within the driver; the rest of the rows is passed over.
+      this.#fault = error;
+    }
+  }
+}
+
+async function inSnapshot<T>(options: PostgresOptions, work: (run: Run, read: Read) => Promise<T>): Promise<T> {
   const { statementMs, answerMs } = options.patience ?? usualPatience;
   const socket = new Socket();
   const client = new pg.Client({
@@ -180,10 +240,20 @@ async function inSnapshot<T>(options: PostgresOptions, work: (run: Run) => Promi
     await client.query(
       `SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1`,
     );
-    const result = await work(async (statement) => {
+    const run: Run = async (statement) => {
       const { text, parameters } = compileSql(statement);
       return (await client.query<unknown[]>({ text, values: [...parameters], rowMode: 'array' })).rows;
-    });
+    };
+    const read: Read = (statement, see) =>
+      new Promise((resolve, reject) => {
+        client.query(
+          new ReadQuery(statement, see, (error) => {
+            if (error === undefined || error === null) resolve();
+            else reject(error);
+          }),
+        );
+      });
+    const result = await work(run, read);
     await client.query('COMMIT');
     return result;
   } catch (error) {

@@ -50,7 +50,13 @@ interface WorkingColumn extends RecordColumn {
   readonly outside: Sql;
 }
 
-export function recordSql(query: LocalQuery, dataset: Dataset, dialect: Dialect): RecordSql {
+/** With a text of its own of each record as `i`, and their order as `o`, where that is asked for. */
+export function recordSql(
+  query: Pick<LocalQuery, 'columns'>,
+  dataset: Dataset,
+  dialect: Dialect,
+  identifier?: Sql,
+): RecordSql {
   const columns = query.columns.map((name, index): WorkingColumn => {
     const ref = (letter: string): Sql => sql.ref(`${letter}${index}`);
     const rules = dataset.columns[name] as ValueColumn;
@@ -68,6 +74,7 @@ export function recordSql(query: LocalQuery, dataset: Dataset, dialect: Dialect)
   });
   const byUnit = dataset.unit !== 'row';
   const keepsFirst = byUnit && dataset.extra_rows === 'keep_first';
+  const isOrdered = keepsFirst || identifier !== undefined;
   const unitText = sql.ref(`t${columnsRead(query, dataset).indexOf(dataset.unit)}`);
 
   const records = (rows: Sql, order: Sql): Sql => {
@@ -77,11 +84,13 @@ export function recordSql(query: LocalQuery, dataset: Dataset, dialect: Dialect)
         sql`(${text} IS NULL) AS ${wasNull}`,
       ]),
       ...(byUnit ? [sql`${unitSql(dataset.columns[dataset.unit]!, unitText, dialect)} AS u`] : []),
-      ...(keepsFirst ? [sql`${order} AS o`] : []),
+      ...(isOrdered ? [sql`${order} AS o`] : []),
+      ...(identifier === undefined ? [] : [sql`${identifier} AS i`]),
     ];
     const settled = [
       ...columns.flatMap(settledSql),
       ...(byUnit ? [sql`u`] : []),
+      ...(identifier === undefined ? [] : [sql`i, o`]),
       ...(keepsFirst ? [sql`row_number() OVER (PARTITION BY u ORDER BY o) AS k`] : []),
     ];
     // One row more than is allowed tells that there are too many. The limit also keeps an engine from writing the

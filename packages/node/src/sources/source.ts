@@ -10,6 +10,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import { SourceError } from '@folkmoot/core/errors.js';
+import type { SideQuery, SideRecords } from '@folkmoot/core/join-query.js';
 import type { LocalQuery, LocalResult } from '@folkmoot/core/statistic.js';
 import type { RunSql } from './in-memory.ts';
 
@@ -21,8 +22,13 @@ export interface Source {
   fingerprint(key: Uint8Array): Promise<string>;
   /** One integer a statistic and cell. `ownParty`: the analyst belongs to this party, whose people do not count. */
   query(query: LocalQuery, dataset: Dataset, ownParty: boolean): Promise<LocalResult>;
-  /** How many rows there are, whatever they hold: those that the dictionary would refuse, or leave out, are among them. */
-  rows(): Promise<number>;
+  /** What this side of a join brings, in the order in which the first rows of a person are told. */
+  sideRecords(side: SideQuery): Promise<SideRecords>;
+  /**
+   * How many rows there are, whatever they hold: those that the dictionary would refuse, or leave out, are among them. Where
+   * a key is named, the source refuses that has nothing to match on it.
+   */
+  rows(key?: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -46,7 +52,7 @@ export interface Copying {
 export type OwnName = (column: string) => string;
 
 /** The columns that a query reads: those it names and, where persons matter, the one that tells persons apart. */
-export function columnsRead(query: LocalQuery, dataset: Dataset): readonly string[] {
+export function columnsRead(query: Pick<LocalQuery, 'columns'>, dataset: Dataset): readonly string[] {
   return dataset.unit === 'row' || query.columns.includes(dataset.unit)
     ? query.columns
     : [...query.columns, dataset.unit];

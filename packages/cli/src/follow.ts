@@ -50,11 +50,12 @@ export async function followToEnd({
   const timeLeft = new TimeLeft();
   let further: string | undefined;
   let state: JobStateName = 'QUEUED';
+  let attempt = 0;
   const show = () => {
     const doing = Map.groupBy([...parties.keys()].sort(), (party) => parties.get(party)!);
     const each = [...doing].map(([phase, who]) => `${phase} ${who.length === 1 ? who[0] : `(${who.length})`}`);
     const helping = [...helpers].map(([helper, phase]) => `${phase} ${helper} (helper)`);
-    const what = further === undefined ? [words[state]] : [further];
+    const what = [...(attempt > 1 ? [`attempt ${attempt}`] : []), further ?? words[state]];
     progress.update([title === '' ? job.slice(0, 12) : title, ...what, ...each, ...helping].join(' · '));
   };
   show();
@@ -69,6 +70,11 @@ export async function followToEnd({
       }
       onEvent?.(event);
       further = undefined;
+      if (event.attempt > attempt) {
+        attempt = event.attempt;
+        parties.clear();
+        helpers.clear();
+      }
       if (event.type !== 'state' || event.state !== 'QUEUED') clearTimeout(timer);
       if (event.type !== 'state') {
         const doing = event.helper === true ? helpers : parties;

@@ -36,6 +36,8 @@ type JobEntry = Common &
         readonly type: 'state';
         readonly state: JobStateName;
         readonly error?: ErrorReport;
+        /** The attempt before failed of this, and this is another one. */
+        readonly setback?: ErrorReport;
         /** An earlier job put the same question, and its answer is this one's too. */
         readonly same_as?: string;
       }
@@ -169,12 +171,14 @@ function eventFrom(block: string): JobEvent | undefined {
   const common = { sequence: sequence as number, ...when };
   if (type === 'state' && jobStates.includes(state as JobStateName)) {
     const error = reportFrom(value.error);
+    const setback = reportFrom(value.setback);
     const { same_as } = value;
     return {
       ...common,
       type,
       state: state as JobStateName,
       ...(error === undefined ? {} : { error }),
+      ...(setback === undefined ? {} : { setback }),
       ...(typeof same_as === 'string' ? { same_as: harmless(same_as) } : {}),
     };
   }

@@ -26,6 +26,8 @@ export interface JobView {
   readonly expires: string;
   readonly parties: readonly PartyView[];
   readonly error?: ErrorReport;
+  /** Why each of the attempts before this one failed. */
+  readonly setbacks?: readonly ErrorReport[];
   /** An earlier job put the same question, and its answer is this one's too. */
   readonly same_as?: string;
 }
@@ -37,6 +39,7 @@ export function jobViewFrom(value: unknown): JobView {
   if (!jobStates.includes(state as JobStateName)) throw bad('state');
   if (!Number.isSafeInteger(attempt)) throw bad('attempt');
   const error = reportFrom(given.error);
+  const setbacks = given.setbacks === undefined ? [] : listOf(given, 'setbacks').map(reportFrom);
   return {
     job: textOf(given, 'job'),
     title: textOf(given, 'title'),
@@ -47,6 +50,7 @@ export function jobViewFrom(value: unknown): JobView {
     expires: textOf(given, 'expires'),
     parties: listOf(given, 'parties').map(partyFrom),
     ...(error === undefined ? {} : { error }),
+    ...(setbacks.length === 0 ? {} : { setbacks: setbacks.filter((one) => one !== undefined) }),
     ...(given.same_as === undefined ? {} : { same_as: textOf(given, 'same_as') }),
   };
 }

@@ -27,6 +27,7 @@ import {
   type Event,
   hasEnded,
   isActive,
+  isRetrying,
   type JobState,
   type Phase,
   queued,
@@ -87,8 +88,8 @@ export class Coordinator {
   }
 
   /**
-   * Takes up what the store holds: what waited goes on waiting, for a party or for its opening. What was computed has
-   * failed: the nodes ended it with their links. So the relay admits nothing again.
+   * Takes up what the store holds: what waited goes on waiting, for a party or for its opening. What was computed is tried
+   * again: the nodes ended it with their links. So the relay admits nothing before its next start.
    */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const coordinator = new Coordinator(options);
@@ -265,7 +266,9 @@ export class Coordinator {
   tick(): void {
     const nowMs = this.#options.clock.now();
     for (const job of this.#open.values()) {
-      if (nowMs > job.state.expiresMs || job.state.failing !== undefined) this.#later(job.id, { type: 'tick', nowMs });
+      const { expiresMs, failing } = job.state;
+      const isDue = nowMs > expiresMs || failing !== undefined || isRetrying(job.state);
+      if (isDue) this.#later(job.id, { type: 'tick', nowMs });
     }
   }
 
@@ -338,7 +341,8 @@ export class Coordinator {
     const attempt = { job: fromHex(id), attempt: job.state.attempt, roster: job.state.roster };
     const { question, ...next } = await this.#recalled(job, step(job.state, event));
     const { state, entries } = next;
-    if (entries.length > 0 || (event.type === 'accepted' && state !== job.state)) {
+    const hasWord = (event.type === 'accepted' || event.type === 'renounced') && state !== job.state;
+    if (entries.length > 0 || hasWord) {
       const came = opening !== undefined && state.opened.length > job.state.opened.length;
       const change = {
         id,
@@ -347,6 +351,9 @@ export class Coordinator {
         atMs: clock.now(),
         ...(event.type === 'accepted' ? { acceptance: { party: event.party, acceptance: event.acceptance } } : {}),
         ...(came ? { opening } : {}),
+        ...(hasWord && event.type === 'renounced'
+          ? { renunciation: { party: event.party, signed: event.renunciation } }
+          : {}),
         ...(question === undefined ? {} : { question }),
       };
       await durably(store.save(change));
@@ -361,7 +368,8 @@ export class Coordinator {
     if (state.phase !== job.state.phase) {
       log.info({ job: id, state: state.phase, attempt: state.attempt, code: state.error?.code }, 'job moved');
     }
-    if (hasEnded(state) && !hasEnded(job.state)) relay.retire(attempt);
+    const isOver = hasEnded(state) && !hasEnded(job.state);
+    if (isOver || state.attempt > attempt.attempt) relay.retire(attempt);
     if (entries.length > 0) this.#tell(id, 'entry');
     if (starts) this.#later(id, { type: 'started' });
     this.#granted.delete(id);
@@ -377,7 +385,8 @@ export class Coordinator {
     job: StoredJob,
     next: Step<SignedAcceptance>,
   ): Promise<Step<SignedAcceptance> & { question?: string }> {
-    if (next.state.phase !== 'READY' || job.state.phase === 'READY') return next;
+    const isFirst = next.state.phase === 'READY' && job.state.phase !== 'READY' && next.state.attempt === 1;
+    if (!isFirst) return next;
     const question = keyOf(job, acceptancesOf(next.state), this.#options.charter);
     if (question === undefined) return next;
     const by = await this.#options.store.answered(question);
@@ -428,8 +437,9 @@ export class Coordinator {
   }
 
   async #view(job: StoredJob): Promise<JobView> {
-    const verdicts = await this.#options.store.verdicts(job.id);
-    return viewOf(this.#open.get(job.id) ?? job, verdicts, (party) => this.#links.has(party));
+    const latest = this.#open.get(job.id) ?? job;
+    const verdicts = await this.#options.store.verdicts(job.id, latest.state.attempt);
+    return viewOf(this.#open.get(job.id) ?? latest, verdicts, (party) => this.#links.has(party));
   }
 
   async *#openings(id: string, state: JobState<SignedAcceptance>): AsyncGenerator<StoredOpening> {

@@ -24,6 +24,8 @@ export interface JobView {
     readonly report?: ErrorReport;
   }[];
   readonly error?: ErrorReport;
+  /** Why each of the attempts before this one failed. */
+  readonly setbacks?: readonly ErrorReport[];
   /** The earlier job of the same question, whose answer is this one's too. */
   readonly same_as?: string;
 }
@@ -50,6 +52,7 @@ export function viewOf(
       ...byParty.get(party),
     })),
     ...(state.error === undefined ? {} : { error: state.error }),
+    ...(state.setbacks.length === 0 ? {} : { setbacks: state.setbacks }),
     ...(state.sameAs === undefined ? {} : { same_as: state.sameAs }),
   };
 }

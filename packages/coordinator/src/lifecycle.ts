@@ -2,6 +2,7 @@
  * The life of a job at the coordinator, as a pure function (state, event) → (state, effects).
  *
  *   QUEUED → INVITING → READY → RUNNING → DONE
+ *               ↑__________|________|      another attempt, up to three
  *        each of the first four may also end as FAILED | CANCELLED | EXPIRED
  *
  * A protected job whose question was answered before, over the same readings, goes from READY to DONE by itself: its
@@ -11,16 +12,21 @@
  * away may come back. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
  * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
  *
+ * An attempt that a broken link or a crash ends leads back to INVITING, where now the renunciation of every party is
+ * gathered: its signed word that it opened none of the attempts so far. The acceptances stand. A party that is away has
+ * `returnMs` to come back; what a party says to be final, and a third broken attempt, is the end of the job.
+ *
  * Once a party says that it opens, any of them may have signed, charged its budget and stored what it sends: that cannot
  * be taken back, and is sent again over the next link. From there on (`isReleasing`) neither a broken link nor a restart
  * nor the analyst ends the job: it waits, until its expiry, for the openings that are missing. A party that comes back
- * without having sent one is invited again, to which it answers with its opening, or with why it gave up.
+ * without having sent one is invited again, to which it answers with its opening, with its renunciation, or with why it
+ * gave up. Where one party has opened and another one has renounced there can be no answer: the job is HALF_OPENED.
  *
  * A helper is one of the roster like any other: it is waited for, invited, accepts, and opens a message without a share.
  *
  * The nodes are authoritative: everything here is a hint to them, and nothing here decides what they release. The
  * caller makes what a step returns durable (state, acceptance, opening, entries: one transaction) before it carries out
- * the effects, in their order. This version makes one attempt at a job; the number is kept for those that follow.
+ * the effects, in their order.
  * @module
  */
 import type { PartyId } from '@folkmoot/core/channel.js';
@@ -32,6 +38,7 @@ import {
   StateError,
   TransportError,
 } from '@folkmoot/core/errors.js';
+import { attemptsMax, type SignedRenunciation } from '@folkmoot/core/renunciation.js';
 
 export const phases = ['QUEUED', 'INVITING', 'READY', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED', 'EXPIRED'] as const;
 export type Phase = (typeof phases)[number];
@@ -41,6 +48,11 @@ export const skewMs = 120_000;
 
 /** How long a party that failed has to say why before its peers' word for it counts. */
 export const reasonMs = 2_000;
+
+/** How long a new attempt waits for a party that went away: a node is started again, and dials every 30 s at least. */
+export const returnMs = 120_000;
+/** Of the reason why an earlier attempt failed, in the report of the last: all three fit into one message of control. */
+const reasonLengthMax = 500;
 
 /** `A` is a signed acceptance: this machine only carries it. */
 export interface JobState<A = unknown> {
@@ -55,6 +67,12 @@ export interface JobState<A = unknown> {
   /** Parties of the roster that are connected now. Not durable: after a restart nobody is. */
   readonly present: readonly PartyId[];
   readonly acceptances: Readonly<Record<PartyId, A>>;
+  /** Of the attempt before this one, for which they are gathered or were. */
+  readonly renounced: Readonly<Record<PartyId, SignedRenunciation>>;
+  /** Why each of the attempts before this one failed. */
+  readonly setbacks: readonly ErrorReport[];
+  /** Since when parties are waited for that are to renounce. Not durable. */
+  readonly askingSinceMs?: number;
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
   /** A party has said that it opens, or is done with it. */
@@ -82,6 +100,14 @@ export type Event<A = unknown> =
   /** The whole opening of a party has come in. */
   | { readonly type: 'opened'; readonly party: PartyId; readonly attempt: number }
   | { readonly type: 'failed'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
+  /** A party has opened nothing up to this attempt and never will; with the reason where the attempt failed there. */
+  | {
+      readonly type: 'renounced';
+      readonly party: PartyId;
+      readonly attempt: number;
+      readonly renunciation: SignedRenunciation;
+      readonly report?: ErrorReport;
+    }
   | { readonly type: 'cancel' }
   | { readonly type: 'tick'; readonly nowMs: number }
   /** The coordinator has started again and has read this state from its store. */
@@ -89,7 +115,7 @@ export type Event<A = unknown> =
 
 /** A message to one party. */
 export type Effect =
-  | { readonly send: 'invite' | 'start' | 'cancel' | 'stored'; readonly to: PartyId }
+  | { readonly send: 'invite' | 'start' | 'again' | 'cancel' | 'stored'; readonly to: PartyId }
   | { readonly send: 'abort'; readonly to: PartyId; readonly report: ErrorReport };
 
 /** What the analyst is shown of a step; numbered and kept by the caller. */
@@ -99,6 +125,8 @@ export type Entry =
       readonly state: Phase;
       readonly attempt: number;
       readonly error?: ErrorReport;
+      /** Why the attempt before failed. */
+      readonly setback?: ErrorReport;
       readonly same_as?: string;
     }
   | (By & {
@@ -125,7 +153,8 @@ export interface Step<A = unknown> {
 }
 
 export function queued<A>(roster: readonly PartyId[], expiresMs: number, helper: PartyId | null = null): JobState<A> {
-  const empty = { phase: 'QUEUED', attempt: 0, present: [], acceptances: {}, opened: [] } as const;
+  const nothing = { present: [], acceptances: {}, renounced: {}, setbacks: [], opened: [] } as const;
+  const empty = { phase: 'QUEUED', attempt: 0, ...nothing } as const;
   return { ...empty, roster, expiresMs, ...(helper === null ? {} : { helper }) };
 }
 
@@ -156,8 +185,8 @@ export function allPresent(state: JobState): boolean {
 /** One step. Events that do not fit (another attempt, a stranger, an ended job) change nothing. */
 export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
   if ('party' in event && !state.roster.includes(event.party)) return same(state);
-  if ('attempt' in event && event.attempt !== state.attempt) return same(state);
   if (hasEnded(state)) return afterEnd(state, event);
+  if ('attempt' in event && event.attempt !== state.attempt && !isOfLast(state, event)) return same(state);
   switch (event.type) {
     case 'attached':
       return attached(state, event.party);
@@ -195,6 +224,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       return opened(state, event.party);
     case 'failed':
       return failed(state, event.party, event.report);
+    case 'renounced':
+      return renounced(state, event);
     case 'cancel':
       // A party that has opened no longer takes a job back, and the answer may be on its way already.
       if (isReleasing(state)) {
@@ -206,11 +237,7 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     case 'restarted': {
       const alone = { ...state, present: [] };
       if (state.phase === 'QUEUED' || state.phase === 'INVITING' || isReleasing(state)) return same(alone);
-      return ended(
-        alone,
-        'FAILED',
-        reportOf(new TransportError('LINK_LOST', { detail: 'the coordinator was restarted' })),
-      );
+      return setback(alone, reportOf(new TransportError('LINK_LOST', { detail: 'the coordinator was restarted' })));
     }
   }
 }
@@ -229,6 +256,7 @@ function moved<A>(state: JobState<A>, effects: readonly Effect[] = [], before: r
     state: state.phase,
     attempt: state.attempt,
     ...(state.error === undefined ? {} : { error: state.error }),
+    ...(isRetrying(state) ? { setback: state.setbacks.at(-1)! } : {}),
     ...(state.sameAs === undefined ? {} : { same_as: state.sameAs }),
   };
   return { state, effects, entries: [...before, entry] };
@@ -244,8 +272,8 @@ function attached<A>(state: JobState<A>, party: PartyId): Step<A> {
   // What it had sent of its opening, or said of its failure, may be lost.
   if (isReleasing(state) && !state.opened.includes(party)) return { ...same(next), effects: [invitation(party)] };
   if (state.phase !== 'INVITING') return same(next);
-  if (party in state.acceptances) return readyIfComplete(next, []);
-  return { ...same(next), effects: [invitation(party)] };
+  if (party in wordsOf(state)) return readyIfComplete(next, []);
+  return { ...same(next), effects: [isRetrying(state) ? { send: 'again', to: party } : invitation(party)] };
 }
 
 const invitation = (to: PartyId): Effect => ({ send: 'invite', to });
@@ -253,18 +281,23 @@ const invitation = (to: PartyId): Effect => ({ send: 'invite', to });
 function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
   const next = { ...state, present: state.present.filter((one) => one !== party) };
   const ends = (state.phase === 'READY' || state.phase === 'RUNNING') && !isReleasing(state);
-  return ends ? ended(next, 'FAILED', reportOf(new TransportError('LINK_LOST', { party }))) : same(next);
+  return ends ? setback(next, reportOf(new TransportError('LINK_LOST', { party }))) : same(next);
 }
 
 function accepted<A>(state: JobState<A>, party: PartyId, acceptance: A): Step<A> {
-  if (state.phase !== 'INVITING') return same(state);
+  if (state.phase !== 'INVITING' || isRetrying(state)) return same(state);
   const next = { ...state, acceptances: { ...state.acceptances, [party]: acceptance } };
   return readyIfComplete(next, [{ type: 'party', ...by(state, party), did: 'accepted' }]);
 }
 
-/** READY when all have accepted and all are here; then everyone gets everyone's acceptance. */
+/** What is gathered while INVITING. */
+function wordsOf<A>(state: JobState<A>): Readonly<Record<PartyId, unknown>> {
+  return isRetrying(state) ? state.renounced : state.acceptances;
+}
+
+/** READY when all have accepted, or renounced, and all are here; then everyone gets everyone's words. */
 function readyIfComplete<A>(state: JobState<A>, entries: readonly Entry[]): Step<A> {
-  const complete = state.roster.every((party) => party in state.acceptances) && allPresent(state);
+  const complete = state.roster.every((party) => party in wordsOf(state)) && allPresent(state);
   if (!complete) return { state, effects: [], entries };
   return moved(
     { ...state, phase: 'READY' },
@@ -274,6 +307,7 @@ function readyIfComplete<A>(state: JobState<A>, entries: readonly Entry[]): Step
 }
 
 function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
+  if (isRetrying(state)) return ended(state, 'FAILED', halfOpened(party));
   if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
   const stored: Effect = { send: 'stored', to: party };
   if (state.opened.includes(party)) return { state, effects: [stored], entries: [] };
@@ -292,14 +326,73 @@ function failed<A>(state: JobState<A>, party: PartyId, said: ErrorReport): Step<
   return { state: { ...state, failing: state.failing ?? { report } }, effects: [], entries: [entry] };
 }
 
+function renounced<A>(
+  state: JobState<A>,
+  { party, attempt, renunciation, report }: Extract<Event<A>, { type: 'renounced' }>,
+): Step<A> {
+  const said: readonly Entry[] =
+    report === undefined ? [] : [{ type: 'party', ...by({ ...state, attempt }, party), did: 'failed', report }];
+  if (isRetrying(state)) {
+    if (attempt === state.attempt) return same(state);
+    return readyIfComplete({ ...state, renounced: { ...state.renounced, [party]: renunciation } }, said);
+  }
+  // Nothing of an attempt has begun before.
+  if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
+  const reason = report ?? reportOf(new TransportError('LINK_LOST', { party }));
+  return setback(state, { ...reason, party: reason.party ?? party }, { [party]: renunciation }, said);
+}
+
+/** The attempt has failed, for what may not happen again: all are asked to renounce it, unless it was the last one. */
+function setback<A>(
+  state: JobState<A>,
+  report: ErrorReport,
+  renounced: JobState['renounced'] = {},
+  before: readonly Entry[] = [],
+): Step<A> {
+  if (state.opened.length > 0) return ended(state, 'FAILED', halfOpened(state.opened[0]!), before);
+  if (state.attempt >= attemptsMax) return ended(state, 'FAILED', report, before);
+  const { failing: _, releasing: __, askingSinceMs: ___, ...rest } = state;
+  const setbacks = [...state.setbacks, report];
+  const next: JobState<A> = { ...rest, phase: 'INVITING', attempt: state.attempt + 1, renounced, setbacks };
+  const asked = next.present.filter((to) => !(to in renounced));
+  return moved(
+    next,
+    asked.map((to) => ({ send: 'again', to })),
+    before,
+  );
+}
+
+function halfOpened(party: PartyId): ErrorReport {
+  return reportOf(new StateError('HALF_OPENED', { party }));
+}
+
+/** Whether the renunciations of an attempt that failed are gathered. */
+export function isRetrying(state: Pick<JobState, 'phase' | 'attempt'>): boolean {
+  return state.phase === 'INVITING' && state.attempt > 1;
+}
+
+/** While the next attempt is prepared, the last one is spoken of: that it is renounced, or why it cannot be. */
+function isOfLast<A>(state: JobState<A>, event: Extract<Event<A>, { readonly attempt: number }>): boolean {
+  const fits = event.type === 'renounced' || event.type === 'failed' || event.type === 'opened';
+  return fits && isRetrying(state) && event.attempt === state.attempt - 1;
+}
+
 function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
   if (nowMs > state.expiresMs + skewMs) {
     return ended(state, 'EXPIRED', reportOf(new PolicyError('JOB_EXPIRED', { detail: waitingFor(state) })));
   }
-  if (state.failing === undefined) return same(state);
+  if (state.failing === undefined) return isRetrying(state) ? stillAsking(state, nowMs) : same(state);
   const { report, sinceMs = nowMs } = state.failing;
   if (nowMs >= sinceMs + reasonMs) return ended(state, 'FAILED', report);
   return same({ ...state, failing: { report, sinceMs } });
+}
+
+function stillAsking<A>(state: JobState<A>, nowMs: number): Step<A> {
+  const { askingSinceMs = nowMs } = state;
+  if (nowMs < askingSinceMs + returnMs) return same({ ...state, askingSinceMs });
+  const due = state.roster.filter((party) => !(party in state.renounced) || !state.present.includes(party));
+  const detail = `it did not come back within ${returnMs / 1_000} s for another attempt`;
+  return ended(state, 'FAILED', reportOf(new TransportError('UNREACHABLE', { party: due.join(', '), detail })));
 }
 
 function ended<A>(
@@ -308,8 +401,8 @@ function ended<A>(
   error?: ErrorReport,
   before: readonly Entry[] = [],
 ): Step<A> {
-  const { failing: _, ...rest } = state;
-  const next: JobState<A> = { ...rest, phase, ...(error === undefined ? {} : { error }) };
+  const { failing: _, askingSinceMs: __, ...rest } = state;
+  const next: JobState<A> = { ...rest, phase, ...(error === undefined ? {} : { error: withSetbacks(error, state) }) };
   // A queued job is known to nobody else.
   const told = state.attempt === 0 ? [] : state.present;
   return moved(
@@ -330,18 +423,25 @@ function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
   if (event.type === 'cancel') return { ...same(state), refused: new StateError('ALREADY_ENDED') };
   // Before its first attempt nobody has heard of it.
   if (state.attempt === 0) return same(state);
-  const asks = ['attached', 'accepted', 'phase', 'opened'].includes(event.type);
+  const asks = ['attached', 'accepted', 'phase', 'opened', 'renounced'].includes(event.type);
   if (!asks || !('party' in event)) return same(state);
   const isOff = state.phase !== 'DONE' || state.sameAs !== undefined;
   if (isOff) return { ...same(state), effects: [ending(state, event.party)] };
   return event.type === 'opened' ? { ...same(state), effects: [{ send: 'stored', to: event.party }] } : same(state);
 }
 
+/** The last failure, and those of the attempts before. */
+function withSetbacks(error: ErrorReport, { setbacks }: JobState): ErrorReport {
+  if (setbacks.length === 0) return error;
+  const earlier = setbacks.map(({ message }, index) => `attempt ${index + 1}: ${message.slice(0, reasonLengthMax)}`);
+  return { ...error, message: `${error.message.slice(0, reasonLengthMax)} (${earlier.join('; ')})` };
+}
+
 function waitingFor(state: JobState): string {
   const due = state.roster.filter((party) => !state.opened.includes(party));
   const away = due.filter((party) => !state.present.includes(party));
   if (away.length > 0) return `not connected: ${away.join(', ')}`;
-  const silent = state.roster.filter((party) => !(party in state.acceptances));
+  const silent = state.roster.filter((party) => !(party in wordsOf(state)));
   if (state.phase === 'INVITING' && silent.length > 0) return `no verdict yet: ${silent.join(', ')}`;
   return isReleasing(state) ? `no opening yet: ${due.join(', ')}` : `it was ${state.phase}`;
 }

@@ -169,9 +169,10 @@ const schemas: Json = {
         ),
       ),
       error: ref('Report'),
+      setbacks: { ...list(ref('Report')), description: 'Why each of the attempts before this one failed' },
       same_as: { ...hex(32), description: 'The earlier job of the same question, whose answer is this one’s too' },
     },
-    ['error', 'same_as'],
+    ['error', 'setbacks', 'same_as'],
   ),
   Event: object(
     {
@@ -191,10 +192,11 @@ const schemas: Json = {
         description: 'Of progress: the part of the phase that the slowest party has done. Such events are not kept',
       },
       error: ref('Report'),
+      setback: ref('Report'),
       same_as: hex(32),
       report: ref('Report'),
     },
-    ['sequence', 'state', 'party', 'helper', 'did', 'phase', 'done', 'error', 'same_as', 'report'],
+    ['sequence', 'state', 'party', 'helper', 'did', 'phase', 'done', 'error', 'setback', 'same_as', 'report'],
   ),
   Answer: object(
     {

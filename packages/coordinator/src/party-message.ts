@@ -7,6 +7,7 @@ import type { PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { conform } from '@folkmoot/core/document.js';
 import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import { checkRenunciation } from '@folkmoot/core/renunciation.js';
 import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
 import type { Effect, Event } from './lifecycle.ts';
 import type { StoredJob } from './store.ts';
@@ -23,6 +24,7 @@ export function eventOf(
 ): Event<SignedAcceptance> {
   const { job, attempt } = message;
   if (message.type === 'phase') return { type: 'phase', party, attempt, phase: message.phase };
+  if (message.type === 'renounced') return renouncedBy(party, message, charter);
   if (message.type !== 'accepted') return { ...message, party };
   try {
     const acceptance = conform(message.acceptance, signedAcceptanceSchema, { name: 'acceptance' });
@@ -35,13 +37,37 @@ export function eventOf(
   }
 }
 
+/** A renunciation that is not the party's own good word is a failure of that party, and there is no other attempt. */
+function renouncedBy(
+  party: PartyId,
+  { job, attempt, renunciation: given, report }: Extract<PartyMessage, { type: 'renounced' }>,
+  charter: Charter,
+): Event<SignedAcceptance> {
+  try {
+    const of = { job, attempt, charter, charterHash: charterHash(charter) };
+    const renunciation = checkRenunciation(given, party, of);
+    return { type: 'renounced', party, attempt, renunciation, ...(report === undefined ? {} : { report }) };
+  } catch (error) {
+    const bad = error instanceof ProtocolError ? error : new ProtocolError('BAD_RENUNCIATION', { party });
+    return { type: 'failed', party, attempt, report: reportOf(bad) };
+  }
+}
+
 export function messageOf({ id, signed }: StoredJob, state: StoredJob['state'], effect: Effect): CoordinatorMessage {
   const { attempt } = state;
   switch (effect.send) {
     case 'invite':
       return { type: 'invite', job: id, attempt, signed };
     case 'start':
-      return { type: 'start', job: id, attempt, acceptances: state.roster.map((party) => state.acceptances[party]!) };
+      return {
+        type: 'start',
+        job: id,
+        attempt,
+        acceptances: state.roster.map((party) => state.acceptances[party]!),
+        ...(attempt > 1 ? { renunciations: state.roster.map((party) => state.renounced[party]!) } : {}),
+      };
+    case 'again':
+      return { type: 'again', job: id, attempt: attempt - 1, report: state.setbacks.at(-1)! };
     case 'abort':
       return { type: 'abort', job: id, attempt, report: effect.report };
     case 'cancel':

@@ -32,6 +32,9 @@ export interface Schema {
     at_ms: number;
   };
   acceptances: { job: string; attempt: number; party: string; acceptance_json: string };
+  renunciations: { job: string; attempt: number; party: string; renunciation_json: string };
+  /** Why an attempt failed that another one followed. */
+  setbacks: { job: string; attempt: number; report_json: string };
   entries: { job: string; sequence: number; at_ms: number; entry_json: string };
   /** The key of each protected job that was READY; `same_as` is the earlier job that answered it. */
   questions: { job: string; key: string; same_as: string | null };

@@ -13,7 +13,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import type { OpenDatabase, Schema } from './schema.ts';
 
 /** Rises with every change of the tables. */
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 const tables = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -32,6 +32,14 @@ const tables = `
   CREATE TABLE IF NOT EXISTS acceptances (
     job TEXT NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, party TEXT NOT NULL, acceptance_json TEXT NOT NULL,
     PRIMARY KEY (job, attempt, party)
+  );
+  CREATE TABLE IF NOT EXISTS renunciations (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, party TEXT NOT NULL,
+    renunciation_json TEXT NOT NULL, PRIMARY KEY (job, attempt, party)
+  );
+  CREATE TABLE IF NOT EXISTS setbacks (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, report_json TEXT NOT NULL,
+    PRIMARY KEY (job, attempt)
   );
   CREATE TABLE IF NOT EXISTS entries (
     job TEXT NOT NULL REFERENCES jobs (id), sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL, entry_json TEXT NOT NULL,

@@ -10,6 +10,7 @@
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import type { ErrorReport } from '@folkmoot/core/errors.js';
+import type { SignedRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Kysely, Transaction } from 'kysely';
 import type { Entry, JobState, Phase } from './lifecycle.ts';
 import { limits } from './limits.ts';
@@ -51,6 +52,7 @@ export interface Change {
   readonly atMs: number;
   readonly acceptance?: { readonly party: string; readonly acceptance: SignedAcceptance };
   readonly opening?: StoredOpening;
+  readonly renunciation?: { readonly party: string; readonly signed: SignedRenunciation };
   /** What a protected job asks, over which readings. */
   readonly question?: string;
 }
@@ -143,6 +145,22 @@ export class Store {
           .onConflict((conflict) => conflict.columns(['job', 'attempt', 'party']).doUpdateSet({ acceptance_json }))
           .execute();
       }
+      if (change.renunciation !== undefined) {
+        const { party, signed } = change.renunciation;
+        const { attempt } = signed.renunciation;
+        await trx
+          .insertInto('renunciations')
+          .values({ job: id, attempt, party, renunciation_json: JSON.stringify(signed) })
+          .onConflict((conflict) => conflict.columns(['job', 'attempt', 'party']).doNothing())
+          .execute();
+      }
+      for (const [index, report] of state.setbacks.entries()) {
+        await trx
+          .insertInto('setbacks')
+          .values({ job: id, attempt: index + 1, report_json: JSON.stringify(report) })
+          .onConflict((conflict) => conflict.columns(['job', 'attempt']).doNothing())
+          .execute();
+      }
       if (change.question !== undefined) {
         const question = { job: id, key: change.question, same_as: state.sameAs ?? null };
         await trx.insertInto('questions').values(question).execute();
@@ -230,11 +248,12 @@ export class Store {
     return Object.fromEntries(rows.map((row) => [row.phase, Number(row.count)]));
   }
 
-  /** The latest word of each party about the job. */
-  async verdicts(id: string): Promise<readonly Verdict[]> {
+  /** The latest word of each party about the job; what failed at an attempt before this one counts no more. */
+  async verdicts(id: string, attempt: number): Promise<readonly Verdict[]> {
     const rows = await this.#db.selectFrom('verdicts').selectAll().where('job', '=', id).orderBy('at_ms').execute();
     const latest = new Map<string, Verdict>();
     for (const row of rows) {
+      if (row.verdict === 'failed' && row.attempt < attempt) continue;
       const verdict: Verdict = { party: row.party, verdict: row.verdict as Verdict['verdict'] };
       latest.set(row.party, row.report_json === null ? verdict : { ...verdict, report: JSON.parse(row.report_json) });
     }
@@ -274,12 +293,26 @@ export class Store {
 
   async #stored(row: Schema['jobs']): Promise<StoredJob> {
     const key = { id: row.id, attempt: row.attempt };
+    // They stand for every attempt.
     const acceptances = await this.#db
       .selectFrom('acceptances')
       .select(['party', 'acceptance_json'])
       .where('job', '=', key.id)
-      .where('attempt', '=', key.attempt)
+      .orderBy('attempt')
       .orderBy('party')
+      .execute();
+    const renounced = await this.#db
+      .selectFrom('renunciations')
+      .select(['party', 'renunciation_json'])
+      .where('job', '=', key.id)
+      .where('attempt', '=', key.attempt - 1)
+      .orderBy('party')
+      .execute();
+    const setbacks = await this.#db
+      .selectFrom('setbacks')
+      .select('report_json')
+      .where('job', '=', key.id)
+      .orderBy('attempt')
       .execute();
     const opened = await this.#db
       .selectFrom('openings')
@@ -313,6 +346,10 @@ export class Store {
         acceptances: Object.fromEntries(
           acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as SignedAcceptance]),
         ),
+        renounced: Object.fromEntries(
+          renounced.map((one) => [one.party, JSON.parse(one.renunciation_json) as SignedRenunciation]),
+        ),
+        setbacks: setbacks.map((one) => JSON.parse(one.report_json) as ErrorReport),
         opened: opened.map((one) => one.party),
         ...(row.releasing === 1 ? { releasing: true as const } : {}),
         ...(sameAs === null ? {} : { sameAs }),

@@ -13,6 +13,7 @@ import { type JobEnvelope, jobId, type SignedJob, signJob } from '@folkmoot/core
 import { sign, signer } from '@folkmoot/core/identity.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
 import { seededRng } from '@folkmoot/core/prg.js';
+import { type SignedRenunciation, signRenunciation } from '@folkmoot/core/renunciation.js';
 import { loginLabel, loginStatement } from '@folkmoot/transport/control.js';
 import { type AnalystKeys, makeKeys, type PartyKeys } from '@folkmoot/transport/keyring.js';
 import { pino } from 'pino';
@@ -141,6 +142,17 @@ export function acceptanceOf(
     budget: period === null ? null : ('epsilon' as const),
   };
   return signAcceptance(acceptance, signer(keys[party].secret.identity));
+}
+
+export function renunciationOf(
+  { charter, keys }: Consortium,
+  party: Party,
+  job: string,
+  attempt = 1,
+  signedBy = party,
+): SignedRenunciation {
+  const renunciation = { job, party, charter: charterHash(charter), attempt };
+  return signRenunciation(renunciation, signer(keys[signedBy].secret.identity));
 }
 
 /** Calls the API with one analyst's token. */

@@ -1,4 +1,5 @@
-import { PolicyError, ProtocolError, reportOf, SourceError } from '@folkmoot/core/errors.js';
+import { PolicyError, ProtocolError, reportOf, SourceError, StateError } from '@folkmoot/core/errors.js';
+import { attemptsMax, type SignedRenunciation } from '@folkmoot/core/renunciation.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -11,6 +12,7 @@ import {
   phases,
   queued,
   reasonMs,
+  returnMs,
   type Step,
   skewMs,
   step,
@@ -31,6 +33,16 @@ const attach = roster.map((party): Event<string> => ({ type: 'attached', party }
 const accept = roster.map(
   (party): Event<string> => ({ type: 'accepted', party, attempt: 1, acceptance: `by ${party}` }),
 );
+const crashed = reportOf(new StateError('CRASHED', { party: 'bee' }));
+const wordOf = (party: string, attempt: number) =>
+  ({ renunciation: { party, attempt }, signature: 'not looked at here' }) as SignedRenunciation;
+const renounce = (party: string, attempt = 1): Event<string> => ({
+  type: 'renounced',
+  party,
+  attempt,
+  renunciation: wordOf(party, attempt),
+});
+const lose = (party: string): Event<string> => ({ type: 'detached', party });
 const open = roster.map((party): Event<string> => ({ type: 'opened', party, attempt: 1 }));
 const inviting = [...attach, { type: 'turn' }] as const;
 const ready = [...inviting, ...accept] as const;
@@ -164,10 +176,135 @@ describe('the life of a job at the coordinator', () => {
   it.each([
     ['READY', ready],
     ['RUNNING', running],
-  ] as const)('fails in %s when the link of a party breaks', (_, events) => {
-    const lost = after([...events, { type: 'detached', party: 'bee' }]);
-    expect(lost.state).toMatchObject({ phase: 'FAILED', error: { code: 'LINK_LOST', party: 'bee' } });
-    expect(sends(lost.effects)).toEqual(['abort ant', 'abort cat']);
+  ] as const)('asks for another attempt in %s when the link of a party breaks', (_, events) => {
+    const lost = after([...events, lose('bee')]);
+    expect(lost.state).toMatchObject({ phase: 'INVITING', attempt: 2, renounced: {} });
+    expect(lost.state.setbacks).toMatchObject([{ code: 'LINK_LOST', party: 'bee' }]);
+    expect(sends(lost.effects)).toEqual(['again ant', 'again cat']);
+    const entry = { type: 'state', state: 'INVITING', attempt: 2, setback: lost.state.setbacks[0] };
+    expect(lost.entries).toEqual([entry]);
+  });
+
+  it('starts another attempt with the word of every party, all of them here, and the acceptances of the first', () => {
+    const asking = after([...running, lose('bee'), renounce('ant'), renounce('cat')]).state;
+    expect(asking.phase).toBe('INVITING');
+    const back = step(asking, { type: 'attached', party: 'bee' });
+    expect(sends(back.effects)).toEqual(['again bee']);
+    const ready2 = step(back.state, renounce('bee'));
+    expect(ready2.state).toMatchObject({ phase: 'READY', attempt: 2, acceptances: after(ready).state.acceptances });
+    expect(ready2.state.renounced).toEqual(Object.fromEntries(roster.map((party) => [party, wordOf(party, 1)])));
+    expect(sends(ready2.effects)).toEqual(['start ant', 'start bee', 'start cat']);
+    const done = after([{ type: 'started' }, ...open.map((one) => ({ ...one, attempt: 2 }))], ready2.state);
+    expect(done.state).toMatchObject({ phase: 'DONE', attempt: 2 });
+    // One that has renounced and goes away is waited for, and not asked again.
+    const away = after([renounce('bee'), lose('ant')], asking);
+    expect(away.state.phase).toBe('INVITING');
+    expect(after([{ type: 'attached', party: 'bee' }], away.state).state.phase).toBe('INVITING');
+    const all = after(
+      [
+        { type: 'attached', party: 'bee' },
+        { type: 'attached', party: 'ant' },
+      ],
+      away.state,
+    );
+    expect(all.state.phase).toBe('READY');
+  });
+
+  it('takes a party’s word that its attempt has crashed, and asks the others', () => {
+    const first = after([...running, { ...renounce('bee'), report: crashed } as Event<string>]);
+    expect(first.state).toMatchObject({ phase: 'INVITING', attempt: 2, setbacks: [crashed] });
+    expect(first.state.renounced).toEqual({ bee: wordOf('bee', 1) });
+    expect(sends(first.effects)).toEqual(['again ant', 'again cat']);
+    expect(first.entries[0]).toEqual({ type: 'party', party: 'bee', attempt: 1, did: 'failed', report: crashed });
+    // It says again what it said, and a peer says that it felt it: nothing is new.
+    const felt = after([renounce('bee'), { ...renounce('ant'), report: secondary } as Event<string>], first.state);
+    expect(felt.state).toMatchObject({ attempt: 2, setbacks: [crashed] });
+    expect(after([renounce('cat')], felt.state).state.phase).toBe('READY');
+  });
+
+  it('makes no other attempt where a party says that its failure is final, whoever speaks first', () => {
+    const final: Event<string> = { type: 'failed', party: 'bee', attempt: 1, report: tampered };
+    const felt = { ...renounce('ant'), report: secondary } as Event<string>;
+    for (const events of [
+      [final, felt],
+      [felt, final],
+    ]) {
+      const last = after([...running, ...events]).state;
+      expect(last).toMatchObject({ phase: 'FAILED', error: { code: 'TAMPERED', party: 'bee' } });
+    }
+    const refused: Event<string> = { ...final, attempt: 2 };
+    expect(after([...running, lose('cat'), refused]).state.phase).toBe('FAILED');
+  });
+
+  it('makes no other attempt where a party has opened this one', () => {
+    const half = { phase: 'FAILED', error: { code: 'HALF_OPENED', party: 'ant' } };
+    for (const events of [
+      [open[0]!, renounce('bee')],
+      [renounce('bee'), open[0]!],
+      [lose('bee'), open[0]!],
+    ]) {
+      expect(after([...running, ...events]).state).toMatchObject(half);
+    }
+  });
+
+  it('does not wait for ever for a party that is to renounce', () => {
+    const tick = (nowMs: number): Event<string> => ({ type: 'tick', nowMs });
+    const asking = after([...running, lose('bee'), renounce('ant'), tick(1_000), tick(1_000 + returnMs - 1)]).state;
+    expect(asking.phase).toBe('INVITING');
+    const late = step(asking, tick(1_000 + returnMs));
+    expect(late.state).toMatchObject({ phase: 'FAILED', error: { code: 'UNREACHABLE', party: 'bee, cat' } });
+    expect(late.state.error?.message).toContain('attempt 1: bee: the connection was lost');
+    expect(sends(late.effects)).toEqual(['abort ant', 'abort cat']);
+    // The next attempt has all its time again.
+    const second = after(
+      [...['bee', 'cat'].map((party) => renounce(party)), { type: 'attached', party: 'bee' }],
+      asking,
+    );
+    expect(second.state.phase).toBe('READY');
+    const third = after([{ type: 'started' }, lose('cat'), tick(9_000 + returnMs)], second.state).state;
+    expect(third).toMatchObject({ phase: 'INVITING', attempt: 3 });
+  });
+
+  it('fails after the third attempt with the reasons of all, however long they are', () => {
+    let state = after(running).state;
+    for (let attempt = 1; attempt < attemptsMax; attempt++) {
+      const report = { ...crashed, message: `${attempt}${'!'.repeat(4_000)}` };
+      const words = roster.map((party) => renounce(party, attempt));
+      state = after([{ ...words[1]!, report } as Event<string>, ...words, { type: 'started' }], state).state;
+      expect(state).toMatchObject({ phase: 'RUNNING', attempt: attempt + 1 });
+    }
+    const last = after([lose('cat')], state);
+    expect(last.state).toMatchObject({ phase: 'FAILED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
+    const { message } = last.state.error!;
+    expect(message).toMatch(/^cat: the connection was lost \(attempt 1: 1!+; attempt 2: 2!+\)$/);
+    expect(message.length).toBeLessThan(4_000);
+    expect(sends(last.effects)).toEqual(['abort ant', 'abort bee']);
+    // What is renounced after the end is answered with it.
+    expect(sends(step(last.state, renounce('ant', 3)).effects)).toEqual(['abort ant']);
+  });
+
+  it('believes no word about an attempt that is not under way, nor before anything could start', () => {
+    for (const events of [attach, inviting, ready.slice(0, -1)]) {
+      const before = after(events).state;
+      expect(step(before, renounce('ant'))).toEqual({ state: before, effects: [], entries: [] });
+    }
+    const asking = after([...running, lose('bee')]).state;
+    for (const event of [
+      renounce('ant', 2),
+      renounce('dog'),
+      { ...accept[0]!, attempt: 2 } as Event<string>,
+      accept[0]!,
+      { type: 'phase', party: 'ant', attempt: 1, phase: 'open' } as const,
+    ]) {
+      expect(step(asking, event)).toEqual({ state: asking, effects: [], entries: [] });
+    }
+  });
+
+  it.each([
+    ['cancelled', { type: 'cancel' }, 'CANCELLED'],
+    ['expired', { type: 'tick', nowMs: expiresMs + skewMs + 1 }, 'EXPIRED'],
+  ] as const)('can be %s while it waits for another attempt', (_, event, phase) => {
+    expect(after([...running, lose('bee'), event]).state.phase).toBe(phase);
   });
 
   const opens: Event<string> = { type: 'phase', party: 'ant', attempt: 1, phase: 'open' };
@@ -243,7 +380,7 @@ describe('the life of a job at the coordinator', () => {
     expect(after([...running, ...open, { type: 'cancel' }]).refused?.code).toBe('ALREADY_ENDED');
   });
 
-  it('goes on after a restart where no share can have left, and fails where one can and no party opens', () => {
+  it('goes on after a restart where no share can have left, and tries again where one can and no party opens', () => {
     expect(after([...inviting, accept[0]!, { type: 'restarted' }]).state).toMatchObject({
       phase: 'INVITING',
       present: [],
@@ -251,15 +388,23 @@ describe('the life of a job at the coordinator', () => {
     expect(after([...attach, { type: 'restarted' }]).state).toMatchObject({ phase: 'QUEUED', present: [] });
     for (const events of [ready, running]) {
       expect(after([...events, { type: 'restarted' }]).state).toMatchObject({
-        phase: 'FAILED',
-        error: { code: 'LINK_LOST' },
+        phase: 'INVITING',
+        attempt: 2,
+        present: [],
+        setbacks: [{ code: 'LINK_LOST' }],
       });
     }
+    const asking = after([...running, lose('bee'), renounce('ant')]).state;
+    expect(step(asking, { type: 'restarted' }).state).toEqual({ ...asking, present: [] });
     expect(after([...running, ...open, { type: 'restarted' }]).state.phase).toBe('DONE');
   });
 
   it('tells a party of the end when it comes back or goes on', () => {
-    const failed = after([...running, { type: 'detached', party: 'bee' }]).state;
+    const failed = after([
+      ...running,
+      { type: 'failed', party: 'cat', attempt: 1, report: tampered },
+      lose('bee'),
+    ]).state;
     expect(sends(step(failed, { type: 'attached', party: 'bee' }).effects)).toEqual(['abort bee']);
     expect(sends(step(failed, open[1]!).effects)).toEqual(['abort bee']);
     const cancelled = after([...running, { type: 'cancel' }]).state;
@@ -297,11 +442,14 @@ describe('the life of a job at the coordinator', () => {
       expect(step(waiting.state, open[1]!).state.phase).toBe('DONE');
     });
 
-    it('fails and tells all others when the helper goes away in its work', () => {
+    it('asks all for another attempt when the helper goes away in its work', () => {
       for (const events of [ready, running, [...running, { type: 'phase', party: 'bee', attempt: 1, phase: 'deal' }]]) {
         const lost = after([...(events as Event<string>[]), { type: 'detached', party: 'bee' }], from);
-        expect(lost.state).toMatchObject({ phase: 'FAILED', error: { code: 'LINK_LOST', party: 'bee' } });
-        expect(sends(lost.effects)).toEqual(['abort ant', 'abort cat']);
+        expect(lost.state).toMatchObject({ phase: 'INVITING', setbacks: [{ code: 'LINK_LOST', party: 'bee' }] });
+        expect(sends(lost.effects)).toEqual(['again ant', 'again cat']);
+        const others = after([renounce('ant'), renounce('cat'), { type: 'attached', party: 'bee' }], lost.state);
+        expect(others.state.phase).toBe('INVITING');
+        expect(step(others.state, renounce('bee')).state.phase).toBe('READY');
       }
     });
 
@@ -324,7 +472,7 @@ describe('the life of a job at the coordinator', () => {
 
   it('keeps its order under every sequence of events', () => {
     const party = fc.constantFrom(...roster, 'dog');
-    const attempt = fc.constantFrom(1, 1, 1, 2);
+    const attempt = fc.constantFrom(1, 1, 1, 1, 2, 2, 3, 4);
     const event: fc.Arbitrary<Event<string>> = fc.oneof(
       { weight: 18, arbitrary: fc.record({ type: fc.constant('attached' as const), party }) },
       { weight: 3, arbitrary: fc.record({ type: fc.constant('detached' as const), party }) },
@@ -368,14 +516,26 @@ describe('the life of a job at the coordinator', () => {
         arbitrary: fc.record({ type: fc.constant('tick' as const), nowMs: fc.integer({ min: 0, max: 1_300_000 }) }),
       },
       { weight: 1, arbitrary: fc.constant({ type: 'restarted' as const }) },
+      { weight: 16, arbitrary: fc.tuple(party, attempt).map(([by, of]) => renounce(by, of)) },
     );
+    // Few random walks get to a later attempt; these begin there.
+    const again = (attempt: number): Event<string>[] => [
+      ...roster.map((by) => renounce(by, attempt)),
+      { type: 'started' },
+    ];
+    const beginnings = [
+      [...running, ...again(1)],
+      [...running, ...again(1), ...again(2)],
+    ];
     const reached = new Set<string>();
     let waited = false;
+    let furthest = 0;
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 60, size: 'max' }), (events) => {
+      fc.property(fc.nat(9), fc.array(event, { maxLength: 60, size: 'max' }), (broken, random) => {
+        const events = [...(beginnings[broken] ?? []), ...random];
         let state = queued<string>(roster, expiresMs);
         let done = 0;
-        let starts = 0;
+        const starts = new Map<number, number>();
         for (const one of events) {
           const next = step(state, one);
           if (hasEnded(state)) expect(next.state).toBe(state);
@@ -386,7 +546,17 @@ describe('the life of a job at the coordinator', () => {
             waited ||= one.type !== 'cancel' && !hasEnded(state);
           }
           const order = phases.indexOf(next.state.phase) - phases.indexOf(state.phase);
-          expect(order).toBeGreaterThanOrEqual(0);
+          if (state.attempt > 0 && next.state.attempt > state.attempt) {
+            // Another attempt begins only out of one that could have begun, and that nobody has opened.
+            expect(['READY', 'RUNNING']).toContain(state.phase);
+            expect(next.state.phase).toBe('INVITING');
+            expect(state.opened).toEqual([]);
+            expect(next.state.attempt).toBe(state.attempt + 1);
+          } else {
+            expect(order).toBeGreaterThanOrEqual(0);
+          }
+          expect(next.state.attempt).toBeLessThanOrEqual(attemptsMax);
+          expect(next.state.setbacks).toHaveLength(Math.max(0, next.state.attempt - 1));
           if (next.state.phase === 'READY' || next.state.phase === 'RUNNING') {
             expect(Object.keys(next.state.acceptances).sort()).toEqual(roster);
           }
@@ -395,7 +565,11 @@ describe('the life of a job at the coordinator', () => {
             expect(roster).toContain(effect.to);
             if (effect.send === 'start') {
               expect(next.state.phase).toBe('READY');
-              starts++;
+              const { attempt: started, renounced } = next.state;
+              if (started > 1) {
+                expect(renounced).toEqual(Object.fromEntries(roster.map((by) => [by, wordOf(by, started - 1)])));
+              }
+              starts.set(started, (starts.get(started) ?? 0) + 1);
             }
             if (effect.send === 'stored') expect(next.state.opened).toContain(effect.to);
             if (effect.send === 'abort') expect(['FAILED', 'EXPIRED']).toContain(next.state.phase);
@@ -408,11 +582,15 @@ describe('the life of a job at the coordinator', () => {
           reached.add(state.phase);
         }
         expect(done).toBeLessThanOrEqual(1);
-        expect([0, roster.length]).toContain(starts);
+        for (const [number, told] of starts) {
+          expect(told).toBe(roster.length);
+          furthest = Math.max(furthest, number);
+        }
       }),
       { numRuns: 3000, seed: 7 },
     );
     expect([...reached].sort()).toEqual([...phases].sort());
     expect(waited).toBe(true);
+    expect(furthest).toBe(attemptsMax);
   });
 });

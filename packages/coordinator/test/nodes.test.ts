@@ -16,6 +16,7 @@ import {
   consortium,
   type Party,
   parties,
+  renunciationOf,
   runWith,
   signedJob,
 } from './consortium.ts';
@@ -184,13 +185,94 @@ describe('a job among nodes', () => {
     for (const node of [ant, bee, cat]) expect((await node.next('invite')).job).toBe(job);
   });
 
-  it('fails when a link breaks while it runs, and tells the others', async () => {
+  const renounce = (node: ScriptedNode, job: string, attempt = 1) =>
+    node.send({ type: 'renounced', job, attempt, renunciation: renunciationOf(moot, node.party, job, attempt) });
+
+  it('is tried again when a link breaks while it runs, with the word of every party, and ends DONE', async () => {
     const nodes = await all();
+    const [ant, bee, cat] = nodes as [ScriptedNode, ScriptedNode, ScriptedNode];
     const job = await started(nodes);
     await becomes(job, { state: 'RUNNING' });
+    cat.link.close();
+    for (const node of [ant, bee]) {
+      expect(await node.next('again')).toMatchObject({ job, attempt: 1, report: { code: 'LINK_LOST', party: 'cat' } });
+      await renounce(node, job);
+    }
+    await becomes(job, { state: 'INVITING', attempt: 2, setbacks: [{ code: 'LINK_LOST', party: 'cat' }] });
+    const back = await login('cat');
+    await back.next('again');
+    await renounce(back, job);
+    const now = [ant, bee, back];
+    for (const node of now) {
+      const { attempt, acceptances, renunciations } = await node.next('start');
+      expect(attempt).toBe(2);
+      expect(acceptances).toHaveLength(3);
+      expect(renunciations).toEqual(parties.map((party) => renunciationOf(moot, party, job)));
+    }
+    for (const node of now) {
+      await node.sendOpening(job, randomBytes(10), {}, {}, 2);
+      expect(await node.next('stored')).toMatchObject({ attempt: 2 });
+    }
+    await becomes(job, { state: 'DONE', attempt: 2 });
+    expect((await owl.get(`/v1/jobs/${job}/answer`)).body).toMatchObject({ attempt: 2 });
+  });
+
+  it('is tried again when a computation crashes, and says of whom', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    const report = reportOf(new StateError('CRASHED', { party: 'bee' }));
+    const renunciation = renunciationOf(moot, 'bee', job);
+    await nodes[1]!.send({ type: 'renounced', job, attempt: 1, renunciation, report });
+    for (const index of [0, 2]) expect((await nodes[index]!.next('again')).report.code).toBe('CRASHED');
+    await becomes(job, { state: 'INVITING', attempt: 2 });
+    for (const index of [0, 2]) await renounce(nodes[index]!, job);
+    for (const node of nodes) await node.next('start');
+  });
+
+  it('fails when a party has opened what another one has renounced', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
     nodes[2]!.link.close();
-    await becomes(job, { state: 'FAILED', error: { code: 'LINK_LOST', party: 'cat' } });
-    expect((await nodes[0]!.next('abort')).report).toMatchObject({ code: 'LINK_LOST', party: 'cat' });
+    await nodes[0]!.next('again');
+    await nodes[0]!.sendOpening(job, randomBytes(10), {}, {});
+    await becomes(job, { state: 'FAILED', error: { code: 'HALF_OPENED', party: 'ant' } });
+    for (const node of nodes.slice(0, 2)) await node.next('abort', ({ type }) => type === 'again');
+  });
+
+  it('fails when a renunciation is not the party’s own', async () => {
+    const nodes = await all();
+    for (const forged of [
+      (job: string) => renunciationOf(moot, 'ant', job, 1, 'bee'),
+      (job: string) => renunciationOf(moot, 'bee', job),
+      (job: string) => renunciationOf(moot, 'ant', job, 2),
+      () => ({ renunciation: 'none' }),
+    ]) {
+      const job = await started(nodes);
+      await nodes[0]!.send({ type: 'renounced', job, attempt: 1, renunciation: forged(job) });
+      await becomes(job, { state: 'FAILED', error: { code: 'BAD_RENUNCIATION', party: 'ant' } });
+      for (const node of nodes) await node.next('abort');
+    }
+  });
+
+  it('fails after the third attempt, with the reasons of all', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    for (const attempt of [1, 2]) {
+      const report = reportOf(new StateError('CRASHED', { party: 'bee', detail: `for the ${attempt}. time` }));
+      const renunciation = renunciationOf(moot, 'bee', job, attempt);
+      await nodes[1]!.send({ type: 'renounced', job, attempt, renunciation, report });
+      for (const index of [0, 2]) {
+        await nodes[index]!.next('again');
+        await renounce(nodes[index]!, job, attempt);
+      }
+      for (const node of nodes) expect(await node.next('start')).toMatchObject({ attempt: attempt + 1 });
+    }
+    nodes[2]!.link.close();
+    await becomes(job, { state: 'FAILED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
+    const { message } = (await nodes[0]!.next('abort')).report;
+    for (const reason of ['attempt 1: bee', 'for the 1. time', 'attempt 2: bee', 'for the 2. time']) {
+      expect(message).toContain(reason);
+    }
     const back = await login('cat');
     expect((await back.next('abort')).job).toBe(job);
   });
@@ -328,7 +410,7 @@ describe('openings', () => {
     if (sent > 0) await ant.sendBulk(job, new Uint8Array(sent));
     await ant.ended;
     expect(moot.logged()).toContain(code);
-    await becomes(job, { state: 'FAILED', error: { code: 'LINK_LOST', party: 'ant' } });
+    await becomes(job, { state: 'INVITING', setbacks: [{ code: 'LINK_LOST', party: 'ant' }] });
   });
 
   it('end the link when bulk frames come unannounced, or in another’s name', async () => {
@@ -337,7 +419,7 @@ describe('openings', () => {
     await nodes[0]!.sendBulk(job, new Uint8Array(10));
     await nodes[0]!.ended;
     await nodes[1]!.send({ type: 'opening', job, attempt: 1, sealedBytes: 10, commitments: names, signatures: {} });
-    await nodes[1]!.next('abort');
+    await nodes[1]!.next('again');
     await nodes[1]!.next('abort');
     await nodes[1]!.sendBulk(job, new Uint8Array(10), 2);
     await nodes[1]!.ended;
@@ -356,7 +438,7 @@ describe('openings', () => {
 });
 
 describe('a restart', () => {
-  it('goes on serving what is done, lets wait what waited, and fails what ran', async () => {
+  it('goes on serving what is done, lets wait what waited, and tries again what ran', async () => {
     const nodes = await all();
     const sealed = randomBytes(50);
     const done = await runWith(moot, owl, nodes, () => sealed);
@@ -371,10 +453,10 @@ describe('a restart', () => {
     running = await moot.start();
     owl = await api(moot, running.url);
     expect((await owl.get(`/v1/jobs/${done}/answer`)).body).toEqual(before);
-    expect(await stateOf(ran)).toMatchObject({ state: 'FAILED', error: { code: 'LINK_LOST' } });
+    expect(await stateOf(ran)).toMatchObject({ state: 'INVITING', attempt: 2, setbacks: [{ code: 'LINK_LOST' }] });
     expect((await stateOf(waits)).state).toBe('QUEUED');
     const ant = await login('ant');
-    expect((await ant.next('abort')).job).toBe(ran);
+    expect(await ant.next('again')).toMatchObject({ job: ran, attempt: 1 });
     await Promise.all([login('bee'), login('cat')]);
     expect((await ant.next('invite')).job).toBe(waits);
   });

@@ -137,8 +137,9 @@ export class ScriptedNode {
     sealed: Uint8Array,
     commitments: Readonly<Record<string, string>>,
     signatures: Readonly<Record<string, string>>,
+    attempt = 1,
   ): Promise<void> {
-    await this.send({ type: 'opening', job, attempt: 1, sealedBytes: sealed.length, commitments, signatures });
+    await this.send({ type: 'opening', job, attempt, sealedBytes: sealed.length, commitments, signatures });
     await this.sendBulk(job, sealed);
   }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jobId } from '@folkmoot/core/envelope.js';
+import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +10,15 @@ import { queued } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
 import { openDatabase } from '../src/sqlite-database.ts';
 import { Store } from '../src/store.ts';
-import { acceptanceOf, type Consortium, consortium, jobYaml, parties, signedJob } from './consortium.ts';
+import {
+  acceptanceOf,
+  type Consortium,
+  consortium,
+  jobYaml,
+  parties,
+  renunciationOf,
+  signedJob,
+} from './consortium.ts';
 
 let moot: Consortium;
 let folder: string;
@@ -63,13 +72,42 @@ describe('the coordinator’s store', () => {
     });
     expect(await store.opening(id, 1, 'ant')).toEqual({ ...opening, sealed: Buffer.from(opening.sealed) });
     expect(await store.opening(id, 1, 'bee')).toBeUndefined();
-    expect(await store.verdicts(id)).toEqual([{ party: 'ant', verdict: 'opened' }]);
+    expect(await store.verdicts(id, 1)).toEqual([{ party: 'ant', verdict: 'opened' }]);
     expect((await store.entries(id, 1)).map(({ sequence, entry: { type } }) => [sequence, type])).toEqual([
       [2, 'party'],
       [3, 'party'],
     ]);
     expect((await store.open()).map((one) => one.id)).toEqual([id]);
     expect(await store.counts()).toEqual({ RUNNING: 1 });
+  });
+
+  it('gives back after a restart what another attempt needs', async () => {
+    const job = submitted();
+    const { id } = job;
+    await store.insert(job, queued(parties, 9_000));
+    const acceptance = acceptanceOf(moot, 'ant', id);
+    const first = { ...queued<typeof acceptance>(parties, 9_000), phase: 'RUNNING' as const, attempt: 1 };
+    await store.save({ id, state: first, entries: [], atMs: 6, acceptance: { party: 'ant', acceptance } });
+    const setbacks = [reportOf(new StateError('CRASHED', { party: 'bee' }))];
+    const signed = renunciationOf(moot, 'ant', id);
+    const failed = { type: 'party', party: 'bee', attempt: 1, did: 'failed', report: setbacks[0]! } as const;
+    const second = { ...first, phase: 'INVITING' as const, attempt: 2, setbacks };
+    await store.save({ id, state: second, entries: [failed], atMs: 7, renunciation: { party: 'ant', signed } });
+    await store.save({ id, state: second, entries: [], atMs: 8, renunciation: { party: 'ant', signed } });
+    await reopen();
+    const state = (await store.job(id))!.state;
+    expect(state).toEqual({ ...second, acceptances: { ant: acceptance }, renounced: { ant: signed } });
+    // The words about one attempt are no words about another, and what failed then is no verdict about this one.
+    await store.save({
+      id,
+      state: { ...state, attempt: 3, setbacks: [...setbacks, ...setbacks] },
+      entries: [],
+      atMs: 9,
+    });
+    await reopen();
+    expect((await store.job(id))!.state).toMatchObject({ attempt: 3, renounced: {}, acceptances: { ant: acceptance } });
+    expect(await store.verdicts(id, 1)).toMatchObject([{ party: 'bee', verdict: 'failed' }]);
+    expect(await store.verdicts(id, 2)).toEqual([]);
   });
 
   it('keeps nothing of a step that fails half way', async () => {

@@ -1,12 +1,12 @@
 /**
  * The node's side of a computation: a worker thread, a port for its frames, and its words as they come.
  *
- * A thread that dies without a word has failed with INTERNAL. Once stopped it is not heard any more.
+ * A thread that dies without a word has failed with CRASHED. Once stopped it is not heard any more.
  * @module
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { toHex } from '@folkmoot/core/bytes.js';
-import { StateError } from '@folkmoot/core/errors.js';
+import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import { sessionId } from '@folkmoot/transport/frame.js';
 import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
@@ -66,12 +66,15 @@ export class Computation {
       if (word.word === 'tally' || word.word === 'matches') options.onJoin(word);
       else options.onEvent(eventOf(word, attempt));
     };
-    const fail = (error: unknown) => hear({ word: 'failed', ...failureOf(error, party) });
+    const fail = (error: unknown) => {
+      const report = reportOf(new StateError('CRASHED', { party }));
+      hear({ word: 'failed', ...failureOf(error, party), report, own: report });
+    };
     this.#worker.on('message', hear);
     this.#worker.on('error', fail);
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', (status) => {
-        if (!hasSpoken) fail(new StateError('INTERNAL', { detail: `the computation ended with status ${status}` }));
+        if (!hasSpoken) fail(new StateError('CRASHED', { detail: `the thread ended with status ${status}` }));
         // The thread's last frames may still be in the port, and the other parties cannot end without them. The port
         // closes by itself after the last one, since its other end went with the thread.
         this.#frames.onClose(() => {

@@ -47,6 +47,19 @@ const migrations: readonly string[] = [
    ${ledgerTables}
    ${periodTables}`,
   joinTables,
+  `CREATE TABLE renounced (
+     job TEXT NOT NULL REFERENCES jobs, attempt INTEGER NOT NULL, renounced_ms INTEGER NOT NULL, PRIMARY KEY (job, attempt)
+   ) STRICT;
+   CREATE TRIGGER renounced_is_not_opened BEFORE INSERT ON openings
+     WHEN EXISTS (SELECT 1 FROM renounced WHERE job = new.job AND attempt >= new.attempt)
+     BEGIN SELECT RAISE(ABORT, 'the attempt was renounced'); END;
+   CREATE TRIGGER opened_is_not_renounced BEFORE INSERT ON renounced
+     WHEN EXISTS (SELECT 1 FROM openings WHERE job = new.job)
+     BEGIN SELECT RAISE(ABORT, 'the job was opened'); END;
+   CREATE TRIGGER renounced_is_not_changed BEFORE UPDATE ON renounced
+     BEGIN SELECT RAISE(ABORT, 'what is renounced stays so'); END;
+   CREATE TRIGGER renounced_is_not_cut BEFORE DELETE ON renounced
+     BEGIN SELECT RAISE(ABORT, 'what is renounced stays so'); END;`,
 ];
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */

@@ -23,6 +23,7 @@ import {
 import { hkdf } from '@folkmoot/core/hash.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
+import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Logger } from 'pino';
 import { Computation } from './computation.ts';
@@ -100,7 +101,7 @@ export class Jobs {
     this.#tick();
   }
 
-  /** Ends the computations. What was under way ends as INTERRUPTED at the next start. */
+  /** Ends the computations. What was under way is renounced as INTERRUPTED at the next start. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#stopTicking();
@@ -139,6 +140,11 @@ export class Jobs {
         this.#dispatch(message.job, { event: 'cancelled' });
         break;
       case 'stored':
+      case 'again': {
+        const { job, attempt, report } = message;
+        this.#dispatch(job, { event: 'again', job, attempt, report });
+        break;
+      }
         this.#dispatch(message.job, { event: 'stored', attempt: message.attempt });
         break;
       case 'budget':
@@ -188,12 +194,13 @@ export class Jobs {
    * Everything that all parties said is checked before a share leaves, and this party's own policy once more: days may
    * lie between its word and the start, and a new policy in them.
    */
-  #startOf({ job, attempt, acceptances: given }: Start): JobEvent {
+  #startOf({ job, attempt, acceptances: given, renunciations = [] }: Start): JobEvent {
     const { membership, config, clock, periods } = this.#options;
     const { party } = config;
     try {
       const state = this.#find(job);
-      if (state?.status !== 'ACCEPTED') return { event: 'started', attempt, acceptances: [] };
+      if (state?.status !== 'ACCEPTED' || attempt !== state.attempt)
+        return { event: 'started', attempt, acceptances: [] };
       const by = { config, membership, nowMs: clock.now() };
       checkStillAllowed(state.signed, state.acceptance, by);
       const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
@@ -204,6 +211,7 @@ export class Jobs {
     }
   }
 
+      if (attempt > 1) this.#checkRenounced(job, attempt - 1, state.signed, renunciations);
   #all(event: JobEvent): void {
     for (const job of [...this.#open.keys()]) this.#dispatch(job, event);
   }
@@ -211,6 +219,13 @@ export class Jobs {
   #tick(): void {
     const { clock } = this.#options;
     this.#all({ event: 'ticked', nowMs: clock.now() });
+  /** That every party has renounced the attempt before is what makes another one no second answer. */
+  #checkRenounced(job: string, attempt: number, { envelope }: SignedJob, given: readonly unknown[]): void {
+    const { charter, charterHash } = this.#options.membership;
+    const roster = rosterOf(checkJob(envelope.job, charter));
+    checkRenunciations(given, roster, { job, attempt, charter, charterHash });
+  }
+
     this.#stopTicking = clock.after(tickMs, () => this.#tick());
   }
 
@@ -276,6 +291,9 @@ export class Jobs {
   }
 
   #save(state: JobState, detail: string | undefined): void {
+      case 'renounce':
+        this.#renounce(effect);
+        break;
     const { store, log, config } = this.#options;
     store.save(state, detail);
     const { job, status, attempt } = state;
@@ -297,6 +315,24 @@ export class Jobs {
       keepReport(config.state, reportLedger(config, store, periods));
     } catch (error) {
       const message = failureOf(error, config.party).detail;
+  /** What is signed here is durable, and the same whenever it is signed again. */
+  #renounce({ job, attempt, report, detail }: Extract<Effect, { effect: 'renounce' }>): void {
+    const { config, membership, sign, log } = this.#options;
+    const { party } = config;
+    if (report !== undefined) {
+      const why = { ...inWords(report), ...(detail === undefined ? {} : { message: detail }) };
+      log.warn({ event: 'attempt-ended', job, attempt, ...why }, 'the attempt ended, and another one may follow');
+    }
+    const renunciation = signRenunciation({ job, party, charter: membership.charterHash, attempt }, sign);
+    this.#connection?.send({
+      type: 'renounced',
+      job,
+      attempt,
+      renunciation,
+      ...(report === undefined ? {} : { report }),
+    });
+  }
+
       log.warn({ event: 'report-not-kept', message }, 'the report of the ledger could not be written');
     }
   }

@@ -4,11 +4,18 @@
  *   RECEIVED → DENIED | ACCEPTED → RUNNING(a) → COMMITTED(a) → OPENING → RESULT
  *   and from every state before OPENING: ABORTED(code) | EXPIRED | CANCELLED
  *   (OPENING only becomes EXPIRED, when nobody has asked for its bytes in time; they stay in the store)
+ *   RUNNING(a) | COMMITTED(a) | ACCEPTED → ACCEPTED, for attempt a + 1
+ *
+ * An attempt that a broken link or a crash has ended is *renounced*, unless it was the last one: ACCEPTED for the next
+ * attempt says that this party opened none before, and it has no way back to one. That is durable before the party's
+ * signed word of it leaves, and the next attempt begins with such a word of every party (renunciation.ts in core). All
+ * other failures are final: what fails for a reason would fail again, or tell something by how often it does.
  *
  * Storage, time, chance and network are effects: the caller carries them out one after the other, in the order given,
  * and stops at the first `save` that fails. So what `step` puts before something else is durable before it happens:
  *
  * - the attempt number before the computation starts, so that no attempt is ever run twice with other masks;
+ * - that an attempt is renounced, before anyone can take this party's word for it;
  * - the sealed bytes before the commitment to them leaves (`release` of the durable gate), so that there is one
  *   sealing of an attempt and no other;
  * - the opening, byte for byte, before its first byte leaves. From then on nothing is cancelled, and what is sent
@@ -22,11 +29,22 @@
 
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
-import { type ErrorReport, PolicyError, ProtocolError, reportOf } from '@folkmoot/core/errors.js';
+import {
+  type ErrorCode,
+  type ErrorReport,
+  PolicyError,
+  ProtocolError,
+  reportOf,
+  StateError,
+} from '@folkmoot/core/errors.js';
+import { attemptsMax } from '@folkmoot/core/renunciation.js';
 import type { Claim } from './ledger.ts';
 
-/** Attempts that one job may have; a coordinator gives up after three, and no node follows it much further. */
-const attemptsMax = 16;
+/**
+ * What ends an attempt and not the job. PARTY_FAILED is another party's failure: if that was final, that party gives no
+ * renunciation, and there is no other attempt.
+ */
+const passing: readonly ErrorCode[] = ['LINK_LOST', 'UNREACHABLE', 'INTERRUPTED', 'CRASHED', 'PARTY_FAILED'];
 
 /** What one node holds about one job. The signed job and the acceptances are only kept here, never read. */
 interface Common {
@@ -35,7 +53,7 @@ interface Common {
   readonly signed: SignedJob;
   /** Milliseconds since 1970, from the job's envelope. */
   readonly expiresMs: number;
-  /** The attempt that is invited, under way, or was last. 1 or more. */
+  /** The attempt that is invited, under way, or was last. From 1 to `attemptsMax`; those before it are renounced. */
   readonly attempt: number;
   /** What a protected job asks of the ledger, once this party has accepted it. */
   readonly claim?: Claim;
@@ -71,6 +89,9 @@ export type JobState = Common &
   );
 
 export type Status = JobState['status'];
+type Computing = Extract<JobState, { readonly status: 'RUNNING' | 'COMMITTED' }>;
+/** Agreed to, and not opened. */
+type Renounceable = Computing | Extract<JobState, { readonly status: 'ACCEPTED' }>;
 
 export type JobEvent =
   /** The coordinator invites to a job whose envelope hashes to `job`. */
@@ -105,6 +126,8 @@ export type JobEvent =
       /** For the node's own log and state only. */
       readonly detail?: string;
     }
+  /** From the coordinator: the attempt has failed, and is to be renounced. */
+  | { readonly event: 'again'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   /** From the coordinator: the opening is durable there; another party gave up; the analyst changed their mind. */
   | { readonly event: 'stored'; readonly attempt: number }
   | { readonly event: 'aborted'; readonly attempt: number; readonly report: ErrorReport }
@@ -142,6 +165,16 @@ export type Effect =
   /** End the computation at once. */
   | { readonly effect: 'stop'; readonly job: string; readonly attempt: number }
   | { readonly effect: 'tell'; readonly message: Message }
+  /** Sign that this attempt and those before it were not opened here and never will be, and tell the coordinator. */
+  | {
+      readonly effect: 'renounce';
+      readonly job: string;
+      readonly attempt: number;
+      /** Why, where the failure lies here. */
+      readonly report?: ErrorReport;
+      /** For the node's own log only. */
+      readonly detail?: string;
+    }
   /** Send the opening to the coordinator, again if it was sent before. */
   | { readonly effect: 'open'; readonly job: string; readonly attempt: number; readonly opening: OpeningBytes };
 
@@ -159,8 +192,11 @@ export const isTerminal = (status: Status): boolean => terminal.includes(status)
 /** The next state and what must happen, in this order. */
 export function step(state: JobState | undefined, event: JobEvent): Step {
   if (state === undefined) {
-    // Only an invitation makes a job known.
-    if (event.event !== 'invited' || event.attempt > attemptsMax) return { state, effects: [] };
+    // Who does not know the job cannot say that it opened nothing of it.
+    if (event.event === 'again') return { state, effects: [unknown(event.job, event.attempt)] };
+    // Only an invitation to the first attempt makes a job known.
+    if (event.event !== 'invited') return { state, effects: [] };
+    if (event.attempt !== 1) return { state, effects: [unknown(event.job, event.attempt)] };
     const { job, signed, expiresMs, attempt } = event;
     const received: JobState = { status: 'RECEIVED', job, signed, expiresMs, attempt };
     return {
@@ -174,6 +210,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
   const stay: Step = { state, effects: [] };
   if (event.event === 'linked') return { state, effects: reminder(state) };
   if (event.event === 'invited') return { state, effects: event.job === state.job ? reminder(state) : [] };
+  if (event.event === 'again') return again(state, event);
   if (isTerminal(state.status)) return stay;
 
   switch (event.event) {
@@ -235,17 +272,17 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     }
     case 'failed': {
       if (state.status === 'OPENING' || event.attempt !== state.attempt) return stay;
-      return abort(state, event.report, { tell: true, detail: event.detail });
+      return isComputing(state) && passing.includes(event.report.code)
+        ? renounce(state, event.report, { detail: event.detail })
+        : abort(state, event.report, { tell: true, detail: event.detail });
     }
-    case 'aborted': {
-      // After the opening there is no way back: its bytes may have been read.
-      if (state.status === 'OPENING' || event.attempt !== state.attempt) return stay;
-      return abort(state, event.report, { tell: false });
-    }
+    case 'aborted':
+      // After the opening there is no way back: its bytes may have been read. Else the job is over, at any attempt.
+      return state.status === 'OPENING' ? stay : abort(state, event.report, { tell: false });
     case 'restarted':
       // The masks lived in memory alone, so an attempt that was under way cannot go on.
       if (state.status === 'RECEIVED') return { state, effects: [{ effect: 'judge', job: state.job }] };
-      return isComputing(state) ? abort(state, event.report, { tell: true, detail: event.report.message }) : stay;
+      return isComputing(state) ? renounce(state, event.report, { detail: event.report.message }) : stay;
     case 'cancelled':
       return state.status === 'OPENING' ? stay : end(state, { ...common(state), status: 'CANCELLED' });
     case 'ticked':
@@ -260,7 +297,9 @@ function reminder(state: JobState): Effect[] {
     case 'DENIED':
       return [{ effect: 'tell', message: { type: 'denied', job, attempt, report: state.report } }];
     case 'ACCEPTED':
-      return [{ effect: 'tell', message: { type: 'accepted', job, attempt, acceptance: state.acceptance } }];
+      return attempt > 1
+        ? [{ effect: 'renounce', job, attempt: attempt - 1 }]
+        : [{ effect: 'tell', message: { type: 'accepted', job, attempt, acceptance: state.acceptance } }];
     case 'OPENING':
       return [{ effect: 'open', job, attempt, opening: state.opening }];
     case 'ABORTED':
@@ -278,6 +317,31 @@ function reminder(state: JobState): Effect[] {
   }
 }
 
+/** The coordinator asks for another attempt: what was opened is sent again, what ended stays so, all else is renounced. */
+function again(state: JobState, { attempt, report }: Extract<JobEvent, { event: 'again' }>): Step {
+  const { status } = state;
+  if (isComputing(state) && attempt === state.attempt) return renounce(state, report);
+  // It was never started here.
+  if (status === 'ACCEPTED' && attempt === state.attempt) return renounce(state, report);
+  const wasAsked = status === 'ACCEPTED' && attempt === state.attempt - 1;
+  return { state, effects: wasAsked || status === 'OPENING' || isTerminal(status) ? reminder(state) : [] };
+}
+
+/** `own` where the failure lies here. */
+function renounce(state: Renounceable, report: ErrorReport, own?: { readonly detail: string | undefined }): Step {
+  const { job, attempt, acceptance } = state;
+  if (attempt >= attemptsMax) return abort(state, report, { tell: true, detail: own?.detail });
+  const next: JobState = { ...common(state), attempt: attempt + 1, status: 'ACCEPTED', acceptance };
+  const stop: Effect[] = isComputing(state) ? [{ effect: 'stop', job, attempt }] : [];
+  const reason = own && { report, ...(own.detail === undefined ? {} : { detail: own.detail }) };
+  return { state: next, effects: [...stop, save(next), { effect: 'renounce', job, attempt, ...reason }] };
+}
+
+function unknown(job: string, attempt: number): Effect {
+  const report = reportOf(new StateError('UNKNOWN_JOB', { detail: 'an earlier attempt would be known here' }));
+  return { effect: 'tell', message: { type: 'failed', job, attempt, report } };
+}
+
 function abort(state: JobState, report: ErrorReport, how: { tell: boolean; detail?: string | undefined }): Step {
   const next: JobState = { ...common(state), status: 'ABORTED', report };
   const { state: ended, effects } = end(state, next, how.detail);
@@ -291,7 +355,7 @@ function end(state: JobState, next: JobState, detail?: string): Step {
   return { state: next, effects: [...stop, save(next, detail)] };
 }
 
-const isComputing = (state: { status: Status }): boolean => state.status === 'RUNNING' || state.status === 'COMMITTED';
+const isComputing = (state: JobState): state is Computing => state.status === 'RUNNING' || state.status === 'COMMITTED';
 
 function save(state: JobState, detail?: string): Effect {
   return detail === undefined ? { effect: 'save', state } : { effect: 'save', state, detail };

@@ -32,7 +32,7 @@ export interface StartOptions {
 
 export interface RunningNode {
   readonly party: string;
-  /** Ends the link, the computations and the store; what was under way ends as INTERRUPTED at the next start. */
+  /** Ends the link, the computations and the store; what was under way is renounced as INTERRUPTED at the next start. */
   stop(): Promise<void>;
 }
 

@@ -197,7 +197,10 @@ export class Store {
       claim: claim === undefined ? null : claimText(claim),
     });
     if (claim !== undefined) this.#settle(state, claim, now);
-    if (status === 'ACCEPTED') this.#accept(job, attempt, state.acceptance, 1);
+    if (status === 'ACCEPTED') {
+      if (attempt > 1) this.#renounce(job, attempt - 1, now);
+      this.#accept(job, attempt, state.acceptance, 1);
+    }
     if (status === 'RUNNING') {
       this.#prepare('INSERT INTO attempts (job, attempt, started_ms) VALUES (?, ?, ?)').run(job, attempt, now);
       for (const acceptance of state.acceptances) this.#accept(job, attempt, acceptance, 0);
@@ -215,11 +218,17 @@ export class Store {
   }
 
   /** Within the transaction of the state: a charge is as durable as the opening that it pays for. */
-  #settle({ job, status }: JobState, claim: Claim, now: number): void {
-    if (status === 'ACCEPTED') this.#ledger.reserve(job, claim, now);
+  #settle({ job, status, attempt }: JobState, claim: Claim, now: number): void {
+    // What the first attempt held back stays so for the next one.
+    if (status === 'ACCEPTED' && attempt === 1) this.#ledger.reserve(job, claim, now);
     else if (status === 'RUNNING') this.#ledger.begin(job, claim, now);
     else if (status === 'OPENING') this.#ledger.charge(job, claim, now);
     else if (isTerminal(status)) this.#ledger.release(job, now);
+  }
+
+  /** The tables refuse an opening of this attempt, or of one before it, from here on; see database.ts. */
+  #renounce(job: string, attempt: number, now: number): void {
+    this.#prepare('INSERT INTO renounced (job, attempt, renounced_ms) VALUES (?, ?, ?)').run(job, attempt, now);
   }
 
   #accept(job: string, attempt: number, acceptance: SignedAcceptance, own: 0 | 1): void {

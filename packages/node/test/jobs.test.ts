@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
+import { type SignedAcceptance, signAcceptance } from '@folkmoot/core/acceptance.js';
 import { StateError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
+import { type Renunciation, type SignedRenunciation, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { NodeMessage } from '@folkmoot/transport/control.js';
 import { pino } from 'pino';
@@ -10,7 +12,7 @@ import type { Connection } from '../src/connection.ts';
 import { Jobs } from '../src/jobs.ts';
 import type { JobState, Status } from '../src/lifecycle.ts';
 import type { Store } from '../src/store.ts';
-import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml } from './consortium.ts';
+import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, parties } from './consortium.ts';
 
 const skewMs = 120_000;
 let consortium: Consortium;
@@ -180,6 +182,103 @@ describe('the jobs of a node', () => {
         type: 'failed',
         report: { code: 'NOT_SUPPORTED', field: 'approval' },
       });
+    });
+  });
+
+  describe('that are tried again', () => {
+    const lost = { code: 'LINK_LOST', message: 'the connection was lost', remedy: '' } as const;
+    type Word = Extract<NodeMessage, { type: 'renounced' }>;
+
+    /** The first attempt is renounced here; what all parties have said by then, as an honest coordinator brings it. */
+    async function renounced() {
+      await open();
+      const signed = invite(consortium.signed(undefined, nowMs));
+      const job = idOf(signed);
+      const { acceptance: own } = (await next()) as { acceptance: SignedAcceptance };
+      jobs.hear({ type: 'again', job, attempt: 1, report: lost });
+      const { renunciation } = (await next()) as Word;
+      const signOf = (party: string) => signer(consortium.partyKeys.get(party)!.secret.identity);
+      const { charter } = own.acceptance;
+      const acceptances = parties.map((party) =>
+        party === 'camden' ? own : signAcceptance({ ...own.acceptance, party }, signOf(party)),
+      );
+      const renounces = (party: string, change: Partial<Renunciation> = {}, by = party): SignedRenunciation =>
+        signRenunciation({ job, party, charter, attempt: 1, ...change }, signOf(by));
+      const renunciations = parties.map((party) => renounces(party));
+      expect(renunciation).toEqual(renunciations[0]);
+      return { job, acceptances, renunciations, renounces };
+    }
+
+    it('are accepted for the next attempt, durably, before anyone can take their word for it', async () => {
+      const { job } = await renounced();
+      expect(held.get(job)).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
+      // It says so again after a restart.
+      await jobs.stop();
+      await open();
+      expect(await next()).toMatchObject({ type: 'renounced', job, attempt: 1 });
+    });
+
+    it('are not renounced where that cannot be written down', async () => {
+      await open();
+      const signed = invite();
+      await next();
+      fails = ['ACCEPTED'];
+      jobs.hear({ type: 'again', job: idOf(signed), attempt: 1, report: lost });
+      expect(await next()).toMatchObject({ type: 'failed', report: { code: 'STATE_FAILED' } });
+      expect(told).toEqual([]);
+    });
+
+    type Given = Awaited<ReturnType<typeof renounced>>;
+    it.each<[string, (given: Given) => readonly object[], string]>([
+      ['none', () => [], 'camden'],
+      ['one too few', ({ renunciations }) => renunciations.slice(0, 2), 'islington'],
+      ['its own in the place of another’s', ({ renunciations: [a, b] }) => [a!, b!, a!], 'islington'],
+      [
+        'one that another party signed',
+        ({ renunciations: [a, b], renounces }) => [a!, b!, renounces('islington', {}, 'hackney')],
+        'islington',
+      ],
+      [
+        'one of another job',
+        ({ renunciations: [a, , c], renounces }) => [a!, renounces('hackney', { job: 'b2'.repeat(32) }), c!],
+        'hackney',
+      ],
+      [
+        'one of another attempt',
+        ({ renunciations: [a, , c], renounces }) => [a!, renounces('hackney', { attempt: 2 }), c!],
+        'hackney',
+      ],
+      [
+        'one under another charter',
+        ({ renunciations: [a, , c], renounces }) => [a!, renounces('hackney', { charter: 'c3'.repeat(32) }), c!],
+        'hackney',
+      ],
+    ])('are not computed where the coordinator brings %s', async (_, forge, party) => {
+      const given = await renounced();
+      const { job, acceptances } = given;
+      jobs.hear({ type: 'start', job, attempt: 2, acceptances, renunciations: [...forge(given)] });
+      expect(await next()).toMatchObject({ type: 'failed', report: { code: 'BAD_RENUNCIATION', party } });
+      expect(held.get(job)).toMatchObject({ status: 'ABORTED' });
+    });
+
+    it('are not computed by the start of an attempt that was renounced', async () => {
+      const { job, acceptances, renunciations } = await renounced();
+      jobs.hear({ type: 'start', job, attempt: 1, acceptances });
+      jobs.hear({ type: 'start', job, attempt: 3, acceptances, renunciations });
+      expect(held.get(job)).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
+      expect(told).toEqual([]);
+    });
+
+    it('are computed with the word of every party, and of no fewer checks than at first', async () => {
+      const { job, acceptances, renunciations } = await renounced();
+      jobs.hear({ type: 'start', job, attempt: 2, acceptances, renunciations });
+      expect(held.get(job)).toMatchObject({ status: 'RUNNING', attempt: 2 });
+    });
+
+    it('are not known to a node that lost its state: it cannot say what it opened', async () => {
+      await open();
+      jobs.hear({ type: 'again', job: 'a1'.repeat(32), attempt: 1, report: lost });
+      expect(await next()).toMatchObject({ type: 'failed', report: { code: 'UNKNOWN_JOB' } });
     });
   });
 

@@ -1,6 +1,7 @@
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
-import { type ErrorReport, ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import { type ErrorReport, ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
+import { attemptsMax } from '@folkmoot/core/renunciation.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Effect, isTerminal, type JobEvent, type JobState, type Status, step } from '../src/lifecycle.ts';
@@ -13,6 +14,7 @@ const job = 'a1'.repeat(32);
 const expiresMs = 1_000_000;
 const report: ErrorReport = reportOf(new ProtocolError('TAMPERED', { party: 'hackney' }));
 const internal = reportOf(new StateError('INTERRUPTED'));
+const lost = reportOf(new TransportError('LINK_LOST', { party: 'hackney' }));
 const sealed = new Uint8Array([1, 2, 3]);
 const signatures = { commitments: { camden: 'c0' }, signatures: { camden: '50' } };
 
@@ -36,7 +38,11 @@ function after(n: number): JobState | undefined {
 }
 const at = (status: Status): JobState => after(statuses.indexOf(status) + 1)!;
 const names = (effects: readonly Effect[]) =>
-  effects.map((e) => (e.effect === 'tell' ? `tell ${e.message.type}` : e.effect));
+  effects.map((e) => {
+    if (e.effect === 'renounce') return `renounce ${e.attempt}`;
+    return e.effect === 'tell' ? `tell ${e.message.type}` : e.effect;
+  });
+const again = (attempt: number): JobEvent => ({ event: 'again', job, attempt, report: lost });
 
 describe('the life of a job at a node', () => {
   it('walks the whole road, and saves before everything that others can see', () => {
@@ -113,12 +119,14 @@ describe('the life of a job at a node', () => {
     expect(step(at('OPENING'), { event: 'ticked', nowMs: expiresMs + clockSkewMs + 1 }).state?.status).toBe('EXPIRED');
   });
 
-  it('judges again after a restart, and gives up an attempt whose masks are gone', () => {
+  it('judges again after a restart, and renounces an attempt whose masks are gone', () => {
     const restarted: JobEvent = { event: 'restarted', report: internal };
     expect(names(step(at('RECEIVED'), restarted).effects)).toEqual(['judge']);
     expect(step(at('ACCEPTED'), restarted)).toEqual({ state: at('ACCEPTED'), effects: [] });
     for (const status of ['RUNNING', 'COMMITTED'] as const) {
-      expect(step(at(status), restarted).state).toMatchObject({ status: 'ABORTED', report: internal });
+      const next = step(at(status), restarted);
+      expect(next.state).toMatchObject({ status: 'ACCEPTED', attempt: 2, acceptance });
+      expect(names(next.effects)).toEqual(['stop', 'save', 'renounce 1']);
     }
   });
 
@@ -150,13 +158,137 @@ describe('the life of a job at a node', () => {
     expect(step(at('RESULT'), progressed(1)).effects).toEqual([]);
   });
 
-  it('knows no job before it was invited to it, and follows no attempt without end', () => {
+  it('knows no job before it was invited to its first attempt', () => {
     for (const event of road.slice(1)) expect(step(undefined, event)).toEqual({ state: undefined, effects: [] });
-    expect(step(undefined, { ...invited, attempt: 17 })).toEqual({ state: undefined, effects: [] });
+    for (const event of [{ ...invited, attempt: 2 }, again(1)]) {
+      const next = step(undefined, event);
+      expect(next.state).toBeUndefined();
+      expect(next.effects).toMatchObject([{ message: { type: 'failed', report: { code: 'UNKNOWN_JOB' } } }]);
+    }
   });
 });
 
-const attempt = fc.integer({ min: 1, max: 2 });
+describe('another attempt', () => {
+  /** The states that the road without trouble has at a later attempt. */
+  function atAttempt(attempt: number, status: Status): JobState {
+    let state = at('ACCEPTED');
+    const renounceAndStart = (of: number) => {
+      for (const event of [
+        { event: 'started', attempt: of, acceptances },
+        { event: 'failed', attempt: of, report: lost },
+      ] as const)
+        state = step(state, event).state!;
+    };
+    for (let before = 1; before < attempt; before++) renounceAndStart(before);
+    for (const event of road.slice(2, statuses.indexOf(status) + 1)) {
+      state = step(state, { ...event, attempt } as JobEvent).state!;
+    }
+    expect(state).toMatchObject({ status, attempt });
+    return state;
+  }
+
+  it.each(['LINK_LOST', 'UNREACHABLE', 'INTERRUPTED', 'CRASHED', 'PARTY_FAILED'] as const)(
+    'may follow where the last one ended by %s',
+    (code) => {
+      for (const status of ['RUNNING', 'COMMITTED'] as const) {
+        const next = step(at(status), { event: 'failed', attempt: 1, report: { ...report, code }, detail: 'why' });
+        expect(next.state).toEqual({ status: 'ACCEPTED', job, signed, expiresMs, attempt: 2, acceptance });
+        expect(names(next.effects)).toEqual(['stop', 'save', 'renounce 1']);
+        expect(next.effects.at(-1)).toMatchObject({ report: { code }, detail: 'why' });
+      }
+    },
+  );
+
+  it.each([
+    'CUCKOO_FULL',
+    'OKVS_FULL',
+    'BAD_MESSAGE',
+    'TAMPERED',
+    'SOURCE_CHANGED',
+    'POLICY_CHANGED',
+    'INTERNAL',
+  ] as const)('does not follow %s, whatever the coordinator says then', (code) => {
+    const next = step(at('RUNNING'), { event: 'failed', attempt: 1, report: { ...report, code } });
+    expect(next.state?.status).toBe('ABORTED');
+    const asked = step(next.state, again(1));
+    expect(asked.state).toBe(next.state);
+    expect(names(asked.effects)).toEqual(['tell failed']);
+  });
+
+  it('follows where the coordinator asks for it and nothing was opened, also before anything began', () => {
+    for (const status of ['ACCEPTED', 'RUNNING', 'COMMITTED'] as const) {
+      const next = step(at(status), again(1));
+      expect(next.state).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
+      expect(names(next.effects)).toEqual([...(status === 'ACCEPTED' ? [] : ['stop']), 'save', 'renounce 1']);
+      expect(next.effects.at(-1)).not.toHaveProperty('report');
+    }
+    expect(step(at('RECEIVED'), again(1))).toEqual({ state: at('RECEIVED'), effects: [] });
+  });
+
+  it('is never joined by who has opened: the same bytes are sent again', () => {
+    const next = step(at('OPENING'), again(1));
+    expect(next.state).toEqual(at('OPENING'));
+    expect(names(next.effects)).toEqual(['open']);
+    expect(step(at('RESULT'), again(1))).toEqual({ state: at('RESULT'), effects: [] });
+  });
+
+  it('says again what was renounced, to a new link and to who asks', () => {
+    const renounced = atAttempt(2, 'ACCEPTED');
+    for (const event of [{ event: 'linked' }, invited, again(1)] as const) {
+      expect(names(step(renounced, event).effects)).toEqual(['renounce 1']);
+      expect(step(renounced, event).state).toBe(renounced);
+    }
+  });
+
+  it('begins with its own start only, and has no way back', () => {
+    const renounced = atAttempt(2, 'ACCEPTED');
+    const old: JobEvent[] = [
+      started,
+      { event: 'sealed', attempt: 1, sealed },
+      { event: 'opened', attempt: 1, ...signatures },
+      { event: 'failed', attempt: 1, report },
+      { event: 'progressed', attempt: 1, phase: 'share' },
+      { event: 'stored', attempt: 1 },
+    ];
+    for (const event of old) expect(step(renounced, event)).toEqual({ state: renounced, effects: [] });
+    const next = step(renounced, { ...started, attempt: 2 });
+    expect(next.state).toMatchObject({ status: 'RUNNING', attempt: 2 });
+    expect(names(next.effects)).toEqual(['save', 'compute']);
+    expect(step(next.state, again(1))).toEqual({ state: next.state, effects: [] });
+    expect(step(atAttempt(2, 'COMMITTED'), { event: 'opened', attempt: 2, ...signatures }).state?.status).toBe(
+      'OPENING',
+    );
+  });
+
+  it('does not begin where a renunciation is missing or forged', () => {
+    const fault = reportOf(new ProtocolError('BAD_RENUNCIATION', { party: 'hackney' }));
+    const next = step(atAttempt(2, 'ACCEPTED'), { ...started, attempt: 2, fault });
+    expect(next.state).toMatchObject({ status: 'ABORTED', report: fault });
+    expect(names(next.effects)).toEqual(['save', 'tell failed']);
+  });
+
+  it('is not made after the third', () => {
+    const last = atAttempt(attemptsMax, 'RUNNING');
+    for (const event of [
+      { event: 'failed', attempt: attemptsMax, report: lost },
+      { event: 'restarted', report: internal },
+      again(attemptsMax),
+    ] as const) {
+      const next = step(last, event);
+      expect(next.state?.status).toBe('ABORTED');
+      expect(names(next.effects)).toEqual(['stop', 'save', 'tell failed']);
+    }
+  });
+
+  it('is ended by the end of the job, whatever attempt the coordinator names', () => {
+    for (const attempt of [1, 2, 3]) {
+      const next = step(atAttempt(2, 'RUNNING'), { event: 'aborted', attempt, report });
+      expect(next.state).toMatchObject({ status: 'ABORTED', report });
+    }
+  });
+});
+
+const attempt = fc.integer({ min: 1, max: 4 });
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 3 });
 const constantSignatures = {
   commitments: fc.constant(signatures.commitments),
@@ -182,7 +314,8 @@ const anyEvent: fc.Arbitrary<JobEvent> = fc.oneof(
   fc.record({ event: fc.constant('progressed' as const), attempt, phase: fc.constant('share') }),
   fc.record({ event: fc.constant('sealed' as const), attempt, sealed: bytes }),
   fc.record({ event: fc.constant('opened' as const), attempt, ...constantSignatures }),
-  fc.record({ event: fc.constant('failed' as const), attempt, report: fc.constant(report) }),
+  fc.record({ event: fc.constant('failed' as const), attempt, report: fc.constantFrom(report, lost) }),
+  { weight: 3, arbitrary: attempt.map(again) },
   fc.record({ event: fc.constant('stored' as const), attempt }),
   fc.record({ event: fc.constant('aborted' as const), attempt, report: fc.constant(report) }),
   fc.constantFrom<JobEvent>(
@@ -194,9 +327,18 @@ const anyEvent: fc.Arbitrary<JobEvent> = fc.oneof(
   ),
 );
 // Most random walks end soon; a prefix of the road takes them to every state.
+const laterRoad = (attempt: number): JobEvent[] =>
+  [again(attempt - 1), ...road.slice(2)].map(
+    (event, index) => (index === 0 ? event : { ...event, attempt }) as JobEvent,
+  );
+const roads = [
+  road,
+  [...road.slice(0, 3), ...laterRoad(2)],
+  [...road.slice(0, 4), again(1), { ...started, attempt: 2 }, ...laterRoad(3)],
+];
 const anyWalk = fc
-  .tuple(fc.integer({ min: 0, max: road.length }), fc.array(anyEvent, { maxLength: 30 }))
-  .map(([n, rest]) => [...road.slice(0, n), ...rest]);
+  .tuple(fc.constantFrom(...roads), fc.integer({ min: 0, max: 12 }), fc.array(anyEvent, { maxLength: 30 }))
+  .map(([way, n, rest]) => [...way.slice(0, n), ...rest]);
 
 type Machine = typeof step;
 
@@ -204,7 +346,9 @@ type Machine = typeof step;
 function brokenLaw(machine: Machine, events: readonly JobEvent[]): string | undefined {
   let state: JobState | undefined;
   let durable: JobState | undefined;
-  let runs = 0;
+  const ran = new Set<number>();
+  let renounced = 0;
+  const opened = new Set<number>();
   const committed = new Map<number, string>();
   const sent = new Map<number, string>();
   for (const event of events) {
@@ -226,11 +370,21 @@ function brokenLaw(machine: Machine, events: readonly JobEvent[]): string | unde
       }
       if (effect.effect === 'compute') {
         if (durable?.status !== 'RUNNING' || durable.attempt !== effect.attempt) return 'ran before it was durable';
-        runs += 1;
-        if (runs > 1) return 'ran an attempt twice';
+        if (ran.has(effect.attempt)) return 'ran an attempt twice';
+        ran.add(effect.attempt);
+        if (effect.attempt !== renounced + 1) return 'ran without having renounced';
       }
       if (effect.effect === 'commit' && durable?.status !== 'COMMITTED') return 'committed before it was durable';
+      if (effect.effect === 'renounce') {
+        const isDurable = durable?.status === 'ACCEPTED' && durable.attempt === effect.attempt + 1;
+        if (!isDurable) return 'renounced before it was durable';
+        if (opened.size > 0) return 'renounced what it opened';
+        renounced = effect.attempt;
+      }
       if (effect.effect === 'open') {
+        if (effect.attempt <= renounced) return 'opened what it renounced';
+        opened.add(effect.attempt);
+        if (opened.size > 1) return 'opened two attempts';
         if (durable?.status !== 'OPENING') return 'opened before it was durable';
         const text = String(effect.opening.sealed);
         if (committed.get(effect.attempt) !== text) return 'opened what was not committed';
@@ -280,6 +434,14 @@ describe('any sequence of events', () => {
         : step(state, event),
     'starts twice': (state, event) =>
       event.event === 'started' && state?.status === 'RUNNING' ? step(at('ACCEPTED'), event) : step(state, event),
+    'renounces what it opened': (state, event) =>
+      event.event === 'again' && state?.status === 'OPENING'
+        ? step({ ...at('COMMITTED'), attempt: state.attempt }, event)
+        : step(state, event),
+    'goes back to what it renounced': (state, event) =>
+      event.event === 'started' && state?.status === 'ACCEPTED' && state.attempt > 1
+        ? step({ ...state, attempt: 1 }, event)
+        : step(state, event),
     'wakes the dead': (state, event) =>
       event.event === 'invited' && state?.status === 'ABORTED' ? step(undefined, event) : step(state, event),
   };

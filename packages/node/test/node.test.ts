@@ -2,8 +2,10 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
+import { charterHash } from '@folkmoot/core/charter.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { verify } from '@folkmoot/core/identity.js';
+import { checkRenunciation } from '@folkmoot/core/renunciation.js';
 import { report } from '@folkmoot/core/report.js';
 import { open } from '@folkmoot/transport/envelope.js';
 import { pino } from 'pino';
@@ -227,6 +229,14 @@ describe('a denial', () => {
 });
 
 describe('a run that goes wrong', () => {
+  /** The first attempt is renounced, with this party's good signature. */
+  async function renouncedBy(party: PartyName, signed: SignedJob): Promise<void> {
+    const { attempt, renunciation } = await coordinator.next(party, 'renounced');
+    const { charter } = consortium;
+    const of = { job: idOf(signed), attempt, charter, charterHash: charterHash(charter) };
+    expect(attempt).toBe(1);
+    expect(() => checkRenunciation(renunciation, party, of)).not.toThrow();
+  }
   async function running() {
     await startAll();
     const signed = consortium.signed();
@@ -304,18 +314,18 @@ describe('a run that goes wrong', () => {
     expect((await stateAfter('camden', nodeOf('camden'))).jobs).toMatchObject([{ status: 'CANCELLED' }]);
   });
 
-  it('ends with LINK_LOST when its link breaks, and the node comes back', async () => {
+  it('renounces the attempt when its link breaks, and the node comes back', async () => {
     const { signed, acceptances } = await running();
     start(signed, acceptances, ['camden']);
     await until(() => logged.some((line) => line.includes('"RUNNING"')));
     coordinator.cut('camden');
     const logins = () => coordinator.heard.filter((one) => one.party === 'camden' && one.message.type === 'login');
     await coordinator.until(() => logins().length === 2);
-    invite('camden', signed);
-    expect((await coordinator.next('camden', 'failed')).report).toMatchObject({ code: 'LINK_LOST', party: 'camden' });
+    await renouncedBy('camden', signed);
+    expect(logged.some((line) => line.includes('attempt-ended') && line.includes('LINK_LOST'))).toBe(true);
   });
 
-  it('is given up after a restart, since its masks are gone', async () => {
+  it('renounces the attempt after a restart, since its masks are gone', async () => {
     const { signed, acceptances } = await running();
     start(signed, acceptances, ['camden']);
     await until(() => logged.some((line) => line.includes('"RUNNING"')));
@@ -325,8 +335,10 @@ describe('a run that goes wrong', () => {
       () =>
         coordinator.heard.filter(({ party, message }) => party === 'camden' && message.type === 'login').length === 2,
     );
-    invite('camden', signed);
-    expect((await coordinator.next('camden', 'failed')).report.code).toBe('INTERRUPTED');
+    await renouncedBy('camden', signed);
+    const { jobs, released } = await stateAfter('camden', nodes.at(-1)!);
+    expect(jobs).toMatchObject([{ status: 'ACCEPTED', attempt: 2 }]);
+    expect(released).toEqual([]);
   });
 });
 

@@ -60,6 +60,30 @@ describe('the state of a node', () => {
     expect(store.load('b2')).toBeUndefined();
   });
 
+  const next: JobState = { ...common, attempt: 2, status: 'ACCEPTED', acceptance: own };
+
+  it('keeps a later attempt beside the one that it renounced', () => {
+    for (const state of states.slice(0, 4)) store.save(state);
+    const later = states.slice(2).map((state): JobState => ({ ...state, attempt: 2 }));
+    for (const state of [next, ...later]) {
+      store.save(state);
+      reopen();
+      expect(store.load('a1')).toEqual(state);
+    }
+    expect(store.released()).toMatchObject([{ job: 'a1', attempt: 2 }]);
+  });
+
+  it('refuses to open what it renounced, and to renounce what it opened, whoever asks', () => {
+    for (const state of [...states.slice(0, 4), next]) store.save(state);
+    expect(() => store.save(states[4]!)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    expect(store.load('a1')).toEqual(next);
+    expect(store.released()).toEqual([]);
+    const other = states.map((state): JobState => ({ ...state, job: 'b2' }));
+    for (const state of other.slice(0, 5)) store.save(state);
+    expect(() => store.save({ ...next, job: 'b2' })).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    expect(store.load('b2')).toEqual(other[4]);
+  });
+
   it.each(['DENIED', 'ABORTED'] as const)('keeps why a job was %s, and the detail for its owner', (status) => {
     store.save(states[0]!);
     store.save({ ...common, status, report }, 'column arrears, line 7');
@@ -107,20 +131,22 @@ describe('the state of a node', () => {
   it('refuses a state that a newer version wrote', () => {
     store.close();
     const db = new Database(join(folder, 'node.sqlite'));
+    const version = db.pragma('user_version', { simple: true });
     db.pragma('user_version = 999');
     db.close();
     expect(() => openStore(folder, () => 0)).toThrow(expect.objectContaining({ code: 'STATE_NEWER' }));
     const back = new Database(join(folder, 'node.sqlite'));
-    back.pragma('user_version = 2');
+    back.pragma(`user_version = ${version}`);
     back.close();
     store = openStore(folder, () => 0);
   });
 
-  it('takes up a state of the version before', () => {
+  it('takes up a state of the first version', () => {
     store.save(states[0]!);
     store.close();
     const db = new Database(join(folder, 'node.sqlite'));
     db.exec('DROP TABLE ledger; DROP TABLE periods; DROP TABLE snapshots; ALTER TABLE jobs DROP COLUMN claim');
+    db.exec('DROP TABLE joins; DROP TRIGGER renounced_is_not_opened; DROP TABLE renounced');
     db.pragma('user_version = 1');
     db.close();
     store = openStore(folder, () => clock);

@@ -5,7 +5,7 @@
  * signed; whoever uses them checks them as such.
  *
  * Rounds    login: hello, challenge, login, welcome; a job: invite, accepted, start, then the sessions of the parties;
- *           budgets: budget, budget
+ *           another attempt: again, renounced, start; budgets: budget, budget
  * Security  none of its own. TLS hides it on the way; jobs and acceptances carry signatures; nothing here is secret.
  * @module
  */
@@ -76,6 +76,14 @@ const fromNode = z.discriminatedUnion('type', [
     signatures: z.record(name, signature),
   }),
   z.strictObject({ type: z.literal('failed'), job: hash, attempt, report }),
+  /** The attempt is over here, without an opening, and another one may follow; with the reason where it lies here. */
+  z.strictObject({
+    type: z.literal('renounced'),
+    job: hash,
+    attempt,
+    renunciation: document,
+    report: report.exactOptional(),
+  }),
   /** What is left of the party's budgets: a signed statement, for the analyst who asked. */
   z.strictObject({ type: z.literal('budget'), request: hash, statement: document }),
 ]);
@@ -84,7 +92,16 @@ const fromCoordinator = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('challenge'), nonce: hash }),
   z.strictObject({ type: z.literal('welcome'), epoch: z.int().min(0) }),
   z.strictObject({ type: z.literal('invite'), job: hash, attempt, signed }),
-  z.strictObject({ type: z.literal('start'), job: hash, attempt, acceptances: z.array(document).max(1024) }),
+  /** A later attempt comes with the renunciations of the one before. */
+  z.strictObject({
+    type: z.literal('start'),
+    job: hash,
+    attempt,
+    acceptances: z.array(document).max(1024),
+    renunciations: z.array(document).max(1024).exactOptional(),
+  }),
+  /** This attempt has failed and the job is to be tried again: the party is asked for its renunciation. */
+  z.strictObject({ type: z.literal('again'), job: hash, attempt, report }),
   z.strictObject({ type: z.literal('abort'), job: hash, attempt, report }),
   z.strictObject({ type: z.literal('cancel'), job: hash }),
   /** The opening is durable at the coordinator. */

@@ -152,6 +152,10 @@ export const errorTable = {
       text: 'an acceptance does not fit the job',
       remedy: 'let every party run the same charter and accept again',
     },
+    BAD_RENUNCIATION: {
+      text: 'a party’s word that it opened no earlier attempt is missing or does not fit',
+      remedy: 'submit the job again; ask the coordinator’s operator',
+    },
     BAD_STATEMENT: {
       text: 'a statement of a budget is not what it claims to be',
       remedy: 'ask the party named; ask again',
@@ -260,6 +264,14 @@ export const errorTable = {
     UNAUTHORISED: { text: 'a login is needed', remedy: 'log in with a key that the charter lists' },
     REQUEST_TOO_LARGE: { text: 'the request is too large', remedy: 'send a smaller one' },
     BUSY: { text: 'too many jobs wait already', remedy: 'try again later' },
+    HALF_OPENED: {
+      text: 'a party has opened its part of the answer, and another one cannot any more',
+      remedy: 'submit the job again: what was charged for it is not charged twice',
+    },
+    CRASHED: {
+      text: 'the computation ended without a word',
+      remedy: 'see the log of the party’s node; it may need more memory',
+    },
     INTERRUPTED: { text: 'the run was interrupted', remedy: 'run it again' },
     INTERNAL: { text: 'the program failed', remedy: 'report it with the log of this process' },
   },

@@ -269,8 +269,8 @@ describe('what the receiver decodes', () => {
       );
       const outputs = await recvOprf(ch.fork('oprf'), 'a', source.vole, keys, seeds.slice(16, 32), seededRng(4));
       await ch.send('a', 'circuit-psi/ready', Uint8Array.of(0));
-      const question = { keys, outputs, count: 1200, seed: seeds.slice(32) };
-      decoded = Uint8Array.from(await recvOpprf(ch.fork('opprf'), 'a', question));
+      const question = { keys, outputs, count: 1200, blocks: 1, seed: seeds.slice(32), first: 0 };
+      decoded = Uint8Array.from(await recvOpprf(ch.fork('hint/0'), 'a', question));
       return undefined;
     });
     await expect(view).rejects.toThrow('nothing is under way');

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { platform } from '../src/algebra/platform-node.ts';
+import { concat } from '../src/algebra/bytes.ts';
+import { sha256 } from '../src/algebra/hash.ts';
 import { type Rng, seededRng } from '../src/algebra/prg.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { ProtocolError } from '../src/channel/errors.ts';
-import { maskRows } from '../src/protocols/correlation-hash.ts';
 import { okvsSize } from '../src/protocols/okvs.ts';
 import { opprfBytes, recvOpprf, sendOpprf } from '../src/protocols/opprf.ts';
 import { lockstep } from './lockstep.ts';
@@ -13,31 +13,24 @@ const seed = rng(16);
 const code = (name: string) => expect.objectContaining({ code: name });
 
 /** A function that the two of a test both know. */
-function ideal(blocks: number): (keys: Uint8Array) => Uint8Array {
-  const pi = platform.aesPermutation(new Uint8Array(16));
-  return (keys) => {
-    const rows = new Uint8Array(keys.length * blocks);
-    for (let block = 0; block < blocks; block++) {
-      const masks = new Uint8Array(keys.length);
-      maskRows(pi, keys, new Uint8Array(16), block, masks);
-      for (let i = 0; i < keys.length / 16; i++) {
-        rows.set(masks.subarray(16 * i, 16 * i + 16), 16 * (blocks * i + block));
-      }
-    }
-    return rows;
-  };
+function ideal(keys: Uint8Array): Uint8Array {
+  return concat(
+    ...Array.from({ length: keys.length / 16 }, (_, i) => sha256(keys.slice(16 * i, 16 * i + 16)).slice(16)),
+  );
 }
 
 function program(
   keys: Uint8Array,
   values: Uint8Array,
   asked: Uint8Array,
-  { count = keys.length / 16, coins = seededRng(2) as Rng } = {},
+  { count = keys.length / 16, coins = seededRng(2) as Rng, first = 0 } = {},
 ) {
-  const outputs = ideal(values.length / keys.length);
+  const blocks = values.length / keys.length;
   return async (ch: Channel): Promise<Uint8Array | undefined> => {
-    if (ch.self === 'b') return recvOpprf(ch, 'a', { keys: asked, outputs: outputs(asked), count, seed });
-    await sendOpprf(ch, 'b', { keys, values: values.slice(), seed }, outputs, coins);
+    if (ch.self === 'b') {
+      return recvOpprf(ch, 'a', { keys: asked, outputs: ideal(asked), count, blocks, seed, first });
+    }
+    await sendOpprf(ch, 'b', { keys, outputs: ideal(keys), values: values.slice(), seed, first }, coins);
     return undefined;
   };
 }
@@ -62,6 +55,25 @@ describe('a programmed function', () => {
       expect(opprfBytes(n, blocks)).toBe(1 + 16 * blocks * okvsSize(n));
     });
   }
+
+  it('goes on with other masks in a second hint over the same keys', async () => {
+    const keys = rng(16 * 50);
+    const zeros = new Uint8Array(32 * 50);
+    // What the receiver sees that counts blocks otherwise.
+    const hints: Uint8Array[] = [];
+    for (const first of [0, 1, 2]) {
+      const { values } = await lockstep(['a', 'b'], program(keys, zeros, keys, { first }));
+      expect(values[1]).toEqual(zeros);
+      const crossed = await lockstep(['a', 'b'], async (ch) => {
+        if (ch.self === 'a') return program(keys, zeros, keys, { first })(ch);
+        return program(keys, zeros, keys, { first: 3 })(ch);
+      });
+      hints.push(crossed.values[1]!);
+    }
+    const seen = hints.flatMap((hint) => [...new BigUint64Array(hint.slice().buffer)]);
+    // Each is the sum of two blocks of one key, and no two blocks are the same.
+    expect(new Set(seen).size).toBe(seen.length);
+  });
 
   it('ends both ends with one error where the store is full', async () => {
     const keys = rng(16 * 10);

@@ -6,14 +6,15 @@
  *     of its three (`cuckoo.ts`).
  *  2. OPRF on (element, bin), of the receiver's keys.
  *  3. For each bin the sender draws a tag of ℓ = 40 + ⌈log₂ β⌉ bits and masks. It programs each of its (element, bin) with
- *     the bin's tag and the element's payload less the bin's masks. The receiver decodes what stands at its own.
+ *     the bin's tag and the element's payload less the bin's masks, in one hint or, where it is large, in several over the
+ *     same keys. The receiver decodes what stands at its own.
  *  4. A bin matches where both tags are the same: ℓ − 1 ANDs on shares. The masks are the sender's shares of the payload,
  *     what the receiver has decoded are its own.
  *
  * In a bin that does not match, and in one that is empty, where the receiver draws its own, the payload's shares add up to
  * noise: who uses them multiplies them by the match bit.
  *
- * Rounds    2 for the seeds, 1 for the OPRF, 1 for the hint and ⌈log₂ ℓ⌉ for each bucket of bins, and those of the
+ * Rounds    2 for the seeds, 1 for the OPRF, 1 for the hints and ⌈log₂ ℓ⌉ for each bucket of bins, and those of the
  *           evaluations
  * Sends     `matchesCost`        Takes    an evaluation for each row of the OPRF, ℓ − 1 bit triples for each bin, rounded up
  *                                         to 32 bins
@@ -37,15 +38,24 @@ import type { Correlations } from './correlations.ts';
 import { checkLengths, inSequence } from './cost.ts';
 import { binsFor, type CuckooTable, cuckooTable, simpleTable } from './cuckoo.ts';
 import { octets, recvFrom, sendTo } from './message.ts';
-import { opprfBytes, type Program, recvOpprf, sendOpprf } from './opprf.ts';
-import { evaluateOprf, oprfCost, recvOprf, sendOprf } from './oprf.ts';
+import { opprfBytes, recvOpprf, sendOpprf } from './opprf.ts';
+import { evaluateOprf, type OprfKey, oprfCost, recvOprf, sendOprf } from './oprf.ts';
 import type { ReceiverSource, SenderSource } from './pair-source.ts';
 
 const elementBytes = 16;
 const seedBytes = 16;
 
+/** Bins of each of the sender's elements. */
+const hashes = 3;
+
 /** Two different elements may have the same tag with a chance of 2^-40 over all bins. */
 const statisticalBits = 40;
+
+/** The sender's elements are evaluated in steps of so many bytes. */
+const stepBytes = 2 ** 23;
+
+/** What of a payload goes in one hint: two blocks at 2^20 elements, whose values and store then have 240 MB. */
+const hintBytes = 192 * 2 ** 20;
 
 /** Bins that are compared together: planes of 1 MiB, and few rounds for large sets. */
 export const bucketBins = 2 ** 17;
@@ -99,19 +109,24 @@ export async function recvMatches(
 ): Promise<ReceiverMatches> {
   const ch = parent.fork('circuit-psi');
   const seeds = await tossSeeds(ch, peer, rng);
-  const layout = layoutOf(elements.length / elementBytes, rings, flags);
+  const layouts = layoutsOf(elements.length / elementBytes, peerCount, rings, flags);
 
   // The OPRF, and whether there was a table and a store to run it on.
-  const { table, question } = await reported(ch, peer, async () => {
+  const { table, keys, outputs } = await reported(ch, peer, async () => {
     const table = cuckooTable(elements, seeds.table);
     const keys = keysOf(elements, heldBy(table));
-    const outputs = await recvOprf(ch.fork('oprf'), peer, source.vole, keys, seeds.oprf, rng, layout.blocks);
-    return { table, question: { keys, outputs, count: 3 * peerCount, seed: seeds.hint } };
+    return { table, keys, outputs: await recvOprf(ch.fork('oprf'), peer, source.vole, keys, seeds.oprf, rng) };
   });
 
-  // The hint. What it says stands in the bins of the keys, and in the others what nobody can tell from it.
-  const values = await recvOpprf(ch.fork('opprf'), peer, question);
-  const { tags, ...payload } = columnsOf(layout, rowsOf(layout, table, values, rng));
+  // The hints. What they say stands in the bins of the keys, and in the others what nobody can tell from it.
+  const columns: Columns[] = [];
+  for (const [i, layout] of layouts.entries()) {
+    const { first, blocks } = layout;
+    const question = { keys, outputs, count: hashes * peerCount, seed: seeds.hint, first, blocks };
+    const values = await recvOpprf(ch.fork(`hint/${i}`), peer, question);
+    columns.push(columnsOf(layout, rowsOf(layout, table, values, rng)));
+  }
+  const { tags, ...payload } = joined(columns);
   return { bits: await sameTags(ch, source.bits, tags), ...payload, table };
 }
 
@@ -128,18 +143,28 @@ export async function sendMatches(
   checkLengths('circuit-psi', count, count, ...words.map(length), ...flags.map((each) => each.count));
   const seeds = await tossSeeds(ch, peer, rng);
   const rings = words.map(({ ring }) => ring);
-  const layout = layoutOf(peerCount, rings, flags.length);
+  const layouts = layoutsOf(peerCount, count, rings, flags.length);
 
   // The OPRF. Where the receiver has failed, its part of it does not come.
   const oprf = sendOprf(ch.fork('oprf'), peer, source.vole, peerCount, seeds.oprf);
   const [key] = await Promise.all([oprf, heard(ch, peer)]);
 
-  // The hint, from tags and masks that are uniform in every bit.
-  const masks = rng(elementBytes * layout.blocks * layout.bins).slice();
-  const program = programOf(layout, elements, payloadsOf(layout, count, words, flags), masks, seeds);
-  const outputs = (keys: Uint8Array) => evaluateOprf(key, keys, layout.blocks);
-  await sendOpprf(ch.fork('opprf'), peer, program, outputs, rng);
-  const { tags, ...payload } = columnsOf(layout, masks);
+  // The hints, from tags and masks that are uniform in every bit.
+  const entries = entriesOf(elements, seeds.table, binsFor(peerCount));
+  const keys = keysOf(elements, entries);
+  const outputs = evaluated(key, keys);
+  const columns: Columns[] = [];
+  let sent = 0;
+  for (const [i, layout] of layouts.entries()) {
+    const masks = rng(elementBytes * layout.blocks * layout.bins).slice();
+    const payloads = payloadsOf(layout, count, words.slice(sent, sent + layout.rings.length), flags);
+    const values = maskedPayloads(layout, payloads, masks, entries);
+    const program = { keys, outputs, values, seed: seeds.hint, first: layout.first };
+    await sendOpprf(ch.fork(`hint/${i}`), peer, program, rng);
+    columns.push(columnsOf(layout, masks));
+    sent += layout.rings.length;
+  }
+  const { tags, ...payload } = joined(columns);
   return { bits: await sameTags(ch, source.bits, tags), ...payload };
 }
 
@@ -189,11 +214,21 @@ function heldBy({ bins }: CuckooTable): Entries {
   return { elements: held.map((bin) => bins[bin]!), bins: held };
 }
 
-/** The bin of each entry. */
-function binsOf(starts: Int32Array): Int32Array {
-  const bins = new Int32Array(starts.at(-1)!);
-  for (let bin = 0; bin + 1 < starts.length; bin++) bins.fill(bin, starts[bin], starts[bin + 1]);
-  return bins;
+/** Each element in its three bins. */
+function entriesOf(elements: Uint8Array, seed: Uint8Array, count: number): Entries {
+  const { starts, entries } = simpleTable(elements, seed, count);
+  const bins = new Int32Array(entries.length);
+  for (let bin = 0; bin < count; bin++) bins.fill(bin, starts[bin], starts[bin + 1]);
+  return { elements: entries, bins };
+}
+
+/** F of each key, which the store of the OPRF decodes in steps. */
+function evaluated(key: OprfKey, keys: Uint8Array): Uint8Array {
+  const outputs = new Uint8Array(keys.length);
+  for (let start = 0; start < keys.length; start += stepBytes) {
+    outputs.set(evaluateOprf(key, keys.subarray(start, start + stepBytes)), start);
+  }
+  return outputs;
 }
 
 /** (element, bin) as one block: the bin is added to the first four bytes. */
@@ -211,26 +246,42 @@ function keysOf(elements: Uint8Array, entries: Entries): Uint8Array {
 }
 
 /**
- * What is programmed, in words of 64 bits: an element of each vector, then the tag's bits, and right behind them the flags.
- * What is left of the last block is noise.
+ * What one hint says, in words of 64 bits: an element of each of its vectors, then (in the first hint) the tag's bits, and
+ * right behind them the flags. What is left of the last block is noise.
  */
 interface Layout {
   readonly bins: number;
+  /** 0 in all hints but the first, as are the flags. */
   readonly tagBits: number;
   readonly rings: readonly Ring[];
   readonly flags: number;
   /** The word that the tag begins in. */
   readonly head: number;
   readonly blocks: number;
+  /** Blocks of the hints before. */
+  readonly first: number;
 }
 
-function layoutOf(receiverCount: number, rings: readonly Ring[], flags: number): Layout {
+/** As many vectors in each hint as it has room for. */
+function layoutsOf(receiverCount: number, senderCount: number, rings: readonly Ring[], flags: number): Layout[] {
   const bins = binsFor(receiverCount);
   const tagBits = statisticalBits + 32 - Math.clz32(bins - 1);
   assert(tagBits <= 64, 'a tag has a word');
-  const head = rings.reduce((sum, { limbs }) => sum + limbs, 0);
-  const words = head + Math.ceil((tagBits + flags) / 64);
-  return { bins, tagBits, rings, flags, head, blocks: Math.ceil(words / 2) };
+  const blocksMax = Math.max(1, Math.floor(hintBytes / opprfBytes(hashes * senderCount, 1)));
+  const layouts: Layout[] = [];
+  for (let from = 0, first = 0; from < rings.length || first === 0; ) {
+    const heads = first === 0 ? { tagBits, flags } : { tagBits: 0, flags: 0 };
+    const bits = Math.ceil((heads.tagBits + heads.flags) / 64);
+    let [to, head] = [from, 0];
+    while (to < rings.length && (bits + head === 0 || bits + head + rings[to]!.limbs <= 2 * blocksMax)) {
+      head += rings[to++]!.limbs;
+    }
+    const blocks = Math.ceil((bits + head) / 2);
+    layouts.push({ bins, ...heads, rings: rings.slice(from, to), head, blocks, first });
+    first += blocks;
+    from = to;
+  }
+  return layouts;
 }
 
 /** A row for each element, with zeros at the tag. */
@@ -246,27 +297,13 @@ function payloadsOf(layout: Layout, count: number, words: readonly Vector[], fla
     }
     start += width;
   }
-  for (const [i, bits] of flags.entries()) {
+  for (const [i, bits] of flags.slice(0, layout.flags).entries()) {
     const place = layout.tagBits + i;
     for (let element = 0, to = start + (place >>> 5); element < count; element++, to += stride) {
       rows[to]! |= ((bits.words[element >>> 5]! >>> (element & 31)) & 1) << (place & 31);
     }
   }
   return rows;
-}
-
-/** Each of the sender's elements in its three bins. */
-function programOf(
-  layout: Layout,
-  elements: Uint8Array,
-  payloads: Uint32Array,
-  masks: Uint8Array,
-  seeds: Seeds,
-): Program {
-  const { starts, entries } = simpleTable(elements, seeds.table, layout.bins);
-  const bins = binsOf(starts);
-  const keys = keysOf(elements, { elements: entries, bins });
-  return { keys, values: maskedPayloads(layout, payloads, masks, entries, bins), seed: seeds.hint };
 }
 
 /** The values of the bins that hold an element, and random rows in the others. */
@@ -282,16 +319,10 @@ function rowsOf({ bins, blocks }: Layout, table: CuckooTable, values: Uint8Array
 }
 
 /** For each entry its element's payload less its bin's masks: in the vectors' rings, and by xor for all else. */
-function maskedPayloads(
-  layout: Layout,
-  payloads: Uint32Array,
-  masks: Uint8Array,
-  entries: Int32Array,
-  bins: Int32Array,
-): Uint8Array {
+function maskedPayloads(layout: Layout, payloads: Uint32Array, masks: Uint8Array, entries: Entries): Uint8Array {
   const stride = 4 * layout.blocks;
   const taken = new Uint32Array(masks.buffer, masks.byteOffset, masks.length / 4);
-  const values = new Uint32Array(stride * entries.length);
+  const values = new Uint32Array(stride * entries.bins.length);
   // The last half of each element: no borrow goes beyond it.
   const isLast = new Uint8Array(2 * layout.head);
   let end = 0;
@@ -299,8 +330,8 @@ function maskedPayloads(
     end += 2 * limbs;
     isLast[end - 1] = 1;
   }
-  for (let i = 0; i < entries.length; i++) {
-    const [from, mask, to] = [stride * entries[i]!, stride * bins[i]!, stride * i];
+  for (let i = 0; i < entries.bins.length; i++) {
+    const [from, mask, to] = [stride * entries.elements[i]!, stride * entries.bins[i]!, stride * i];
     let borrow = 0;
     for (let half = 0; half < isLast.length; half++) {
       const x = payloads[from + half]!;
@@ -317,10 +348,13 @@ function maskedPayloads(
 }
 
 /** Rows of all bins, column by column. */
-function columnsOf(
-  layout: Layout,
-  rows: Uint8Array,
-): { readonly tags: Planes; readonly words: Vector[]; readonly flags: Bits[] } {
+interface Columns {
+  readonly tags: Planes;
+  readonly words: readonly Vector[];
+  readonly flags: readonly Bits[];
+}
+
+function columnsOf(layout: Layout, rows: Uint8Array): Columns {
   const { bins, tagBits } = layout;
   let start = 0;
   const next = (ring: Ring) => {
@@ -340,6 +374,15 @@ function columnsOf(
     words,
     // In memory of their own: they outlive the tags.
     flags: bits.slice(tagBits).map((each) => ({ count: bins, words: each.slice() })),
+  };
+}
+
+/** Of all hints: the first has the tags. */
+function joined(columns: readonly Columns[]): Columns {
+  return {
+    tags: columns[0]!.tags,
+    words: columns.flatMap(({ words }) => words),
+    flags: columns.flatMap(({ flags }) => flags),
   };
 }
 
@@ -381,6 +424,8 @@ async function sameTags(ch: Channel, source: Correlations, tags: Planes): Promis
 
 export interface MatchesCost {
   readonly rounds: number;
+  /** The last of them, in which bins are compared: the sender begins with these when its hint has gone out. */
+  readonly compared: number;
   /** Of both ends. */
   readonly bytes: number;
   readonly bitTriples: number;
@@ -393,19 +438,17 @@ export function matchesCost(
   senderCount: number,
   payload: { readonly rings: readonly Ring[]; readonly flags: number },
 ): MatchesCost {
-  const { bins, tagBits, blocks } = layoutOf(receiverCount, payload.rings, payload.flags);
+  const layouts = layoutsOf(receiverCount, senderCount, payload.rings, payload.flags);
+  const [{ bins, tagBits }] = layouts as [Layout];
+  const hints = layouts.reduce((sum, { blocks }) => sum + opprfBytes(hashes * senderCount, blocks), 0);
   const oprf = oprfCost(receiverCount);
   const buckets = bucketsOf(bins).map(({ start, end }) => allOfCost(2, [{ entries: tagBits, count: end - start }]));
   const compared = inSequence(...buckets);
   return {
-    // Coins, the OPRF with whether it went well, and the hint.
+    // Coins, the OPRF with whether it went well, and the hints.
     rounds: 2 + oprf.rounds + 1 + compared.rounds,
-    bytes:
-      2 * tossBytes(3 * seedBytes) +
-      oprf.bytes +
-      Ready.bytesMax +
-      opprfBytes(3 * senderCount, blocks) +
-      2 * compared.bytes,
+    compared: compared.rounds,
+    bytes: 2 * tossBytes(3 * seedBytes) + oprf.bytes + Ready.bytesMax + hints + 2 * compared.bytes,
     bitTriples: compared.bitTriples,
     voles: oprf.voles,
   };

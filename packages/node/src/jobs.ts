@@ -22,8 +22,8 @@ import {
 } from '@folkmoot/core/errors.js';
 import { hkdf } from '@folkmoot/core/hash.js';
 import type { Sign } from '@folkmoot/core/identity.js';
-import type { Clock } from '@folkmoot/transport/clock.js';
 import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciation.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Logger } from 'pino';
 import { Computation } from './computation.ts';
@@ -133,6 +133,11 @@ export class Jobs {
       case 'start':
         this.#dispatch(message.job, this.#startOf(message));
         break;
+      case 'again': {
+        const { job, attempt, report } = message;
+        this.#dispatch(job, { event: 'again', job, attempt, report });
+        break;
+      }
       case 'abort':
         this.#dispatch(message.job, { event: 'aborted', attempt: message.attempt, report: message.report });
         break;
@@ -140,11 +145,6 @@ export class Jobs {
         this.#dispatch(message.job, { event: 'cancelled' });
         break;
       case 'stored':
-      case 'again': {
-        const { job, attempt, report } = message;
-        this.#dispatch(job, { event: 'again', job, attempt, report });
-        break;
-      }
         this.#dispatch(message.job, { event: 'stored', attempt: message.attempt });
         break;
       case 'budget':
@@ -204,6 +204,7 @@ export class Jobs {
       const by = { config, membership, nowMs: clock.now() };
       checkStillAllowed(state.signed, state.acceptance, by);
       const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
+      if (attempt > 1) this.#checkRenounced(job, attempt - 1, state.signed, renunciations);
       const claim = claimOnStart(state.signed, state.acceptance, acceptances, { config, membership, periods });
       return { event: 'started', attempt, acceptances, ...(claim === undefined ? {} : { claim }) };
     } catch (error) {
@@ -211,14 +212,6 @@ export class Jobs {
     }
   }
 
-      if (attempt > 1) this.#checkRenounced(job, attempt - 1, state.signed, renunciations);
-  #all(event: JobEvent): void {
-    for (const job of [...this.#open.keys()]) this.#dispatch(job, event);
-  }
-
-  #tick(): void {
-    const { clock } = this.#options;
-    this.#all({ event: 'ticked', nowMs: clock.now() });
   /** That every party has renounced the attempt before is what makes another one no second answer. */
   #checkRenounced(job: string, attempt: number, { envelope }: SignedJob, given: readonly unknown[]): void {
     const { charter, charterHash } = this.#options.membership;
@@ -226,6 +219,13 @@ export class Jobs {
     checkRenunciations(given, roster, { job, attempt, charter, charterHash });
   }
 
+  #all(event: JobEvent): void {
+    for (const job of [...this.#open.keys()]) this.#dispatch(job, event);
+  }
+
+  #tick(): void {
+    const { clock } = this.#options;
+    this.#all({ event: 'ticked', nowMs: clock.now() });
     this.#stopTicking = clock.after(tickMs, () => this.#tick());
   }
 
@@ -284,6 +284,9 @@ export class Jobs {
       case 'tell':
         this.#connection?.send(effect.message);
         break;
+      case 'renounce':
+        this.#renounce(effect);
+        break;
       case 'open':
         this.#sendOpening(effect.job, effect.attempt, effect.opening);
         break;
@@ -291,9 +294,6 @@ export class Jobs {
   }
 
   #save(state: JobState, detail: string | undefined): void {
-      case 'renounce':
-        this.#renounce(effect);
-        break;
     const { store, log, config } = this.#options;
     store.save(state, detail);
     const { job, status, attempt } = state;
@@ -308,13 +308,6 @@ export class Jobs {
     }
   }
 
-  /** For its owner to read while the node runs. The database is what counts, so a failure here stops nothing. */
-  #keepReport(): void {
-    const { config, store, periods, log } = this.#options;
-    try {
-      keepReport(config.state, reportLedger(config, store, periods));
-    } catch (error) {
-      const message = failureOf(error, config.party).detail;
   /** What is signed here is durable, and the same whenever it is signed again. */
   #renounce({ job, attempt, report, detail }: Extract<Effect, { effect: 'renounce' }>): void {
     const { config, membership, sign, log } = this.#options;
@@ -333,6 +326,13 @@ export class Jobs {
     });
   }
 
+  /** For its owner to read while the node runs. The database is what counts, so a failure here stops nothing. */
+  #keepReport(): void {
+    const { config, store, periods, log } = this.#options;
+    try {
+      keepReport(config.state, reportLedger(config, store, periods));
+    } catch (error) {
+      const message = failureOf(error, config.party).detail;
       log.warn({ event: 'report-not-kept', message }, 'the report of the ledger could not be written');
     }
   }

@@ -17,13 +17,16 @@
  *           where 2^j > cells (sender)
  * Takes     j OTs a value
  * Security  That of the extension and of the trees: the choices are masked, so that the receiver's messages are uniform
- *           whatever the cells; the sender's are, as the pad of cell ρ is. Trees, their leaves and the session's other
- *           masks all ask one circular correlation robust hash, at other rows or other blocks. An active sender can shift
- *           sums by an amount that depends on cells.
+ *           whatever the cells; the sender's are, as the pad of cell ρ is. Of the leaf at ρ the receiver knows what lies Δ
+ *           beside it, and by that no more of its hash than of a row's: trees and leaves have permutations of their own. An
+ *           active sender can shift sums by an amount that depends on cells.
  * Memory    12 MiB a thread for the trees, and 32 MiB of rows at the receiver
  * @module
  */
+import { platform } from '#platform';
 import { assert } from '../algebra/assert.ts';
+import { lengthPrefixed, u32, utf8 } from '../algebra/bytes.ts';
+import { sha256 } from '../algebra/hash.ts';
 import type { AesPermutation } from '../algebra/platform.ts';
 import {
   addInto,
@@ -37,6 +40,7 @@ import {
   type Vector,
   vector,
 } from '../algebra/ring.ts';
+import type { Channel, PartyId } from '../channel/channel.ts';
 import { newKernels } from '../kernels/kernels.ts';
 import { correctionBytes, type Ground, growHeld, growOwned, scratchBytes } from './correlated-tree.ts';
 import { maskRows } from './correlation-hash.ts';
@@ -59,6 +63,19 @@ const stepBytes = 64 * 1024;
 
 const noOffset = new Uint8Array(16);
 
+/** Both permutations of a session, of which nothing else makes use. */
+interface TreeHashes {
+  readonly tree: AesPermutation;
+  readonly leaf: AesPermutation;
+}
+
+function hashesOf({ context }: Channel, sender: PartyId, receiver: PartyId): TreeHashes {
+  const name = lengthPrefixed(context.job, u32(context.attempt), utf8(sender), utf8(receiver));
+  const permutation = (use: string) =>
+    platform.aesPermutation(sha256(utf8(`folkmoot all-but-one ${use} v1`), name).slice(0, 16));
+  return { tree: permutation('tree'), leaf: permutation('leaf') };
+}
+
 /** One a thread: the trees of every piece grow there, and are hashed before the next message is waited for. */
 let field: Ground | undefined;
 
@@ -74,13 +91,14 @@ function fieldOf(): Ground {
 /** My share of the sums of each vector, `cells` elements each; the receiver places its elements. */
 export async function sendPlaced(session: OtSender, shares: readonly Vector[], cells: number): Promise<Vector[]> {
   const { rings, count, levels } = shapeOf(shares, cells);
+  const hashes = hashesOf(session.channel, session.channel.self, session.peer);
   const sums = rings.map((ring) => vector(ring, 2 ** levels));
   for (const call of callsOf(count, levels)) {
     await session.prepare(call.reduce((sum, { trees }) => sum + levels * trees, 0));
     for (const { start, trees } of call) {
       const q = await session.extend(levels * trees, 'given');
-      const correction = growOwned(fieldOf(), session.pi, q, session.delta, trees);
-      const pads = padsOf(session.pi, rings, levels, trees);
+      const correction = growOwned(fieldOf(), hashes.tree, q, session.delta, trees);
+      const pads = padsOf(hashes.leaf, rings, levels, trees);
       for (const [i, { byTree, byCell }] of pads.entries()) {
         addInto(byTree, slice(shares[i]!, start, start + trees));
         subInto(sums[i]!, byCell);
@@ -112,6 +130,7 @@ export async function recvPlaced(
     leaves.every((leaf) => leaf <= cells),
     'a place is a cell, or −1',
   );
+  const hashes = hashesOf(session.channel, session.peer, session.channel.self);
   const sums = rings.map((ring) => vector(ring, 2 ** levels));
   for (const call of callsOf(count, levels)) {
     // All pieces' choices before the first answer, so that a call takes one round each way.
@@ -124,8 +143,8 @@ export async function recvPlaced(
       const { choices, rows } = extended[piece]!;
       const answer = await recvFrom(session.channel, session.peer, Answer(rings, levels, trees));
       let at = correctionBytes(trees, levels);
-      growHeld(fieldOf(), session.pi, rows, choices, answer.subarray(0, at), trees);
-      for (const [i, { byTree, byCell }] of padsOf(session.pi, rings, levels, trees).entries()) {
+      growHeld(fieldOf(), hashes.tree, rows, choices, answer.subarray(0, at), trees);
+      for (const [i, { byTree, byCell }] of padsOf(hashes.leaf, rings, levels, trees).entries()) {
         const size = byTree.words.byteLength;
         const found = copy(fromBytes(rings[i]!, answer.subarray(at, at + size), trees));
         at += size;
@@ -209,10 +228,7 @@ interface Pads {
   readonly byCell: Vector;
 }
 
-/**
- * From the leaves that have grown. Block c of a leaf's mask has two words of its pads, with c from 1 on: block 0 would
- * be its left child.
- */
+/** From the leaves that have grown. Each block of a leaf's mask has two words of its pads. */
 function padsOf(pi: AesPermutation, rings: readonly Ring[], levels: number, trees: number): Pads[] {
   const sums = rings.map((ring) => ({
     ring,
@@ -227,7 +243,7 @@ function padsOf(pi: AesPermutation, rings: readonly Ring[], levels: number, tree
     const cells = Math.min(together, 2 ** levels - cell);
     const step = leaves.subarray(16 * trees * cell, 16 * trees * (cell + cells));
     for (const [i, { sum, limb }] of words.entries()) {
-      if (i % 2 === 0) maskRows(pi, step, noOffset, 1 + i / 2, masks);
+      if (i % 2 === 0) maskRows(pi, step, noOffset, i / 2, masks);
       const halves = new Uint32Array(masks.buffer, 0, 4 * trees * cells).subarray(2 * (i % 2));
       addUp(halves, trees, cells, sum.byTree, sum.byCell.subarray(2 * sum.ring.limbs * cell), sum.ring, limb);
     }

@@ -121,7 +121,7 @@ describe('jobs over HTTP', () => {
       [text((yaml) => `${yaml}parties: [ant, bee, dog]\n`), 422, 'UNKNOWN_PARTY'],
       [text((yaml) => `${yaml}parties: [ant, bee, bee]\n`), 422, 'DUPLICATE_PARTY'],
       [text((yaml) => `${yaml}parties: [ant, bee]\n`), 403, 'TOO_FEW_PARTIES'],
-      [text((yaml) => `${yaml}reveal: count\n`), 422, 'BAD_VALUE'],
+      [text((yaml) => `${yaml}reveal: matches\n`), 422, 'BAD_VALUE'],
       [{ ...signedJob(moot), colour: 'red' }, 422, 'UNKNOWN_KEY'],
       [{ envelope: 1, signature: '' }, 422, 'BAD_VALUE'],
       ['{"envelope":', 400, 'BAD_SYNTAX'],

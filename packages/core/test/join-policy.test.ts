@@ -126,6 +126,12 @@ describe('the two sides of a join', () => {
       'add `camden` to `counterparts`',
     ],
     [
+      'computing with camden',
+      ['counterparts: [camden, hackney, islington]', 'counterparts: []'],
+      'ask about pooled rows (`from`)',
+      'add `camden` to `counterparts`',
+    ],
+    [
       'the purpose `homelessness-prevention`',
       ['[homelessness-prevention]', '[research]'],
       'ask for the purpose `research`',

@@ -107,7 +107,12 @@ function companyGaps(rule: Rule, checked: CheckedJob, party: string): Gap[] {
   for (const id of others) {
     gaps.push({
       lacks: `computing with ${id}`,
-      asker: join === null ? `leave ${id} out of \`parties\`` : `join with ${either(counterparts!) || 'nobody'}`,
+      asker:
+        join === null
+          ? `leave ${id} out of \`parties\``
+          : counterparts!.length === 0
+            ? withoutOperation.join!
+            : `join with ${either(counterparts!)}`,
       owner: `add \`${id}\` to \`counterparts\``,
     });
   }

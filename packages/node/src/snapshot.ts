@@ -1,8 +1,6 @@
 /**
  * The one reading of a protected dataset in a period, kept as a Parquet file in the node's state folder.
  *
- *   texts ─▶ parsed ─▶ null rule, clamp ─▶ rows per person ─▶ file
- *
  * Whatever becomes of the source afterwards, every protected job of the period answers from this file; so the same
  * question has the same answer, and the difference of two answers says nothing of what changed in between.
  *
@@ -16,18 +14,16 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { type DuckDBConnection, DuckDBScalarFunction, VARCHAR } from '@duckdb/node-api';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { toHex, utf8 } from '@folkmoot/core/bytes.js';
-import { boundsOf, type Dataset, type IdentifierColumn, rowsMax, type ValueColumn } from '@folkmoot/core/dictionary.js';
-import { isFolkmootError, SourceError, StateError } from '@folkmoot/core/errors.js';
+import { type Dataset, rowsMax, type ValueColumn } from '@folkmoot/core/dictionary.js';
+import { SourceError } from '@folkmoot/core/errors.js';
 import { hashJson, hkdf } from '@folkmoot/core/hash.js';
-import { keptIdentifier } from '@folkmoot/core/identifier.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
-import { columnSql } from './sources/column-sql.ts';
-import { compileSql, duckdbDialect, type Sql } from './sources/dialect.ts';
+import { integerType, keyName, nullName, type Run, runner, valueName, writeSnapshot } from './snapshot-file.ts';
+import { duckdbDialect, type Sql } from './sources/dialect.ts';
 import { readState } from './sources/file-state.ts';
 import { inMemory, plainPath, type RunSql } from './sources/in-memory.ts';
 import { localSql, type ResultRow } from './sources/local-sql.ts';
@@ -35,7 +31,6 @@ import type { RecordSql } from './sources/record-sql.ts';
 import { readColumns, SideRows } from './sources/side-rows.ts';
 import { sideSql } from './sources/side-sql.ts';
 import type { Original, Source } from './sources/source.ts';
-import { unitSql } from './sources/unit-sql.ts';
 import type { Store } from './store.ts';
 
 /** A snapshot on the disk. */
@@ -205,134 +200,6 @@ function readingHash({ unit, max_rows_per_unit, columns }: Dataset, format: numb
   return toHex(hashJson({ format, unit, max_rows_per_unit, columns: Object.fromEntries(read) }));
 }
 
-const valueName = (column: string): string => `v:${column}`;
-const nullName = (column: string): string => `n:${column}`;
-const keyName = (column: string): string => `k:${column}`;
-/** Parquet has no integers of 128 bits: the wider ones are texts of their digits. */
-const isWide = (column: ValueColumn): boolean => {
-  const { min, max } = boundsOf(column);
-  return [min, max].some((bound) => bound.toString().replace('-', '').length > 18);
-};
-const integerType = (column: ValueColumn): Sql => duckdbDialect.integerType(isWide(column) ? 38 : 18)!;
-
-/** Reads the whole source and puts the file in its place, durably. Gives the hash of its bytes. */
-async function writeSnapshot(
-  original: Original,
-  dataset: Dataset,
-  matched: readonly string[],
-  key: string,
-  path: string,
-): Promise<string> {
-  const beside = `${path}.new`;
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // Nobody else ever sees it, not even while it is written.
-    await (await open(beside, 'w', 0o600)).close();
-    await inMemory(async (runSql, database) => {
-      const names = Object.keys(dataset.columns).filter((name) => dataset.columns[name]!.type !== 'identifier');
-      const identifiers = dataset.unit === 'row' ? matched : [dataset.unit, ...matched];
-      const wanted = [...names, ...new Set(identifiers)];
-      const present = await original.copy(wanted, { run: runSql, database });
-      if (dataset.unit !== 'row' && !present.includes(dataset.unit)) {
-        throw new SourceError('SOURCE_COLUMN_MISSING', { field: dataset.unit });
-      }
-      const run = runner(runSql);
-      const kept = matched.filter((name) => present.includes(name));
-      for (const [index, name] of kept.entries()) {
-        database.registerScalarFunction(keptForm(`kept${index}`, dataset.columns[name] as IdentifierColumn));
-      }
-      for (const statement of snapshotSql(present, dataset, kept, key, beside)) await run(statement);
-    });
-    await chmod(beside, 0o600);
-    await flush(beside);
-    const { sha256 } = await readState(beside, 'snapshot');
-    await rename(beside, path);
-    await flush(dirname(path));
-    return sha256;
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => undefined);
-    if (isFolkmootError(error)) throw error;
-    // The engine's own text may quote a record.
-    throw new StateError('STATE_FAILED', { field: 'snapshots', detail: 'the snapshot could not be written' });
-  }
-}
-
-async function flush(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** What is kept of an identifier, as a function of the engine's: no engine knows its forms and checks. */
-function keptForm(name: string, column: IdentifierColumn): DuckDBScalarFunction {
-  return DuckDBScalarFunction.create({
-    name,
-    parameterTypes: [VARCHAR],
-    returnType: VARCHAR,
-    mainFunction: (_, input, output) => {
-      const texts = input.getColumnVector(0);
-      for (let row = 0; row < input.rowCount; row++) {
-        const text = texts.getItem(row);
-        output.setItem(row, typeof text === 'string' ? keptIdentifier(text, column) : null);
-      }
-      output.flush();
-    },
-  });
-}
-
-/** From the table `texts` to the file. */
-function snapshotSql(
-  present: readonly string[],
-  dataset: Dataset,
-  matched: readonly string[],
-  key: string,
-  path: string,
-): readonly Sql[] {
-  const { unit, max_rows_per_unit } = dataset;
-  const columns = present.flatMap((name, index) => {
-    const rules = dataset.columns[name]!;
-    const ref = (letter: string): Sql => sql.ref(`${letter}${index}`);
-    return rules.type === 'identifier' ? [] : [{ name, rules, text: ref('t'), x: ref('x'), missing: ref('n') }];
-  });
-  const person =
-    unit === 'row' ? sql`''` : unitSql(dataset.columns[unit]!, sql.ref(`t${present.indexOf(unit)}`), duckdbDialect);
-  const keys = matched.map((name, index) => ({
-    name: sql.id(keyName(name)),
-    form: sql`${sql.ref(`kept${index}`)}(${sql.ref(`t${present.indexOf(name)}`)})`,
-  }));
-  const parsed = columns.flatMap(({ name, rules, text, x, missing }) => [
-    sql`${columnSql(name, rules, text, duckdbDialect).parsed} AS ${x}`,
-    sql`(${text} IS NULL) AS ${missing}`,
-  ]);
-  const settled = columns.flatMap(({ name, rules, text, x, missing }) => [
-    sql`CAST(${columnSql(name, rules, text, duckdbDialect).settled(x)} AS ${integerType(rules)}) AS ${sql.id(valueName(name))}`,
-    sql`${missing} AS ${sql.id(nullName(name))}`,
-  ]);
-  const words = columns.map(({ x, missing }) => {
-    return sql`coalesce(CAST(${x} AS VARCHAR), CASE WHEN ${missing} THEN '-' ELSE '?' END)`;
-  });
-  const kept = columns.flatMap(({ name, rules }) => {
-    const value = sql.id(valueName(name));
-    return [isWide(rules) ? sql`CAST(${value} AS VARCHAR) AS ${value}` : value, sql.id(nullName(name))];
-  });
-  const inOrder = unit === 'row' ? sql`h` : sql`p, h`;
-  return [
-    sql`CREATE TEMP TABLE parsed AS SELECT ${sql.join([...parsed, ...keys.map(({ name, form }) => sql`${form} AS ${name}`), sql`${person} AS u`])} FROM texts`,
-    sql`DROP TABLE texts`,
-    sql`CREATE TEMP TABLE settled AS SELECT ${sql.join([...settled, ...keys.map(({ name }) => name), sql`u`])},
-      sha256(concat(CAST(${key} AS VARCHAR), 'person', u)) AS p,
-      sha256(concat_ws('|', CAST(${key} AS VARCHAR), 'row', u, ${sql.join([...words, sql`''`])})) AS h
-      FROM parsed WHERE u IS NOT NULL`,
-    sql`CREATE TEMP TABLE kept AS SELECT * FROM settled
-      ${unit === 'row' ? sql`` : sql`QUALIFY row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}`,
-    sql`COPY (SELECT ${sql.join([...kept, ...keys.map(({ name }) => name), sql`dense_rank() OVER (ORDER BY p) AS u`])} FROM kept ORDER BY ${inOrder})
-      TO ${sql.lit(path)} (FORMAT parquet)`,
-  ];
-}
-
 /**
  * The columns of a query over a snapshot: nothing is left to check, and every row counts. Where a key is asked for it is
  * `i`, and the place of the row in the file `o`.
@@ -357,14 +224,5 @@ function settledRecords(
     records: (rows) => sql`SELECT ${sql.join([...selected, ...identified, sql`u`])} FROM ${rows}`,
     checks: [],
     kept: sql`TRUE`,
-  };
-}
-
-type Run = (statement: Sql) => Promise<readonly ResultRow[]>;
-
-function runner(runSql: RunSql): Run {
-  return (statement) => {
-    const { text, parameters } = compileSql(statement);
-    return runSql(text, parameters);
   };
 }

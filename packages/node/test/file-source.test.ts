@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Column, Dataset } from '@folkmoot/core/dictionary.js';
 import type { SourceError } from '@folkmoot/core/errors.js';
+import type { SideQuery } from '@folkmoot/core/join-query.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { inMemory } from '../src/sources/in-memory.ts';
@@ -334,6 +335,50 @@ describe('rows', () => {
     expect(await sums(file('csv', text), keep, 'a')).toEqual([3n, 7n]);
     expect(await sums(file('csv', text), { ...refuse, max_rows_per_unit: 3 }, 'a')).toEqual([4n, 15n]);
     expect(await refusal(file('csv', 'id,a\n,1\n'), keep, 'a')).toMatchObject({ code: 'SOURCE_NULL', field: 'id' });
+  });
+});
+
+describe('a side of a join', () => {
+  const data = dataset({ id: { type: 'identifier' }, a: integer(0, 9, { outside: 'refuse' }) }, { max_rows: 2 });
+  const side: SideQuery = {
+    party: 'camden',
+    dataset: data,
+    key: 'id',
+    rowsPerKey: 1,
+    columns: ['a'],
+    where: { kind: 'true' },
+    groups: [],
+    cells: 1,
+    features: [],
+  };
+
+  it('is brought as it stands in the file, with every refusal of a query', async () => {
+    const brought = await open(file('csv', 'id,a\n" 9 ",1\n,2\n'), data).sideRecords(side);
+    expect(brought).toEqual({ identifiers: [' 9 ', null], cells: Int32Array.of(0, 0), features: [] });
+    for (const [text, code] of [
+      ['id,a\n', 'SOURCE_EMPTY'],
+      ['id,a\n1,1\n2,2\n3,3\n', 'SOURCE_TOO_MANY_ROWS'],
+      ['id,a\n1,MARKED\n', 'SOURCE_VALUE'],
+      ['id,a\n1,10\n', 'SOURCE_OUT_OF_BOUNDS'],
+      ['id,a\n1,\n', 'SOURCE_NULL'],
+      ['id,a\n1,1,1\n', 'SOURCE_RAGGED'],
+      ['a\n1\n', 'SOURCE_COLUMN_MISSING'],
+    ] as const) {
+      const refused = open(file('csv', text), data).sideRecords(side);
+      await expect(refused).rejects.toMatchObject({ code, message: expect.not.stringContaining('MARKED') });
+    }
+    for (const content of ['[1]\n', '{"id":"MARKED\n']) {
+      const refused = open(file('jsonl', content), data).sideRecords(side);
+      await expect(refused).rejects.toMatchObject({ message: expect.not.stringContaining('MARKED'), cause: undefined });
+    }
+  });
+
+  it('is of the records that the fingerprint was taken of', async () => {
+    const name = file('csv', 'id,a\n1,1\n');
+    const source = open(name, data);
+    await source.fingerprint(Buffer.alloc(32, 1));
+    appendFileSync(join(folder, name), '2,2\n');
+    await expect(source.sideRecords(side)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
   });
 });
 

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Condition } from '@folkmoot/core/condition.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
+import type { SideQuery } from '@folkmoot/core/join-query.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compileSql, duckdbDialect, postgresDialect } from '../src/sources/dialect.ts';
 import { localSql } from '../src/sources/local-sql.ts';
+import { SideRows } from '../src/sources/side-rows.ts';
+import { sideSql } from '../src/sources/side-sql.ts';
 import { caseArbitrary, sideArbitrary } from './arbitrary-query.ts';
 import {
   asCsv,
@@ -22,6 +25,32 @@ import {
 
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-local-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Counts below each of some limits. */
+function wideSide(features: number): SideQuery {
+  const dataset: Dataset = {
+    name: 'residents',
+    held_by: ['camden'],
+    unit: 'person',
+    max_rows_per_unit: 2,
+    extra_rows: 'keep_first',
+    max_parties_per_unit: 1,
+    max_rows: 10_000,
+    columns: {
+      person: { type: 'identifier' },
+      a: { type: 'integer', min: 0, max: 2000, nulls: 'refuse', outside: 'clamp' },
+    },
+  };
+  const parts = Array.from({ length: features }, (_, index) => ({
+    of: 'rows' as const,
+    product: [],
+    where: { kind: 'compare' as const, column: 'a', op: 'lte' as const, value: BigInt(index * 13) },
+    min: 0n,
+    max: 1n,
+  }));
+  const all = { where: { kind: 'true' as const }, groups: [], cells: 1, features: parts };
+  return { party: 'camden', dataset, key: 'person', rowsPerKey: 2, columns: ['a'], ...all };
+}
 
 describe('a local query as SQL', () => {
   it('gives the integers of the plain evaluation, whatever the file', { timeout: 120_000 }, async () => {
@@ -51,6 +80,22 @@ describe('a local query as SQL', () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('brings more features than a statement takes, and the first rows first', async () => {
+    const made = wideSide(150);
+    const rows = Array.from({ length: 3_000 }, (_, index) => ({
+      person: `${index % 1_700}`,
+      a: `${(index * 7) % 2001}`,
+    }));
+    const outcome = await brought({ side: made, rows });
+    expect(await broughtByFile(folder, writeCsv(folder, 'features.csv', rows), { side: made, rows })).toEqual(outcome);
+    expect(sideSql(made, duckdbDialect).columns).toHaveLength(3);
+    expect(sideSql(made, postgresDialect).columns).toHaveLength(1);
+  });
+
+  it('has no room for the rows of a set that no job can match', () => {
+    expect(() => new SideRows(wideSide(1), 4_194_305)).toThrow(expect.objectContaining({ code: 'SET_TOO_LARGE' }));
   });
 
   it('carries no text of the job, for either engine', () => {

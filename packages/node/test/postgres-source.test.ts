@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { SourceError } from '@folkmoot/core/errors.js';
+import type { SideQuery } from '@folkmoot/core/join-query.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import { startPostgres, type TestPostgres } from '@folkmoot/testkit/postgres.js';
 import fc from 'fast-check';
@@ -66,6 +67,14 @@ function sumsOf(...columns: string[]): LocalQuery {
     where: everywhere,
   }));
   return { dataset: 'residents', columns, where: everywhere, groups: [], cells: 1, statistics, ownParty: null };
+}
+
+/** With a feature that holds for rows above 0. */
+function sideOf(column: string): SideQuery {
+  const where = { kind: 'compare', column, op: 'gt', value: 0n } as const;
+  const feature = { of: 'rows', product: [column], where, min: 0n, max: 10n ** 12n } as const;
+  const all = { where: { kind: 'true' }, groups: [], cells: 1, features: [feature] } as const;
+  return { party: 'islington', dataset: residents, key: 'person', rowsPerKey: 1, columns: [column], ...all };
 }
 
 async function refusal(answer: Promise<unknown>): Promise<SourceError> {
@@ -262,6 +271,17 @@ describe('a PostgreSQL source', () => {
     expect((await refusal(source.query(sumsOf('age'), residents, false))).code).toBe('SOURCE_CHANGED');
   });
 
+  it('brings a side of a join from the records that the fingerprint was taken of', async () => {
+    await client.query(`${create}; ${fill}`);
+    const source = open();
+    await source.fingerprint(key);
+    const { identifiers, features } = await source.sideRecords(sideOf('arrears'));
+    expect(identifiers.toSorted()).toEqual(['a', 'b', 'c']);
+    expect(features[0]!.reduce((sum, value) => sum + value, 0n)).toBe(20012_50n);
+    await client.query("UPDATE housing.residents SET age = 31 WHERE id = 'a'");
+    expect((await refusal(source.sideRecords(sideOf('arrears')))).code).toBe('SOURCE_CHANGED');
+  });
+
   it('is refused when it is counted and has no rows', async () => {
     await client.query(create);
     expect((await refusal(open().rows())).code).toBe('SOURCE_EMPTY');
@@ -312,6 +332,8 @@ describe('a PostgreSQL source', () => {
       await expect(snapshots.of(residents, 'p', source)).rejects.toMatchObject(refused);
       link.silentAfter('sum(');
       await expect(source().query(sumsOf('age'), residents, false)).rejects.toMatchObject(refused);
+      link.silentAfter('SELECT i, ');
+      await expect(source().sideRecords(sideOf('arrears'))).rejects.toMatchObject(refused);
       link.silentAfter('COMMIT');
       await expect(source().fingerprint(key)).rejects.toMatchObject(refused);
       link.silentAfter(undefined);

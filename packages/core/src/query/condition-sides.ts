@@ -23,7 +23,7 @@ import { always, both, keyOf } from './measure/family.ts';
 export type SidedTerm = Readonly<Record<SideName, Condition>>;
 
 /** The conjuncts of a condition by what they look at; `mixed` are those that look at both sides. */
-export interface Sided extends SidedTerm {
+interface Sided extends SidedTerm {
   readonly mixed: readonly Condition[];
 }
 

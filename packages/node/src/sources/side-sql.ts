@@ -37,7 +37,7 @@ export interface SideSql {
 }
 
 /** The dataset by whose rules a side is read. */
-export function readingOf({ dataset, key }: SideQuery): Dataset {
+function readingOf({ dataset, key }: SideQuery): Dataset {
   return dataset.unit === key ? { ...dataset, unit: 'row' } : dataset;
 }
 

@@ -8,6 +8,7 @@
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { assert } from '@folkmoot/core/assert.js';
 import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
+import { matchedColumns } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { CheckedJoin } from '@folkmoot/core/checked-join.js';
 import { datasetOf } from '@folkmoot/core/checked-join.js';
@@ -87,7 +88,13 @@ export class Jobs {
     this.#options = options;
     const { secret } = options.membership.keys;
     this.#fingerprintKey = hkdf(secret.node, new Uint8Array(0), utf8('folkmoot fingerprint v1'), 32);
-    this.#snapshots = new Snapshots({ store: options.store, state: options.config.state, secret: secret.node });
+    const { config, store, membership } = options;
+    this.#snapshots = new Snapshots({
+      store,
+      state: config.state,
+      secret: secret.node,
+      matchedColumns: (dataset) => matchedColumns(membership.charter, config.party, dataset),
+    });
   }
 
   /** Takes up what the store holds. */

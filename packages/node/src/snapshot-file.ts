@@ -4,7 +4,8 @@
  *   texts ─▶ parsed ─▶ null rule, clamp ─▶ rows per person ─▶ file
  *
  * Columns are `v:age`, its integers, and `n:age`, whether its text was missing; `k:nhs_number`, an identifier in canonical
- * form; and `u`, a number in the place of the person.
+ * form; and `u`, a number in the place of the person. Where people are matched by what tells them apart, rows of nobody
+ * stand there too, without a `u`: their owner is told how many identifiers were no use.
  * @module
  */
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
@@ -142,10 +143,10 @@ function snapshotSql(
     sql`CREATE TEMP TABLE settled AS SELECT ${sql.join([...settled, ...keys.map(({ name }) => name), sql`u`])},
       sha256(concat(CAST(${key} AS VARCHAR), 'person', u)) AS p,
       sha256(concat_ws('|', CAST(${key} AS VARCHAR), 'row', u, ${sql.join([...words, sql`''`])})) AS h
-      FROM parsed WHERE u IS NOT NULL`,
+      FROM parsed ${matched.includes(unit) ? sql`` : sql`WHERE u IS NOT NULL`}`,
     sql`CREATE TEMP TABLE kept AS SELECT * FROM settled
-      ${unit === 'row' ? sql`` : sql`QUALIFY row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}`,
-    sql`COPY (SELECT ${sql.join([...kept, ...keys.map(({ name }) => name), sql`dense_rank() OVER (ORDER BY p) AS u`])} FROM kept ORDER BY ${inOrder})
+      ${unit === 'row' ? sql`` : sql`QUALIFY u IS NULL OR row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}`,
+    sql`COPY (SELECT ${sql.join([...kept, ...keys.map(({ name }) => name), sql`CASE WHEN u IS NOT NULL THEN dense_rank() OVER (ORDER BY p) END AS u`])} FROM kept ORDER BY ${inOrder})
       TO ${sql.lit(path)} (FORMAT parquet)`,
   ];
 }

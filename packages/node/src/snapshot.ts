@@ -201,8 +201,8 @@ function readingHash({ unit, max_rows_per_unit, columns }: Dataset, format: numb
 }
 
 /**
- * The columns of a query over a snapshot: nothing is left to check, and every row counts. Where a key is asked for it is
- * `i`, and the place of the row in the file `o`.
+ * The columns of a query over a snapshot: nothing is left to check, and every row of a person counts. Where a key is asked
+ * for it is `i`, and the place of the row in the file `o`; if it is the unit, rows of nobody are among the others.
  */
 function settledRecords(
   query: Pick<LocalQuery, 'columns'>,
@@ -218,10 +218,11 @@ function settledRecords(
     sql`CAST(${sql.id(valueName(name))} AS ${integerType(dataset.columns[name] as ValueColumn)}) AS ${value}`,
     sql`${sql.id(nullName(name))} AS ${wasNull}`,
   ]);
+  const ofPersons = key === dataset.unit ? sql`` : sql`WHERE u IS NOT NULL`;
   const identified = key === undefined ? [] : [sql`${sql.id(keyName(key))} AS i, file_row_number AS o`];
   return {
     columns,
-    records: (rows) => sql`SELECT ${sql.join([...selected, ...identified, sql`u`])} FROM ${rows}`,
+    records: (rows) => sql`SELECT ${sql.join([...selected, ...identified, sql`u`])} FROM ${rows} ${ofPersons}`,
     checks: [],
     kept: sql`TRUE`,
   };

@@ -402,14 +402,22 @@ describe('a snapshot for a join', () => {
   it('may be matched on its unit, and lets the first rows of a person stand in an order of its own', async () => {
     permitting('nhs');
     const dataset = people({ unit: 'nhs', max_rows_per_unit: 2 });
-    const rows = [1, 2, 3].flatMap((age) => [`a,9434765919,${age}`, `b,${age === 1 ? 'x' : '98765 43210'},${age}`]);
+    const rows = [1, 2, 3].flatMap((age) => [
+      `a,9434765919,${age}`,
+      `b,${age === 1 ? 'x' : '98765 43210'},${age}`,
+      `,,4`,
+    ]);
     const file = write('r.csv', ['person,nhs,age', ...rows].join('\n'));
     const side = sideOf(dataset, { rowsPerKey: 2 });
     const own = await source(dataset, file);
     const { identifiers } = await own.sideRecords(side);
-    expect([...identifiers].sort()).toEqual(['9434765919', '9434765919', '9876543210', '9876543210']);
+    const usable = identifiers.filter((text) => text !== null);
+    expect(usable.sort()).toEqual(['9434765919', '9434765919', '9876543210', '9876543210']);
+    // Rows of nobody count for their owner's eyes alone.
+    expect(identifiers).toHaveLength(8);
+    expect(numbers(await own.query(sumsOf('age'), dataset, false)).filter((_, at) => at !== 1)).toEqual([4, 2]);
     expect(await own.sideRecords(side)).toEqual(await own.sideRecords(side));
-    expect(await own.rows()).toBe(4);
+    expect(await own.rows()).toBe(8);
   });
 
   it('serves pooled jobs alone where it was read before the identifier could be matched on', async () => {

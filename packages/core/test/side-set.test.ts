@@ -7,7 +7,7 @@ import { protectedDataset } from '../src/query/protection.ts';
 import type { Row } from '../src/query/record.ts';
 import { classSize } from '../src/query/set-class.ts';
 import { sideRecords } from '../src/query/side-records.ts';
-import { sideSet } from '../src/query/side-set.ts';
+import { checkRoom, sideSet } from '../src/query/side-set.ts';
 import { refusalOf } from './refusal.ts';
 
 const salt = new Uint8Array(16).fill(9);
@@ -150,9 +150,10 @@ describe('the set of a side', () => {
     expect(setOf(side, rows, 19).keys).toBe(513);
   });
 
-  it('is refused where the rows of a key take more places than a party has room for', () => {
-    const side = sideOf({ rowsPerKey: 1_000_000 });
+  it('is refused where its numbers are more than a party has room for', () => {
+    const side = sideOf({ rowsPerKey: 100, features: Array.from({ length: 5_243 }, () => counts) });
     expect(refusalOf(() => setOf(side, [row(ada)]))).toMatchObject({ code: 'SET_TOO_LARGE' });
+    expect(() => checkRoom({ ...side, features: side.features.slice(1) }, 18)).not.toThrow();
   });
 });
 

@@ -29,9 +29,14 @@ export function joinQueryOf({ join, dataset }: CheckedJob, query: LocalQuery): J
   assert(join !== null, 'only a join has two sides');
   const where = bySide(query.where);
   const features = { left: new Features('left', join.left), right: new Features('right', join.right) };
+  // Most statistics have the same mixed conditions: those of the job.
+  const known = new Map<string, readonly SidedTerm[]>();
   const terms = query.statistics.flatMap((statistic, at) => {
     const conditions = bySide(statistic.where, ...where.mixed);
-    return termsOf(statistic, conditions.mixed, dataset, join).map((term): JoinTerm => {
+    const key = keyOf({ of: statistic.of, product: [], where: { kind: 'and', of: conditions.mixed } });
+    const split = known.get(key) ?? termsOf(statistic, conditions.mixed, dataset, join);
+    known.set(key, split);
+    return split.map((term): JoinTerm => {
       const place = (side: SideName) => features[side].at(statistic, both(conditions[side], term[side]));
       return { statistic: at, left: place('left'), right: place('right') };
     });

@@ -36,8 +36,20 @@ export interface SideSet {
 }
 
 const elementBytes = 16;
-/** Slots of all elements together: 32 rows of each key in the largest class, and 1 GB for each feature. */
-const slotsMax = 1 << 27;
+/** Numbers of all elements together: 2 GB, which is as much again as the records that they come from. */
+const numbersMax = 1 << 28;
+
+/**
+ * Whether a party can hold what it would bring: from public numbers alone, so that it can say so beforehand.
+ * @throws InputError SET_TOO_LARGE
+ */
+export function checkRoom({ key, rowsPerKey, features }: SideQuery, setClass: number): void {
+  const count = classSize(setClass);
+  if (rowsPerKey * count * Math.max(1, features.length) <= numbersMax) return;
+  const detail = `${count} keys, each with ${rowsPerKey} rows of ${features.length} numbers, are over ${numbersMax}`;
+  const remedy = 'ask for fewer measures, fewer bins or shorter conditions on both sides at once';
+  throw new InputError('SET_TOO_LARGE', { field: key, detail, remedy });
+}
 
 /**
  * @throws SourceError DUPLICATE_IDENTIFIER where a key has more rows than count, and the dataset refuses that
@@ -52,13 +64,10 @@ export function sideSet(
   tally?: IdentifierTally,
 ): SideSet {
   const count = classSize(setClass);
+  checkRoom(side, setClass);
   const { keyOf, texts } = keysOf(side, records, tally);
   if (texts.size > count) {
     throw new InputError('SET_TOO_LARGE', { field: side.key, detail: `its class holds ${count} keys` });
-  }
-  if (side.rowsPerKey * count > slotsMax) {
-    const detail = `${count} keys of ${side.rowsPerKey} rows each have more than ${slotsMax} places`;
-    throw new InputError('SET_TOO_LARGE', { field: side.key, detail, remedy: 'agree on fewer rows of a key' });
   }
   const { place, slotOf, rows, keys } = placed(side, records.cells, keyOf, texts.size, count);
   const cells = new Int32Array(side.rowsPerKey * count).fill(-1);

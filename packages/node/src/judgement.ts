@@ -23,10 +23,12 @@ import { InputError, PolicyError, ProtocolError, StateError } from '@folkmoot/co
 import { checkDemand } from '@folkmoot/core/evaluate-cost.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { joinOf } from '@folkmoot/core/join-agreement.js';
+import type { SideQuery } from '@folkmoot/core/join-query.js';
 import { compile } from '@folkmoot/core/local.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { helperRule, judge, policyHash, usesOf, type Verdict } from '@folkmoot/core/policy.js';
 import { setClassFor, setClassMin } from '@folkmoot/core/set-class.js';
+import { checkRoom } from '@folkmoot/core/side-set.js';
 import { strictnessOf } from '@folkmoot/core/strictness.js';
 import { type Claiming, claimAtAcceptance, claimAtStart } from './claim.ts';
 import type { Membership, NodeConfig } from './config.ts';
@@ -115,13 +117,13 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
   const strictness = strictnessOf(checked, [{ min_group: minGroup, round, dominance }]);
   const query = compile(checked, lookUp(charter.analysts, envelope.analyst)?.party ?? null, strictness);
   const inputs = layout(query, checked.dataset, contributors);
-  joinOf(checked, query, { inputs, protection: null }, { left: setClassMin, right: setClassMin });
+  const join = joinOf(checked, query, { inputs, protection: null }, { left: setClassMin, right: setClassMin });
   if (checked.privacy === null) checkDemand(parties.length, disclose({ checked, query, strictness }));
 
   const claim = checked.privacy === null ? undefined : claimAtAcceptance(claiming(envelope.analyst, checked, by));
   if (claim !== undefined) by.afford(claim);
   const period = claim?.period ?? null;
-  const key = checked.join?.[sideOf(checked.join, party)!].key;
+  const side = join?.query[sideOf(checked.join!, party)!];
   const acceptance = signAcceptance(
     {
       job: jobId(envelope),
@@ -137,11 +139,18 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
       rule: verdict.rule,
       period,
       budget: claim?.unit ?? null,
-      ...(key === undefined ? {} : { set_class: setClassFor(await by.rows(dataset, binding, period, key)) }),
+      ...(side === undefined ? {} : { set_class: classFor(side, await by.rows(dataset, binding, period, side.key)) }),
     },
     by.sign,
   );
   return claim === undefined ? { acceptance } : { acceptance, claim };
+}
+
+/** The size class of so many rows, where this party can hold what its side brings. */
+function classFor(side: SideQuery, rows: number): number {
+  const setClass = setClassFor(rows);
+  checkRoom(side, setClass);
+  return setClass;
 }
 
 /** The word of a helper: by no rule, about no records, and asking for nothing that the charter does not ask for anyway. */

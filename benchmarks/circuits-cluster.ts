@@ -1,5 +1,5 @@
 /**
- * The processes of `circuits` from the parent's side: it starts them, runs stage after stage at all of them at once, and
+ * The processes of `circuits` and `psi` from the parent's side: it starts them, runs stage after stage at all of them at once, and
  * reads what each took.
  *
  * A stage's time is the wall clock's, from the word go to the last answer. Processor seconds are those of all processes,
@@ -9,13 +9,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { type Order, type Reading, type Run, rosterOf, type Setting, type Stage } from './circuits-process.ts';
-import type { WorkName } from './circuits-work.ts';
 
 /** One row: how many of what. */
-export interface Task {
-  readonly work: WorkName | 'random OTs';
-  readonly count: number;
-}
+export type Task = Omit<Run, 'number'>;
 
 export interface Measurement extends Task {
   readonly setting: Setting;
@@ -56,11 +52,22 @@ export class Cluster {
     const cluster = new Cluster(setting, cores);
     const [relay] = await cluster.#fork('relay');
     const roster = rosterOf(setting);
+    if (setting.road === 'direct') return cluster.#startDirect(roster);
     const urls = setting.link === null ? roster.map(() => relay!) : await cluster.#fork('links', relay);
     const before = cluster.#children.length;
     await Promise.all(roster.map((party, i) => cluster.#fork(party, urls[i])));
     cluster.#parties.push(...cluster.#children.slice(before));
     return cluster;
+  }
+
+  /** Each is told of those before it, and the relay rests. */
+  async #startDirect(roster: readonly string[]): Promise<this> {
+    const urls: Record<string, string> = {};
+    for (const party of roster) {
+      [urls[party]] = (await this.#fork(party, JSON.stringify(urls))) as [string];
+      this.#parties.push(this.#children.at(-1)!);
+    }
+    return this;
   }
 
   /** One run for each, so that what follows finds warm code; then rows one after the other, the smallest first. */

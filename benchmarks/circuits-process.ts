@@ -1,36 +1,37 @@
 /**
- * One process of the cluster of `circuits`: a party, the dealer, the relay, or the shaped links in front of the relay.
+ * One process of the cluster of `circuits` and `psi`: a party, the dealer, the relay, or the shaped links in front of the
+ * relay.
  *
  * Parties and dealer have one link each, to the relay, as nodes have to the coordinator, and a new channel over it for
- * every run. Each stage is started by the parent at all of them at once.
+ * every run; or plain links to each other, over which runs core alone (`direct-links.ts`). Each stage is started by the
+ * parent at all of them at once.
  * @module
  */
 
 import { recvBaseOts, sendBaseOts } from '@folkmoot/core/base-ot.js';
 import type { Context, PartyId } from '@folkmoot/core/channel.js';
-import { correlate, dealFor } from '@folkmoot/core/correlate.js';
-import type { Correlations } from '@folkmoot/core/correlations.js';
-import { withoutDealer } from '@folkmoot/core/dealer-correlations.js';
 import type { BaseOts, Extension, OtOptions } from '@folkmoot/core/ot-extension.js';
-import { platform } from '@folkmoot/core/platform.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
 import { coordinatorIndex, decodeFrame, encodeFrame, frameType } from '@folkmoot/transport/frame.js';
 import { connect, type FrameLink } from '@folkmoot/transport/link.js';
-import type { PeerNetwork } from '@folkmoot/transport/peer-network.js';
 import { Relay } from '@folkmoot/transport/relay.js';
 import { CorrelationThreads } from '../packages/node/src/correlation-thread-pool.ts';
 import { attemptLink, key, listening, openAttempt } from './attempt.ts';
-import { check, type Work, type WorkName, workOf } from './circuits-work.ts';
-import { randomOts } from './random-ots.ts';
+import type { WorkName } from './circuits-work.ts';
+import { DirectLinks, type Network } from './direct-links.ts';
+import type { JoinName } from './join-work.ts';
 import { type Shape, shapedLink } from './shaped-link.ts';
+import { dealOf, type Subject, subjectOf } from './subject.ts';
 
 export const dealer = 'dealer';
 
 /** What a run is. Everything but the number is the same for all runs of a row. */
 export interface Run {
   readonly number: number;
-  readonly work: WorkName | 'random OTs';
+  readonly work: WorkName | JoinName | 'random OTs';
   readonly count: number;
+  /** Of a join, the elements of the second party; as many as the first has where it is left out. */
+  readonly peerCount?: number;
 }
 
 /** What a cluster is, as its processes are told. */
@@ -40,6 +41,8 @@ export interface Setting {
   /** Of each party, for correlations. */
   readonly threads: number;
   readonly link: Shape | null;
+  /** Over the relay, unless it is said to be over links from party to party. */
+  readonly road?: 'direct';
 }
 
 /** The stages of a run, in their order. */
@@ -92,59 +95,81 @@ function timedBase(begin: number): BaseOts {
   return { send: timed(sendBaseOts), recv: timed(recvBaseOts) };
 }
 
-async function party(self: PartyId, setting: Setting, url: string): Promise<void> {
+/** How a party comes to a channel for each run. */
+interface Road {
+  /** Before any party opens its own. */
+  prepare(run: Run): void;
+  open(run: Run): Promise<Network>;
+  readonly urls: string[];
+}
+
+async function relayed(self: PartyId, setting: Setting, url: string): Promise<Road> {
   const link = await connect(url, systemClock);
   const header = { type: frameType.control, session: new Uint8Array(16), from: 0, to: coordinatorIndex, sequence: 0 };
   await link.send(encodeFrame(header, Buffer.from(self)));
+  let attempt: FrameLink;
+  return {
+    prepare(run) {
+      attempt = attemptLink(link, self, contextOf(setting, run));
+    },
+    open: (run) => openAttempt(self, contextOf(setting, run), attempt),
+    urls: [],
+  };
+}
+
+/** With the URLs of those that were started before. */
+async function direct(self: PartyId, setting: Setting, earlier: string): Promise<Road> {
+  const links = await DirectLinks.start(self, JSON.parse(earlier));
+  return {
+    prepare: () => undefined,
+    open: (run) => links.open(contextOf(setting, run), run.number),
+    urls: [links.url],
+  };
+}
+
+async function party(self: PartyId, setting: Setting, url: string): Promise<string[]> {
+  const road = await (setting.road === 'direct' ? direct : relayed)(self, setting, url);
   const helper = setting.source === 'dealer' ? dealer : null;
+  const participants = rosterOf(setting).filter((each) => each !== helper);
   const lanes = new CorrelationThreads(setting.threads);
 
-  let attempt: FrameLink;
-  let network: PeerNetwork;
+  let network: Network;
   let sentBefore = 0;
-  let work: Work | undefined;
-  let source: Correlations;
-  let results: Uint8Array;
+  let subject: Subject | undefined;
   let dealt: Promise<void> | undefined;
-  const channel = () => (helper === null ? network.channel : withoutDealer(network.channel, helper));
   const count = () => {
     counted.bytesSent = sentBefore + network.traffic.bytesSent;
   };
 
   serve({
     async prepare(run) {
-      const { roster } = contextOf(setting, run);
-      attempt = attemptLink(link, self, contextOf(setting, run));
-      const participants = roster.filter((each) => each !== helper);
-      work = run.work === 'random OTs' ? undefined : workOf(run.work, { self, roster: participants, count: run.count });
+      road.prepare(run);
+      subject = self === helper ? undefined : subjectOf(run, { self, participants, helper, lanes });
     },
     async connect(run) {
-      network = await openAttempt(self, contextOf(setting, run), attempt);
-      if (self === helper) dealt = dealFor(network.channel, work!.demand);
+      network = await road.open(run);
+      if (self === helper) dealt = dealOf(run, network.channel, participants);
     },
-    async preprocess(run) {
+    async preprocess() {
       counted.baseSeconds = 0;
       const base = timedBase(performance.now());
       const options: OtOptions = setting.source === 'dealer' ? {} : { extension: setting.source, base };
-      if (self === helper) await dealt;
-      else if (work === undefined) await randomOts(network.channel, run.count, options);
-      else {
-        const terms = { helper, demand: work.demand, rng: platform.randomBytes, options, lanes };
-        source = await correlate(network.channel, terms);
-      }
+      await (subject?.preprocess(network.channel, options) ?? dealt);
       count();
     },
     async online() {
-      if (work !== undefined && self !== helper) results = await work.run(channel(), source);
+      await subject?.online(network.channel);
       count();
     },
     async check() {
-      if (work !== undefined && self !== helper) await check(channel(), work, results);
+      await subject?.check(network.channel);
+      subject = undefined;
       await network.close();
       count();
       sentBefore = counted.bytesSent;
     },
   });
+  return road.urls;
 }
 
 async function relay(setting: Setting): Promise<string> {
@@ -181,6 +206,6 @@ if (import.meta.main) {
   let urls: string[] = [];
   if (role === 'relay') urls = [await relay(setting)];
   else if (role === 'links') urls = await links(setting, url!);
-  else await party(role!, setting, url!);
+  else urls = await party(role!, setting, url!);
   process.send!({ urls });
 }

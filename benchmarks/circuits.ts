@@ -7,15 +7,14 @@
  * @module
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { seed } from './attempt.ts';
 import { aims } from './circuits-aims.ts';
 import { Cluster, type Measurement, type Task } from './circuits-cluster.ts';
 import type { Setting } from './circuits-process.ts';
 import { checkLink } from './link-check.ts';
 import { megabytes, seconds, table } from './machine.ts';
+import { installPeers, peers } from './peers-install.ts';
 import { type Published, publishedFor } from './published.ts';
 
 type Source = Setting['source'];
@@ -107,11 +106,9 @@ interface Jiff {
 }
 
 function jiff(): Jiff {
-  const cwd = join(import.meta.dirname, 'peers');
-  if (!existsSync(join(cwd, 'node_modules')))
-    execFileSync('npm', ['ci', '--ignore-scripts'], { cwd, stdio: 'inherit' });
+  installPeers();
   const run = (...args: string[]): number => {
-    const printed = execFileSync(process.execPath, ['jiff-circuits.js', ...args], { cwd, encoding: 'utf8' });
+    const printed = execFileSync(process.execPath, ['jiff-circuits.js', ...args], { cwd: peers, encoding: 'utf8' });
     return Number(printed.trim().split('\n').at(-1));
   };
   return { comparisons: run('comparisons', '100'), multiplications: run('multiplications', '1000') };

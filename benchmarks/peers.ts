@@ -1,23 +1,16 @@
 /**
  * The joint sum of three parties beside jiff-mpc, in one run: both with all their processes on this machine.
- *
- * jiff-mpc is installed into benchmarks/peers from its own lock file, without running any install script.
  * @module
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { seed } from './attempt.ts';
 import { measure } from './joint-sum-cluster.ts';
 import { seconds, table } from './machine.ts';
+import { installPeers, peers } from './peers-install.ts';
 
-const peers = join(import.meta.dirname, 'peers');
 const sizes = [100, 1_000, 10_000];
 
-if (!existsSync(join(peers, 'node_modules'))) {
-  execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: peers, stdio: 'inherit' });
-}
-
+installPeers();
 console.log(`joint sums of 3 parties beside jiff-mpc, seed ${seed}\n`);
 const ours = await measure({ parties: 3, sizes, rounds: 3, only: ['whole, relayed'] });
 const rows = ours.map(({ elements, seconds: time }) => {

@@ -51,6 +51,7 @@ for (const [name, platform] of Object.entries({ node, portable })) {
       const cut = platform.aesStream(key);
       expect(toHex(cut.next(48))).toBe(toHex(whole));
       expect(cut.next(large)).toHaveLength(large);
+      expect(cut.next(48).constructor).toBe(Uint8Array);
       const permutation = platform.aesPermutation(key);
       expect(toHex(permutation(whole))).toBe(toHex(platform.aesEcb(key, whole)));
       expect(toHex(permutation(parts))).toBe(toHex(platform.aesEcb(key, whole)));

@@ -22,6 +22,16 @@ function tapped(): { a: SessionChannel; b: SessionChannel; records: Uint8Array[]
   return { a: a!, b: b!, records };
 }
 
+it('hands messages out as plain arrays, of which a slice is a copy, whatever memory a link delivers', async () => {
+  const { a, b, records } = tapped();
+  await a.send('b', 'x', Uint8Array.of(1, 2, 3));
+  b.deliver('a', Buffer.from(records[0]!));
+  const bytes = await b.recv('a', 'x', 3);
+  expect(bytes.constructor).toBe(Uint8Array);
+  bytes.slice().fill(9);
+  expect([...bytes]).toEqual([1, 2, 3]);
+});
+
 describe('a session channel', () => {
   it('delivers messages in order, whether they are awaited or not', async () => {
     const [a, b] = pair();

@@ -35,7 +35,7 @@ export const platform: Platform = {
 function keystream(key: Uint8Array, blockOffset: number): AesStream {
   assert(key.length === 16, 'an AES-128 key has 16 bytes');
   const cipher = createCipheriv('aes-128-ctr', key, counterBlock(blockOffset));
-  const call = (length: number) => cipher.update(length === callBytes ? zeros : zeros.subarray(0, length));
+  const call = (length: number) => plain(cipher.update(length === callBytes ? zeros : zeros.subarray(0, length)));
   const fill = (out: Uint8Array) => {
     for (let start = 0; start < out.length; start += callBytes) {
       out.set(call(Math.min(callBytes, out.length - start)), start);
@@ -57,8 +57,11 @@ function permutation(key: Uint8Array): AesPermutation {
   const cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
   return (blocks) => {
     assert(blocks.length % 16 === 0, 'AES works on whole blocks');
-    // What the cipher returns is memory of its own.
-    const { buffer, byteOffset, length } = cipher.update(blocks);
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+    return plain(cipher.update(blocks));
   };
+}
+
+/** What a cipher returns, which is memory of its own, as the array that it is: a Buffer's `slice` would not copy. */
+function plain({ buffer, byteOffset, length }: Buffer): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
 }

@@ -110,7 +110,9 @@ export class SessionChannel implements Channel {
     const stream = streamOf(link, forkId);
     if (header.getBigUint64(16, true) !== stream.received) return new ProtocolError('TAMPERED', { party: peer });
     stream.received += 1n;
-    const message: Message = { labelId: header.getBigUint64(8, true), bytes: record.subarray(headerBytes) };
+    // A plain array whatever a transport delivers: a Buffer's `slice` would not copy.
+    const bytes = new Uint8Array(record.buffer, record.byteOffset + headerBytes, record.length - headerBytes);
+    const message: Message = { labelId: header.getBigUint64(8, true), bytes };
     const waiter = stream.waiters.shift();
     if (waiter !== undefined) return this.#hand(peer, message, waiter);
     link.queuedBytes += message.bytes.length + recordOverheadBytes;

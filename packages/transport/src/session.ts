@@ -228,7 +228,9 @@ export class Session {
 
 function grow(assembly: Assembly, needed: number): void {
   const wanted = Math.max(assemblyBytesFirst, assemblyGrowth * assembly.filled, needed);
-  const bytes = Buffer.allocUnsafeSlow(Math.min(assembly.length, wanted));
+  // Not zeroed first, but plain bytes: a slice of a Buffer is no copy, as whoever receives a record takes it to be.
+  const { buffer, byteOffset, length } = Buffer.allocUnsafeSlow(Math.min(assembly.length, wanted));
+  const bytes = new Uint8Array(buffer, byteOffset, length);
   bytes.set(assembly.bytes.subarray(0, assembly.filled));
   assembly.bytes = bytes;
 }

@@ -83,6 +83,16 @@ describe('a session', () => {
     expect(Buffer.from(camden.records[0]!).toString()).toBe('two');
   });
 
+  it('delivers plain bytes, of which a slice is a copy', async () => {
+    const { hackney, frames } = await sent(text('one'), new Uint8Array(200_000).fill(7));
+    deliver(frames, hackney);
+    for (const record of hackney.records) {
+      const part = record.slice(0, 2);
+      record.fill(0);
+      expect(part[0]).not.toBe(0);
+    }
+  });
+
   it('keeps the responder silent until the first message of the initiator arrives', async () => {
     const { camden, hackney } = pair();
     const sending = hackney.session.send(text('early'));

@@ -14,9 +14,11 @@ import { assert } from '@folkmoot/core/assert.js';
 import { fromHex } from '@folkmoot/core/bytes.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
 import { rosterOf } from '@folkmoot/core/check-job.js';
+import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, ProtocolError, SourceError } from '@folkmoot/core/errors.js';
 import { sign, verify } from '@folkmoot/core/identity.js';
+import type { SideRecords } from '@folkmoot/core/join-query.js';
 import { platform } from '@folkmoot/core/platform.js';
 import { type Effects, runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
@@ -28,6 +30,7 @@ import type { JoinWord } from './join-record.ts';
 import { PortLink } from './port-link.ts';
 import { paced } from './progress.ts';
 import { type SnapshotFile, snapshotSource } from './snapshot.ts';
+import type { Source } from './sources/source.ts';
 import { type Binding, openSource } from './sources/source-binding.ts';
 
 /** What the node gives to a computation. */
@@ -103,26 +106,18 @@ async function compute(
     links: link,
     clock: systemClock,
   });
+  let identifiers: SideRecords['identifiers'] = [];
   const effects: Effects = {
-    localQuery: async (query, dataset, ownParty) => {
-      const { binding, folder, env, fingerprintKey, snapshot } = assignment;
-      assert(binding !== undefined, 'a helper reads no records');
-      const accepted = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
-      // A protected job never sees the records that stand in the source now.
-      if (accepted.period !== null && snapshot === undefined) throw new SourceError('SNAPSHOT_LOST');
-      const source =
-        snapshot === undefined ? openSource(binding, { folder, env, dataset }) : snapshotSource(snapshot, dataset.name);
-      try {
-        // The job is about the records that were there when it was accepted.
-        if ((await source.fingerprint(fingerprintKey)) !== accepted.fingerprint)
-          throw new SourceError('SOURCE_CHANGED');
-        const result = await source.query(query, dataset, ownParty);
-        if (orders.isStopped) throw new ProtocolError('CANCELLED');
-        return result;
-      } finally {
-        await source.close();
-      }
+    localQuery: (query, dataset, ownParty) =>
+      readRecords(assignment, orders, dataset, (source) => source.query(query, dataset, ownParty)),
+    joinRecords: async (side) => {
+      const records = await readRecords(assignment, orders, side.dataset, (source) => source.sideRecords(side));
+      if (checked.join?.reveal === 'matches') identifiers = records.identifiers;
+      return records;
     },
+    identifierTally: (tally) => tell({ word: 'tally', tally }),
+    // A key that matched has an identifier.
+    matches: async (rows) => tell({ word: 'matches', identifiers: Array.from(rows, (row) => identifiers[row]!) }),
     seal: (message) => {
       const { job } = context(attempt);
       return seal(recipient, { job, attempt, sender: party, recipient: analyst }, message);
@@ -148,6 +143,30 @@ async function compute(
   await runJob(network.channel, terms, effects);
   await network.close();
   link.close();
+}
+
+/** This party's records, as they were when it accepted the job. */
+async function readRecords<T>(
+  { party, acceptances, binding, folder, env, fingerprintKey, snapshot }: Assignment,
+  orders: Orders,
+  dataset: Dataset,
+  work: (source: Source) => Promise<T>,
+): Promise<T> {
+  assert(binding !== undefined, 'a helper reads no records');
+  const accepted = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
+  // A protected job never sees the records that stand in the source now.
+  if (accepted.period !== null && snapshot === undefined) throw new SourceError('SNAPSHOT_LOST');
+  const source =
+    snapshot === undefined ? openSource(binding, { folder, env, dataset }) : snapshotSource(snapshot, dataset.name);
+  try {
+    // The job is about the records that were there when it was accepted.
+    if ((await source.fingerprint(fingerprintKey)) !== accepted.fingerprint) throw new SourceError('SOURCE_CHANGED');
+    const result = await work(source);
+    if (orders.isStopped) throw new ProtocolError('CANCELLED');
+    return result;
+  } finally {
+    await source.close();
+  }
 }
 
 function ordersFrom(node: MessagePort): Orders {

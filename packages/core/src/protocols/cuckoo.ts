@@ -151,6 +151,12 @@ interface Search {
 }
 
 function insert(places: Int32Array, held: Int32Array, { queue, before, seenBy }: Search, element: number): void {
+  // Mostly one of its own bins is free: the first that the search would come to.
+  for (let at = hashes * element; at < hashes * (element + 1); at++) {
+    if (held[places[at]!]! >= 0) continue;
+    held[places[at]!] = element;
+    return;
+  }
   let end = 0;
   // `from` is −1 for the new element, and then each bin of the queue with the element that it holds.
   for (let head = -1; head < end; head++) {

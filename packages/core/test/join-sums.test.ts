@@ -49,6 +49,7 @@ function drawSide(chance: Chance, party: string): SideQuery {
   const person: Feature = { ...flag, of: 'people' };
   const rows: Feature = { ...one, of: 'rows' };
   const word: Feature = { of: 'rows', product: ['x'], where: { kind: 'true' }, min: -7n, max: 1_000_000n };
+  const square: Feature = { of: 'rows', product: ['x', 'x'], where: { kind: 'true' }, min: 0n, max: 10n ** 12n };
   return {
     party,
     dataset: { name: party } as SideQuery['dataset'],
@@ -58,7 +59,7 @@ function drawSide(chance: Chance, party: string): SideQuery {
     where: { kind: 'true' },
     groups: [],
     cells,
-    features: [one, flag, person, rows, word],
+    features: [one, flag, person, rows, word, square],
   };
 }
 
@@ -85,6 +86,7 @@ function drawSet(chance: Chance, side: SideQuery, people: readonly number[]): Si
         1n,
         BigInt(chance.below(1_000_007) - 7),
       ];
+      values.push(values.at(-1)! ** 2n);
       for (const [feature, value] of values.entries()) features[feature]![at] = value;
     }
   }
@@ -108,7 +110,11 @@ function draw(seed: number): Drawn {
   return {
     query: { left, right, terms, cellOf },
     sets: { left: drawSet(chance, left, mine), right: drawSet(chance, right, theirs) },
-    rings: Array.from({ length: statistics }, () => (chance.below(3) === 0 ? Z2_128 : Z2_64)),
+    rings: Array.from({ length: statistics }, (_, at) => {
+      // Products of both sides' numbers do not fit 64 bits.
+      const isWide = terms.some(({ statistic, left, right }) => statistic === at && left > 3 && right > 3);
+      return isWide || chance.below(3) === 0 ? Z2_128 : Z2_64;
+    }),
   };
 }
 

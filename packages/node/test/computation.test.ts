@@ -36,6 +36,13 @@ describe('a computation', () => {
     expect(words[0]).toMatchObject({ detail: expect.stringContaining('TypeError at ') });
   });
 
+  it('whose thread dies without a word has CRASHED', async () => {
+    const words: JobEvent[] = [];
+    process.once('worker', (thread) => void thread.terminate());
+    await start({ party: 'a', attempt: 1 }, (word) => words.push(word)).end;
+    expect(words).toMatchObject([{ event: 'failed', attempt: 1, report: { code: 'CRASHED', party: 'a' } }]);
+  });
+
   it('is not heard any more once it is stopped', async () => {
     const words: JobEvent[] = [];
     const { computation, end } = start({ party: 'a', attempt: 1 }, (word) => words.push(word));

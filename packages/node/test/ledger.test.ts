@@ -64,6 +64,11 @@ function life(job: string, claim: Claim) {
       save({ ...common, status: 'COMMITTED', acceptance, sealed: opening.sealed, claim: keyed });
       save({ ...common, status: 'OPENING', acceptance, opening, claim: keyed });
     },
+    /** The attempt broke, and another one may follow. */
+    renounce() {
+      common.attempt += 1;
+      save({ ...common, status: 'ACCEPTED', acceptance, claim: keyed });
+    },
     deliver: () => save({ ...common, status: 'RESULT', claim: keyed }),
     abort: () => save({ ...common, status: 'ABORTED', report, claim: keyed }),
     expire: () => save({ ...common, status: 'EXPIRED', claim: keyed }),
@@ -92,6 +97,26 @@ describe('the ledger', () => {
     open();
     expect(standing()).toEqual({ spent: asked.cost, reserved: epsilon(0n) });
     expect(kinds()).toEqual(['reserve a', 'release a', 'charge a']);
+  });
+
+  it('spends once for all attempts, and holds back in between what the first one did', () => {
+    const job = life('a', asked);
+    job.accept();
+    job.start();
+    for (let attempt = 2; attempt <= 3; attempt++) {
+      job.renounce();
+      expect(standing('ana')).toEqual({ spent: epsilon(0n), reserved: asked.cost });
+      job.start();
+    }
+    job.open();
+    expect(kinds()).toEqual(['reserve a', 'release a', 'charge a']);
+    const other = life('b', claimOf({ question: 'q2' }));
+    other.accept();
+    other.start();
+    other.renounce();
+    other.abort();
+    expect(kinds().slice(3)).toEqual(['reserve b', 'release b']);
+    expect(standing('ana')).toEqual({ spent: asked.cost, reserved: epsilon(0n) });
   });
 
   it('gives back what was held where nothing was opened, once', () => {

@@ -4,8 +4,12 @@
  * @module
  */
 import { type Ring, rings } from '../algebra/ring.ts';
+import { tossBytes } from '../protocols/coin-toss.ts';
+import type { Preprocessing } from '../protocols/cost.ts';
+import { ellipticCost } from '../protocols/elliptic-psi.ts';
+import { pairCost } from '../protocols/pair-correlations.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
-import { psiDemand } from '../protocols/psi.ts';
+import { psiCost, psiDemand, type SetSizes } from '../protocols/psi.ts';
 import type { CheckedJob } from '../query/check-job.ts';
 import type { Layout } from '../query/encode.ts';
 import type { JoinQuery, SideName } from '../query/join-query.ts';
@@ -57,6 +61,10 @@ function ringsFor({ releases, layout }: Protection, { statistics }: LocalQuery):
   });
 }
 
+/** Bytes of the salt that keys are hashed with, and rounds of its toss. */
+export const saltBytes = 32;
+const tossRounds = 2;
+
 /** Sets of up to so many elements are matched on an elliptic curve: it takes about as long as to begin with anything else. */
 const ellipticMax = 1_024;
 
@@ -70,14 +78,36 @@ export function receivingSide({ join }: CheckedJob, { plan }: JoinAgreement): Si
   return join!.reveal === 'matches' ? 'left' : plan.receiver;
 }
 
-/** What is made ahead of it; null for nothing. */
-export function joinDemand(checked: CheckedJob, agreement: JoinAgreement): PairDemand | null {
+/** Elements of the receiver's and of the sender's set. */
+function sizesOf(checked: CheckedJob, agreement: JoinAgreement): SetSizes {
   const receiver = receivingSide(checked, agreement);
-  const { plan, classes } = agreement;
-  const sizes = {
+  const { classes } = agreement;
+  return {
     receiver: classSize(classes[receiver]),
     sender: classSize(classes[receiver === 'left' ? 'right' : 'left']),
   };
-  if (checked.join!.reveal === null) return joinSumsCost(plan, sizes).demand;
+}
+
+/** What is made ahead of it; null for nothing. */
+export function joinDemand(checked: CheckedJob, agreement: JoinAgreement): PairDemand | null {
+  const sizes = sizesOf(checked, agreement);
+  if (checked.join!.reveal === null) return joinSumsCost(agreement.plan, sizes).demand;
   return isElliptic(checked, agreement) ? null : psiDemand(sizes);
+}
+
+/** The rounds of the whole matching and its sums, the salt and what is made ahead included, and all parties' bytes. */
+export function joinCost(checked: CheckedJob, agreement: JoinAgreement): Preprocessing {
+  const sizes = sizesOf(checked, agreement);
+  const demand = joinDemand(checked, agreement);
+  const ahead = demand === null ? { rounds: 0, bytes: 0 } : pairCost(demand, { helper: checked.helper });
+  const matching =
+    checked.join!.reveal === null
+      ? joinSumsCost(agreement.plan, sizes)
+      : demand === null
+        ? ellipticCost(sizes)
+        : psiCost(sizes);
+  return {
+    rounds: tossRounds + ahead.rounds + matching.rounds,
+    bytes: 2 * tossBytes(saltBytes) + ahead.bytes + matching.bytes,
+  };
 }

@@ -7,7 +7,7 @@
  * identifier outlives the attempt. With `reveal: matches` the left side learns which of its keys the other has, and how
  * many these are is all that is shared.
  *
- * Rounds    3 for the salt, and those of `joinSums` or `recvPsi`
+ * Rounds    2 for the salt, and those of `joinSums` or `recvPsi`
  * Security  semi-honest, and by two parties: what one side could learn of the other's identifiers rests on the OPRF, the
  *           programmed store and GMW. The salt keeps elements of two sessions apart; it does not hide identifiers from who
  *           may guess them.
@@ -32,7 +32,7 @@ import type { Protection } from '../query/protection.ts';
 import { classSize } from '../query/set-class.ts';
 import { type SideSet, sideSet } from '../query/side-set.ts';
 import { jointSum } from '../sharing/additive.ts';
-import { type JoinAgreement, joinDemand, receivingSide } from './join-agreement.ts';
+import { type JoinAgreement, joinDemand, receivingSide, saltBytes } from './join-agreement.ts';
 import { type Ends, joinSums } from './join-sums.ts';
 import { inSmaller } from './join-values.ts';
 
@@ -99,7 +99,7 @@ export async function joinShares(
   const own = sideOf(checked.join!, ch.self)!;
   const other = own === 'left' ? 'right' : 'left';
   const peer = query[other].party;
-  const salt = await toss(ch.fork('join/salt'), peer, 32, rng);
+  const salt = await toss(ch.fork('join/salt'), peer, saltBytes, rng);
   const tally = newTally();
   const set = sideSet(query[own], records, salt, classes[own], rng, tally);
   effects.identifierTally?.(tally);

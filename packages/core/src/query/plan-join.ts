@@ -3,7 +3,6 @@
  * and what it costs. From public texts alone, like the rest of the plan; the size classes only where they are known.
  * @module
  */
-import type { CheckedJob } from './check-job.ts';
 import type { CheckedJoin, CheckedSide } from './checked-join.ts';
 import { type Condition, columnsOf } from './condition.ts';
 import type { IdentifierColumn } from './dictionary.ts';
@@ -72,37 +71,9 @@ function planSide(
   };
 }
 
-export interface JoinCost {
-  readonly rounds: number;
-  /** That one party sends. */
-  readonly bytes: number;
-  /** Of computing, at each of the two. */
-  readonly seconds: number;
-}
-
-/** Bytes and microseconds that an element of the larger set takes, and each sum of it besides. */
-const perElement = {
-  hidden: 90,
-  dealt: 45,
-  revealed: 17,
-  sum: 24,
-  microseconds: { hidden: 45, dealt: 5, revealed: 4 },
-};
-/** Rounds of a hash table's equality tests, transfers and products; and of a match that is told to one side. */
-const rounds = { hidden: 24, revealed: 4 };
-
-/**
- * What the matching costs, before anything is decided on its sums: a rule of thumb from the sizes of both sets. A class
- * that is not known is taken to be that of the largest dataset the charter allows.
- */
-export function costOfJoin({ join, helper }: CheckedJob, sums: number, classes: SetClasses): JoinCost {
-  if (join === null) return { rounds: 0, bytes: 0, seconds: 0 };
-  const sizes = (['left', 'right'] as const).map((side) => classSize(classes[side] ?? largestClass(join[side])));
-  const elements = Math.max(...sizes);
-  const kind = join.reveal !== null ? 'revealed' : helper === null ? 'hidden' : 'dealt';
-  const bytes = elements * (perElement[kind] + (kind === 'revealed' ? 0 : sums * perElement.sum));
-  const seconds = (elements * perElement.microseconds[kind]) / 1e6;
-  return { rounds: kind === 'revealed' ? rounds.revealed : rounds.hidden, bytes, seconds };
+/** A class that is not known is taken to be that of the largest dataset the charter allows. */
+export function assumedClasses({ left, right }: CheckedJoin, classes: SetClasses): Readonly<Record<SideName, number>> {
+  return { left: classes.left ?? largestClass(left), right: classes.right ?? largestClass(right) };
 }
 
 function largestClass({ dataset }: CheckedSide): number {

@@ -9,12 +9,13 @@
  */
 import { correlateCost } from '../engine/correlate.ts';
 import { evaluateCost } from '../engine/evaluate-cost.ts';
+import { joinCost, joinDemand, joinOf } from '../engine/join-agreement.ts';
 import { type CheckedJob, rosterOf } from './check-job.ts';
 import { conditionText, groupsText } from './condition-text.ts';
 import { fractionOf } from './dictionary.ts';
 import { disclose } from './disclose.ts';
 import type { Disclosure } from './disclosure.ts';
-import { bytesOf } from './encode.ts';
+import { bytesOf, layout } from './encode.ts';
 import { compile } from './local.ts';
 import { lookUp } from './name.ts';
 import { openedLayout } from './opened.ts';
@@ -28,12 +29,14 @@ import {
   selectionTexts,
   worded,
 } from './plan-disclosure.ts';
-import { costOfJoin, type PlannedJoin, planJoin, type SetClasses } from './plan-join.ts';
+import { assumedClasses, type PlannedJoin, planJoin, type SetClasses } from './plan-join.ts';
 import { joinWarnings, sidesText } from './plan-join-text.ts';
 import { type PartyBudget, type PlannedPrivacy, planPrivacy } from './plan-privacy.ts';
 import { privacyWarnings } from './plan-privacy-text.ts';
 import type { Verdict } from './policy.ts';
 import { type Protection, protect } from './protection.ts';
+import { classSize } from './set-class.ts';
+import type { LocalQuery } from './statistic.ts';
 import { type Strictness, strictnessOf } from './strictness.ts';
 
 export type { PlannedMeasure } from './plan-disclosure.ts';
@@ -146,7 +149,7 @@ export function plan(options: PlanOf): Plan {
   const threshold = disclosure?.threshold ?? strictest.minGroup;
   const sealedBytes = bytesOf(protection?.layout ?? openedLayout(disclosure!)) + sealingBytes;
   const onShares = costOnShares(checked, disclosure);
-  const joined = costOfJoin(checked, query.statistics.length, setClasses);
+  const joined = costOfJoin(checked, query, protection, setClasses);
   const members = rosterOf(checked).length;
   const masked = onShares.bytes + joined.bytes;
   const bytesPerParty = (members - 1) * (openingBytes + handshakeBytes) + masked + sealedBytes;
@@ -190,6 +193,22 @@ export function plan(options: PlanOf): Plan {
   const general =
     privacy === null ? warningsFor(checked, party, strictest) : privacyWarnings(privacy, subject, threshold);
   return { ...made, warnings: [...general, ...joinWarnings(made)] };
+}
+
+/** What microseconds an element and bin of the larger set, and a bit triple, take two cores; by `benchmarks/psi.ts`. */
+const pace = { element: 6, bitTriple: 0.2 };
+
+/** Rounds, the bytes that one of the two sends, and seconds of computing, of matching two sides and adding up. */
+function costOfJoin(checked: CheckedJob, query: LocalQuery, protection: Protection | null, classes: SetClasses) {
+  const { join, dataset, contributors, helper } = checked;
+  if (join === null) return { rounds: 0, bytes: 0, seconds: 0 };
+  const assumed = assumedClasses(join, classes);
+  const inputs = protection?.layout ?? layout(query, dataset, contributors);
+  const agreement = joinOf(checked, query, { inputs, protection }, assumed)!;
+  const { rounds, bytes } = joinCost(checked, agreement);
+  const triples = helper === null ? (joinDemand(checked, agreement)?.bitTriples ?? 0) : 0;
+  const elements = Math.max(classSize(assumed.left), classSize(assumed.right));
+  return { rounds, bytes: Math.ceil(bytes / 2), seconds: (pace.element * elements + pace.bitTriple * triples) / 1e6 };
 }
 
 function planParty(

@@ -16,7 +16,7 @@ describe('folkmoot demo with a PostgreSQL server at hand', () => {
     const { database, jobs } = JSON.parse(stdout);
     expect(database).toBe(true);
     const exact = jobs.filter(({ agreement }: { agreement?: unknown }) => agreement !== undefined);
-    expect(exact).toHaveLength(6);
+    expect(exact).toHaveLength(8);
     for (const { agreement } of exact) expect(agreement.largestDifference).toBeLessThanOrEqual(1e-9);
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { Answer } from '@folkmoot/core/answer.js';
@@ -33,7 +33,7 @@ interface Options {
 }
 
 export const demo: CommandSpec<Options> = {
-  summary: 'see a sample consortium answer seven questions',
+  summary: 'see a sample consortium answer nine questions',
   options: [{ flags: '--consortium <folder>', text: 'another consortium with jobs/*.yaml in it' }],
   examples: ['folkmoot demo', 'ISLINGTON_DATABASE_URL=postgres://localhost/test folkmoot demo'],
   async run({ output, progress, signal, cwd, env }, _args, options) {
@@ -63,7 +63,7 @@ export const demo: CommandSpec<Options> = {
       const done = await withConsortium(setting, async (running) => {
         const results = [];
         for (const { name, job } of jobs) {
-          if (job.join !== undefined) output.part(`\n${planText(job, name, running)}`);
+          if (job.join !== undefined) output.part(`\n${planText(job, running, explained(cwd, folder, name))}`);
           const told = { job, folder, running, progress };
           const { text, ...result } = await (job.privacy === undefined ? askExactly(told) : askTwice(told));
           output.part(`\n${text}`);
@@ -98,10 +98,15 @@ interface Asked {
 }
 
 /** Who is matched with whom, and who learns what of it, before it is asked. */
-function planText(job: Job, file: string, { charter, analyst }: RunningConsortium): string {
+function planText(job: Job, { charter, analyst }: RunningConsortium, command: string): string {
   const made = plan({ checked: checkJob(job, charter), analyst });
-  const intro = `“${made.title}”: what every data owner reads before it runs (\`folkmoot explain\` has all of it, ${file})`;
-  return `${intro}\n\n${renderMatching(made)}`;
+  const intro = `“${made.title}” is a join. What every data owner reads of it before it runs:`;
+  return `${intro}\n\n${renderMatching(made)}\nAll of it: ${command}`;
+}
+
+function explained(cwd: string, folder: string, file: string): string {
+  const from = (path: string) => relative(cwd, path) || '.';
+  return `npx folkmoot explain ${from(join(folder, 'jobs', file))} --consortium ${from(folder)}`;
 }
 
 /** An exact answer, beside the pooled figures that it must equal. */

@@ -60,7 +60,7 @@ export function renderPlan(plan: Plan): string {
     ),
     ...(plan.privacy === null ? decided(plan, names) : [protectionText(plan.privacy, plan), ...leftOut(plan)]),
     ...(plan.privacy === null ? [] : [budgetText(plan.privacy)]),
-    learnt(plan, names),
+    section('Who learns what', whoLearns(plan, names, 'the figures named above').map(item)),
     section('What it costs', costText(plan).map(item)),
     section('What is not defended', plan.warnings.map(item)),
   ].join('\n\n')}\n`;
@@ -70,12 +70,9 @@ export function renderPlan(plan: Plan): string {
 export function renderMatching(plan: Plan): string {
   const names = listed(plan.parties.map(({ id }) => id));
   const matched = plan.join === null ? [] : matchingTexts(plan.join);
-  const parts = [section('Who is matched with whom', matched.map(item)), learnt(plan, names)];
+  const learns = section('Who learns what', whoLearns(plan, names, 'the figures of the answer').map(item));
+  const parts = [section('Who is matched with whom', matched.map(item)), learns];
   return `${parts.join('\n\n')}\n`;
-}
-
-function learnt(plan: Plan, names: string): string {
-  return section('Who learns what', whoLearns(plan, names).map(item));
 }
 
 function over({ join }: Plan, names: string): string {
@@ -201,7 +198,11 @@ function thresholdText({ threshold, thresholdIsFinal, measures, privacy, join }:
   ];
 }
 
-function whoLearns({ analyst, parties, helper, decisions, privacy, join }: Plan, names: string): string[] {
+function whoLearns(
+  { analyst, parties, helper, decisions, privacy, join }: Plan,
+  names: string,
+  figures: string,
+): string[] {
   const asker = analyst === null ? 'The analyst' : analyst.id;
   const outcome =
     decisions.length === 0
@@ -210,7 +211,7 @@ function whoLearns({ analyst, parties, helper, decisions, privacy, join }: Plan,
         ? ', which of them are withheld or do not open'
         : ' with their noise, those too that the answer leaves out';
   return [
-    `${asker} learns the figures named above${outcome}, and no party’s own.`,
+    `${asker} learns ${figures}${outcome}, and no party’s own.`,
     ...(join === null
       ? [
           `${names} ${parties.length === 2 ? 'both' : 'each'} learn that the question was asked, by whom and why, and who takes part; nothing of another party’s records, and not the answer.`,

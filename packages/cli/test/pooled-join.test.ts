@@ -1,77 +1,15 @@
 /** The figures that a demo lays beside those of a join, against records few enough to be counted by hand. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCharter } from '@folkmoot/core/charter.js';
 import { parseJob } from '@folkmoot/core/job.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pooledAnswer } from '../src/pooled.ts';
-
-const charterText = (person: string) => `
-folkmoot: 1
-charter: A town and its clinic
-version: 1
-parties: { ash: { name: Ash, owner: Clerk }, clinic: { name: Clinic, owner: Doctor } }
-analysts: { ann: { roles: [analyst], party: ash } }
-purposes: { planning: Plan }
-datasets:
-  tenants:
-    held_by: [ash]
-    unit: number
-    max_rows_per_unit: 1
-    max_rows: 1000
-    columns:
-      number: ${person}
-      tenure: { type: category, values: [owner, tenant] }
-      owed: { type: decimal, scale: 2, min: 0, max: 5000, nulls: zero }
-      since: { type: date, min: 2000-01-01, max: 2026-12-31, nulls: drop }
-  patients:
-    held_by: [clinic]
-    unit: number
-    max_rows_per_unit: 2
-    max_rows: 1000
-    columns:
-      number: ${person}
-      cost: { type: integer, min: 0, max: 100 }
-      sex: { type: category, values: [female, male] }
-matching: [{ on: number, pairs: [[ash, clinic]], permitted_by: Guardian }]
-`;
-
-/** One of the tenants has no number, one a number that no other has, one a wrong one, and one owes nothing that is known. */
-const tenants = [
-  'number,tenure,owed,since',
-  '999 000 0018,owner,10.50,2020-02-01',
-  '9990000026,tenant,20.00,',
-  '999-000-0034,tenant,,2021-05-05',
-  ',tenant,99.00,2021-05-05',
-  '9990000043,owner,7.00,2021-05-05',
-  '9990000107,owner,3.00,2021-05-05',
-];
-/** The third of the tenants stands here twice, and one cost is beyond its bounds. */
-const patients = [
-  'nhs,cost,sex',
-  '9990000018,40,female',
-  '9990000026,500,male',
-  '9990000034,5,female',
-  '9990000034,6,female',
-  '9990000043,1,female',
-  '9990000999,7,male',
-  ',8,male',
-];
-
-const node = (party: string, dataset: string, columns = '{}') => `
-party: ${party}
-datasets: { ${dataset}: { source: { file: ./${dataset}.csv }, columns: ${columns} } }
-`;
+import { charterText, writeAgencies } from './two-agencies.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
-beforeAll(() => {
-  for (const party of ['ash', 'clinic']) mkdirSync(join(folder, party));
-  writeFileSync(join(folder, 'ash', 'node.yaml'), node('ash', 'tenants'));
-  writeFileSync(join(folder, 'clinic', 'node.yaml'), node('clinic', 'patients', '{ number: nhs }'));
-  writeFileSync(join(folder, 'ash', 'tenants.csv'), `${tenants.join('\n')}\n`);
-  writeFileSync(join(folder, 'clinic', 'patients.csv'), `${patients.join('\n')}\n`);
-});
+beforeAll(() => writeAgencies(folder));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function ask(lines: string, options: { person?: string; threshold?: number } = {}) {

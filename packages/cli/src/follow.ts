@@ -55,7 +55,8 @@ export async function followToEnd({
     const doing = Map.groupBy([...parties.keys()].sort(), (party) => parties.get(party)!);
     const each = [...doing].map(([phase, who]) => `${phase} ${who.length === 1 ? who[0] : `(${who.length})`}`);
     const helping = [...helpers].map(([helper, phase]) => `${phase} ${helper} (helper)`);
-    const what = [...(attempt > 1 ? [`attempt ${attempt}`] : []), further ?? words[state]];
+    const doingNow = state === 'INVITING' && attempt > 1 ? 'asking every party once more' : words[state];
+    const what = [...(attempt > 1 ? [`attempt ${attempt}`] : []), further ?? doingNow];
     progress.update([title === '' ? job.slice(0, 12) : title, ...what, ...each, ...helping].join(' · '));
   };
   show();

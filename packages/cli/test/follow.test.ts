@@ -5,7 +5,7 @@ import { followToEnd } from '../src/follow.ts';
 
 type Told = JobEvent extends infer Each
   ? Each extends JobEvent
-    ? Omit<Each, 'sequence' | 'at' | 'attempt'>
+    ? Omit<Each, 'sequence' | 'at' | 'attempt'> & { readonly attempt?: number }
     : never
   : never;
 
@@ -14,7 +14,7 @@ async function shown(told: readonly Told[], onEvent?: (event: JobEvent) => void)
   const lines: string[] = [];
   async function* events() {
     for (const [index, event] of told.entries()) {
-      yield { ...event, sequence: index + 1, at: '2026-11-22T00:00:00.000Z', attempt: 1 } as JobEvent;
+      yield { attempt: 1, ...event, sequence: index + 1, at: '2026-11-22T00:00:00.000Z' } as JobEvent;
     }
   }
   const progress = { isShown: true, update: (line: string) => void lines.push(line), keep() {}, clear() {} };
@@ -25,6 +25,22 @@ async function shown(told: readonly Told[], onEvent?: (event: JobEvent) => void)
 }
 
 describe('the line of progress', () => {
+  it('says which attempt it is, from the second on, and nothing more of the one before', async () => {
+    const setback = { code: 'LINK_LOST', message: 'ash: the connection was lost', remedy: '' } as const;
+    const lines = await shown([
+      { type: 'phase', party: 'ash', phase: 'share' },
+      { type: 'state', state: 'INVITING', attempt: 2, setback },
+      { type: 'state', state: 'RUNNING', attempt: 2 },
+      { type: 'phase', party: 'birch', phase: 'query', attempt: 2 },
+      { type: 'state', state: 'DONE', attempt: 2 },
+    ]);
+    expect(lines.slice(2)).toEqual([
+      'Arrears · attempt 2 · asking every party once more',
+      'Arrears · attempt 2 · computing',
+      'Arrears · attempt 2 · computing · reading the records birch',
+    ]);
+  });
+
   it('says how far the slowest party is, and hears of it alone', async () => {
     const heard: string[] = [];
     const lines = await shown(

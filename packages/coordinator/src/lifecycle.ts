@@ -16,11 +16,12 @@
  * gathered: its signed word that it opened none of the attempts so far. The acceptances stand. A party that is away has
  * `returnMs` to come back; what a party says to be final, and a third broken attempt, is the end of the job.
  *
- * Once a party says that it opens, any of them may have signed, charged its budget and stored what it sends: that cannot
- * be taken back, and is sent again over the next link. From there on (`isReleasing`) neither a broken link nor a restart
- * nor the analyst ends the job: it waits, until its expiry, for the openings that are missing. A party that comes back
- * without having sent one is invited again, to which it answers with its opening, with its renunciation, or with why it
- * gave up. Where one party has opened and another one has renounced there can be no answer: the job is HALF_OPENED.
+ * Each party says that it opens just before its commitment leaves, and none signs before it has those of all. So once all
+ * have said it, any of them may have signed, charged its budget and stored what it sends: that cannot be taken back, and
+ * is sent again over the next link. From there on (`isReleasing`) neither a broken link nor a restart nor the analyst
+ * ends the job: it waits, until its expiry, for the openings that are missing. A party that comes back without having
+ * sent one is invited again, to which it answers with its opening, with its renunciation, or with why it gave up. Where
+ * one party has opened and another one has renounced there can be no answer: the job is HALF_OPENED.
  *
  * A helper is one of the roster like any other: it is waited for, invited, accepts, and opens a message without a share.
  *
@@ -75,7 +76,9 @@ export interface JobState<A = unknown> {
   readonly askingSinceMs?: number;
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
-  /** A party has said that it opens, or is done with it. */
+  /** Parties that have said that they open. Not durable: while some have not, the attempt goes with the links. */
+  readonly opening?: readonly PartyId[];
+  /** All parties have said so. */
   readonly releasing?: true;
   readonly error?: ErrorReport;
   /** The earlier job that put the same question, whose answer is this one's too. */
@@ -175,7 +178,7 @@ export function isReleasing(state: Pick<JobState, 'releasing' | 'opened'>): bool
   return state.releasing === true || state.opened.length > 0;
 }
 
-/** What a node calls its work (see runJob) from just before its commitment leaves: nobody can have charged before. */
+/** What a node calls its work (see runJob) from just before its commitment leaves. */
 const releasingPhases: readonly string[] = ['open', 'release'];
 
 export function allPresent(state: JobState): boolean {
@@ -215,7 +218,7 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     case 'phase': {
       const started = state.phase === 'READY' || state.phase === 'RUNNING';
       const releases = started && releasingPhases.includes(event.phase);
-      const now: JobState<A> = releases ? { ...state, releasing: true } : state;
+      const now = releases ? opening(state, event.party) : state;
       const running: Step<A> = now.phase === 'READY' ? moved({ ...now, phase: 'RUNNING' }) : same(now);
       const entry: Entry = { type: 'phase', ...by(state, event.party), phase: event.phase };
       return { ...running, entries: [...running.entries, entry] };
@@ -306,6 +309,11 @@ function readyIfComplete<A>(state: JobState<A>, entries: readonly Entry[]): Step
   );
 }
 
+function opening<A>(state: JobState<A>, party: PartyId): JobState<A> {
+  const opening = [...(state.opening ?? []).filter((one) => one !== party), party];
+  return { ...state, opening, ...(opening.length === state.roster.length ? { releasing: true } : {}) };
+}
+
 function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
   if (isRetrying(state)) return ended(state, 'FAILED', halfOpened(party));
   if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
@@ -351,9 +359,10 @@ function setback<A>(
 ): Step<A> {
   if (state.opened.length > 0) return ended(state, 'FAILED', halfOpened(state.opened[0]!), before);
   if (state.attempt >= attemptsMax) return ended(state, 'FAILED', report, before);
-  const { failing: _, releasing: __, askingSinceMs: ___, ...rest } = state;
+  const { failing: _, opening: __, releasing: ___, askingSinceMs: ____, ...rest } = state;
   const setbacks = [...state.setbacks, report];
-  const next: JobState<A> = { ...rest, phase: 'INVITING', attempt: state.attempt + 1, renounced, setbacks };
+  const attempt = state.attempt + 1;
+  const next: JobState<A> = { ...rest, phase: 'INVITING', attempt, renounced, setbacks };
   const asked = next.present.filter((to) => !(to in renounced));
   return moved(
     next,

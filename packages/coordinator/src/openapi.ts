@@ -86,7 +86,7 @@ const paths: Json = {
   },
   '/v1/jobs/{job}/cancel': {
     post: {
-      summary: 'Take a job back, until the first party says that it opens its share',
+      summary: 'Take a job back, until all parties have said that they open their shares',
       parameters: [jobParameter],
       responses: { 200: answer('The job', ref('Job')), ...faults(401, 404, 409) },
     },

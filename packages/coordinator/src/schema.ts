@@ -15,7 +15,7 @@ export interface Schema {
     signed_json: string;
     phase: Phase;
     attempt: number;
-    /** 1 once a party of this attempt has said that it opens. */
+    /** 1 once all parties of this attempt have said that they open. */
     releasing: number;
     roster_json: string;
     error_json: string | null;

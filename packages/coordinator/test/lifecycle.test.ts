@@ -308,12 +308,13 @@ describe('the life of a job at the coordinator', () => {
   });
 
   const opens: Event<string> = { type: 'phase', party: 'ant', attempt: 1, phase: 'open' };
+  const allOpen = roster.map((party): Event<string> => ({ ...opens, party }) as Event<string>);
   it.each([
-    ['says that it opens', opens],
-    ['says that it has released', { ...opens, phase: 'release' } as const],
-    ['has opened', open[0]!],
-  ])('is not ended by a broken link, a restart or the analyst once a party %s', (_, event) => {
-    const before = after([...running, event]).state;
+    ['all say that they open', allOpen],
+    ['all say so, and one that it has released', [...allOpen.slice(1), { ...opens, phase: 'release' } as const]],
+    ['one has opened', [open[0]!]],
+  ])('is not ended by a broken link, a restart or the analyst once %s', (_, events) => {
+    const before = after([...running, ...events]).state;
     expect(step(before, { type: 'cancel' }).refused?.code).toBe('ALREADY_ENDED');
     for (const lost of [{ type: 'detached', party: 'bee' }, { type: 'restarted' }] as const) {
       const waiting = after([lost, { type: 'cancel' }], before);
@@ -325,6 +326,24 @@ describe('the life of a job at the coordinator', () => {
     }
   });
 
+  it('is tried again while one party has not said that it opens: nobody can have signed', () => {
+    const some = after([...running, opens, opens, { ...opens, party: 'cat' } as Event<string>]).state;
+    expect(isReleasing(some)).toBe(false);
+    expect(step(some, { type: 'cancel' }).state.phase).toBe('CANCELLED');
+    for (const lost of [lose('bee'), { type: 'restarted' } as const]) {
+      const next = step(some, lost).state;
+      expect(next).toMatchObject({ phase: 'INVITING', attempt: 2 });
+      // What was said of the attempt before does not count for the next one.
+      const back = roster.map((party): Event<string> => ({ type: 'attached', party }));
+      const second = after([...back, ...roster.map((party) => renounce(party)), { type: 'started' }], next).state;
+      const bee: Event<string> = { type: 'phase', party: 'bee', attempt: 2, phase: 'open' };
+      expect(isReleasing(step(second, bee).state)).toBe(false);
+    }
+    const all = after([...running, ...allOpen, renounce('bee')]).state;
+    expect(all).toMatchObject({ phase: 'INVITING', attempt: 2 });
+    expect(isReleasing(all)).toBe(false);
+  });
+
   it('asks a party that comes back for its opening, or why it gave up', () => {
     const waiting = after([...running, open[0]!, { type: 'restarted' }]).state;
     expect(sends(step(waiting, { type: 'attached', party: 'bee' }).effects)).toEqual(['invite bee']);
@@ -334,7 +353,7 @@ describe('the life of a job at the coordinator', () => {
   });
 
   it('leaves its place to others while it waits for a party that is away', () => {
-    const before = after([...running, opens]).state;
+    const before = after([...running, ...allOpen]).state;
     expect(isActive(before)).toBe(true);
     const waiting = step(before, { type: 'detached', party: 'bee' }).state;
     expect(isActive(waiting)).toBe(false);
@@ -342,7 +361,7 @@ describe('the life of a job at the coordinator', () => {
   });
 
   it('does not believe that a party opens before anything has started', () => {
-    expect(isReleasing(after([...inviting, opens]).state)).toBe(false);
+    expect(isReleasing(after([...inviting, ...allOpen]).state)).toBe(false);
   });
 
   it('does not need a party any more whose opening is here', () => {

@@ -17,7 +17,8 @@
  * - the attempt number before the computation starts, so that no attempt is ever run twice with other masks;
  * - that an attempt is renounced, before anyone can take this party's word for it;
  * - the sealed bytes before the commitment to them leaves (`release` of the durable gate), so that there is one
- *   sealing of an attempt and no other;
+ *   sealing of an attempt and no other; and before it, on the same link, the word that this party opens, by which the
+ *   coordinator knows when the first can have signed;
  * - the opening, byte for byte, before its first byte leaves. From then on nothing is cancelled, and what is sent
  *   again after a broken link is what was stored;
  * - with these same saves what a protected job costs: held back at ACCEPTED, for certain at RUNNING, spent at OPENING,
@@ -45,6 +46,9 @@ import type { Claim } from './ledger.ts';
  * renunciation, and there is no other attempt.
  */
 const passing: readonly ErrorCode[] = ['LINK_LOST', 'UNREACHABLE', 'INTERRUPTED', 'CRASHED', 'PARTY_FAILED'];
+
+/** What the last part of a run is called, from its commitment on (see runJob). */
+const openingPhase = 'open';
 
 /** What one node holds about one job. The signed job and the acceptances are only kept here, never read. */
 interface Common {
@@ -243,7 +247,8 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       };
     }
     case 'progressed': {
-      if (!isComputing(state) || event.attempt !== state.attempt) return stay;
+      // That it opens was said when it was let.
+      if (!isComputing(state) || event.attempt !== state.attempt || event.phase === openingPhase) return stay;
       const { job, attempt } = state;
       const { phase, done } = event;
       const message = { type: 'phase', job, attempt, phase, ...(done === undefined ? {} : { done }) } as const;
@@ -254,7 +259,9 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       if (state.status !== 'RUNNING' || event.attempt !== state.attempt) return stay;
       const { acceptance } = state;
       const next: JobState = { ...common(state), status: 'COMMITTED', acceptance, sealed: event.sealed };
-      return { state: next, effects: [save(next), { effect: 'commit', job: next.job, attempt: next.attempt }] };
+      const { job, attempt } = next;
+      const message = { type: 'phase', job, attempt, phase: openingPhase } as const;
+      return { state: next, effects: [save(next), { effect: 'tell', message }, { effect: 'commit', job, attempt }] };
     }
     case 'opened': {
       // What is opened are the bytes committed to: the computation is not asked for them again.

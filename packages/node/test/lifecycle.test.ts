@@ -57,7 +57,7 @@ describe('the life of a job at a node', () => {
       'RECEIVED: save, judge',
       'ACCEPTED: save, tell accepted',
       'RUNNING: save, compute',
-      'COMMITTED: save, commit',
+      'COMMITTED: save, tell phase, commit',
       'OPENING: save, open',
       'RESULT: save',
     ]);
@@ -156,6 +156,8 @@ describe('the life of a job at a node', () => {
     expect(names(step(at('RUNNING'), progressed(1)).effects)).toEqual(['tell phase']);
     expect(step(at('RUNNING'), progressed(2)).effects).toEqual([]);
     expect(step(at('RESULT'), progressed(1)).effects).toEqual([]);
+    // That it opens is said before the computation is let, and once.
+    expect(step(at('COMMITTED'), { event: 'progressed', attempt: 1, phase: 'open' }).effects).toEqual([]);
   });
 
   it('knows no job before it was invited to its first attempt', () => {

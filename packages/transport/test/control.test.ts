@@ -31,6 +31,8 @@ const nodeMessages: readonly NodeMessage[] = [
   { type: 'phase', job, attempt: 2, phase: 'match', done: 0.42 },
   { type: 'opening', job, attempt: 1, sealedBytes: 80_001_136, commitments: { a: job }, signatures: { a: job + job } },
   { type: 'failed', job, attempt: 1, report },
+  { type: 'renounced', job, attempt: 1, renunciation: { renunciation: {}, signature: 'ab' } },
+  { type: 'renounced', job, attempt: 1, renunciation: {}, report },
   { type: 'budget', request: job, statement: { statement: { party: 'camden' }, signature: 'ab' } },
 ];
 const coordinatorMessages: readonly CoordinatorMessage[] = [
@@ -38,6 +40,8 @@ const coordinatorMessages: readonly CoordinatorMessage[] = [
   { type: 'welcome', epoch: 1_790_000_000_000 },
   { type: 'invite', job, attempt: 1, signed: { envelope: { job: { title: 'Åkeri ✓' } }, signature: 'cd'.repeat(64) } },
   { type: 'start', job, attempt: 1, acceptances: [{ party: 'camden' }] },
+  { type: 'start', job, attempt: 2, acceptances: [], renunciations: [{ renunciation: {}, signature: 'ab' }] },
+  { type: 'again', job, attempt: 1, report },
   { type: 'abort', job, attempt: 1, report },
   { type: 'cancel', job },
   { type: 'stored', job, attempt: 1 },

@@ -81,12 +81,20 @@ describe('lanes', () => {
       ];
       // Among more, what is counted a call is counted as between two.
       for (const [demand, options] of parties > 2 ? cases.slice(0, 4) : cases) {
-        const terms = (ch: Channel): CorrelateTerms => ({ helper: null, demand, rng: rngOf(ch), options });
+        const told: number[] = [];
+        const report = (done: number) => void told.push(done);
+        const terms = (ch: Channel): CorrelateTerms => ({
+          ...{ helper: null, demand, rng: rngOf(ch), options },
+          ...(ch.self === partyNames(parties)[0] && { report }),
+        });
         const run = await lockstep(partyNames(parties), (ch) => correlate(ch, terms(ch)));
         const { rounds, bytes } = otPreprocessing(parties, demand, options);
         // Ideal base OTs have no message.
         const base = options.base === undefined ? [0, 0] : [1, parties * (parties - 1) * 4128];
         expect([run.rounds, total(run.bytes)]).toEqual([rounds - base[0]!, bytes - base[1]!]);
+        // How far it is, up to the end.
+        expect(told).toEqual([...told].sort((a, b) => a - b));
+        expect(told.at(-1)).toBeCloseTo(1, 12);
         expect(correlateCost(parties, { helper: null, demand, options })).toEqual({ rounds, bytes });
         if (demand.sharedBits < 2 ** 20) await expectAll(run.values, demand);
       }

@@ -8,7 +8,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Channel } from '@folkmoot/core/channel.js';
 import { errorOf, ProtocolError, StateError } from '@folkmoot/core/errors.js';
-import { type Lanes, type LaneTask, runLane } from '@folkmoot/core/lanes.js';
+import { type Lanes, type LaneTask, type Made, runLane } from '@folkmoot/core/lanes.js';
 import { platform } from '@folkmoot/core/platform.js';
 import type { Stock } from '@folkmoot/core/prefetch.js';
 import type { LaneOrder, LaneWord } from './correlation-thread.ts';
@@ -34,10 +34,10 @@ export class CorrelationThreads implements Lanes {
     this.#cores = cores;
   }
 
-  run(ch: Channel, task: LaneTask): Promise<Stock> {
-    if (task.lanes === 1 || this.#cores === 1) return runLane(ch, task, platform.randomBytes);
+  run(ch: Channel, task: LaneTask, made?: Made): Promise<Stock> {
+    if (task.lanes === 1 || this.#cores === 1) return runLane(ch, task, platform.randomBytes, made);
     if (this.#isClosed) return Promise.reject(new ProtocolError('CANCELLED'));
-    return this.#runOn(this.#nextThread(), ch, task);
+    return this.#runOn(this.#nextThread(), ch, task, made);
   }
 
   /** Ends all threads at once, and fails what they were at. No database is at work in them that this could hurt. */
@@ -46,7 +46,7 @@ export class CorrelationThreads implements Lanes {
     await Promise.all([...this.#threads].map((thread) => this.#end(thread, new ProtocolError('CANCELLED'))));
   }
 
-  #runOn(thread: Thread, ch: Channel, task: LaneTask): Promise<Stock> {
+  #runOn(thread: Thread, ch: Channel, task: LaneTask, made: Made | undefined): Promise<Stock> {
     const channel = new MessageChannel();
     const result = new MessageChannel();
     const { promise, resolve, reject } = Promise.withResolvers<Stock>();
@@ -54,7 +54,8 @@ export class CorrelationThreads implements Lanes {
     thread.lanes.add(lane);
     serveChannel(channel.port1, ch);
     result.port1.on('message', (word: LaneWord) => {
-      if ('stock' in word) resolve(word.stock);
+      if ('made' in word) made?.(word.made);
+      else if ('stock' in word) resolve(word.stock);
       else if ('report' in word) reject(errorOf(word.report));
       else reject(Object.assign(new Error('a lane failed'), word.fault));
     });

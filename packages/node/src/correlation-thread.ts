@@ -19,19 +19,22 @@ export interface LaneOrder {
   readonly seat: Seat;
   /** The lane's channel is served here. */
   readonly channel: MessagePort;
-  /** The one word about how it ended goes here. */
+  /** Words about how far it is, and the last one about how it ended, go here. */
   readonly result: MessagePort;
 }
 
 /** A failure that is not ours is told by its kind and its places in the program. */
 export type LaneWord =
+  /** So many OTs have become correlations. */
+  | { readonly made: number }
   | { readonly stock: Stock }
   | { readonly report: ErrorReport }
   | { readonly fault: { readonly name: string; readonly stack: string } };
 
 async function run({ task, seat, channel, result }: LaneOrder): Promise<void> {
   try {
-    const stock = await runLane(channelOver(channel, seat), task, platform.randomBytes);
+    const made = (ots: number) => result.postMessage({ made: ots } satisfies LaneWord);
+    const stock = await runLane(channelOver(channel, seat), task, platform.randomBytes, made);
     result.postMessage({ stock } satisfies LaneWord, memoryOf(stock));
   } catch (error) {
     result.postMessage(failed(error));

@@ -25,6 +25,8 @@ export interface CorrelateTerms {
   readonly rng: Rng;
   /** Where the lanes of oblivious transfer run; in this thread by default. */
   readonly lanes?: Lanes;
+  /** Hears of the part that is made, where it is made by oblivious transfer. */
+  readonly report?: (done: number) => void;
   readonly options?: OtOptions;
 }
 
@@ -38,9 +40,12 @@ export function correlate(ch: Channel, terms: CorrelateTerms): Promise<Correlati
   return made;
 }
 
-async function make(ch: Channel, { helper, demand, rng, lanes, options }: CorrelateTerms): Promise<Correlations> {
+async function make(
+  ch: Channel,
+  { helper, demand, rng, lanes, options, report }: CorrelateTerms,
+): Promise<Correlations> {
   if (isNone(demand)) return handOut([]);
-  if (helper === null) return otPrefetch(ch, rng, demand, options, lanes);
+  if (helper === null) return otPrefetch(ch, rng, demand, options, lanes, report);
   const source = dealerCorrelations(ch, helper);
   const made = await prefetch(source, demand);
   await source.close();

@@ -64,14 +64,14 @@ export async function pairFor(
   ch: Channel,
   checked: CheckedJob,
   agreement: JoinAgreement,
-  { rng, lanes }: { readonly rng: Rng; readonly lanes?: Lanes },
+  { rng, lanes, report }: { readonly rng: Rng; readonly lanes?: Lanes; readonly report?: (done: number) => void },
 ): Promise<Source> {
   const demand = joinDemand(checked, agreement);
   if (demand === null) return null;
   const own = sideOf(checked.join!, ch.self)!;
   const { party } = agreement.query[own === 'left' ? 'right' : 'left'];
   const role = receivingSide(checked, agreement) === own ? 'receiver' : 'sender';
-  const terms = { helper: checked.helper, demand, rng, ...(lanes && { lanes }) };
+  const terms = { helper: checked.helper, demand, rng, ...(lanes && { lanes }), ...(report && { report }) };
   return pairCorrelations(ch.fork('join/pair'), party, role, terms);
 }
 

@@ -160,12 +160,18 @@ async function joined(
 ): Promise<readonly Vector[]> {
   const { checked, inputs, protection } = agreement;
   const { rng, lanes } = effects;
-  const source = confirmed.then(() => pairFor(ch, checked, join, { rng, ...(lanes && { lanes }) }));
+  // While the records are read, that is what the run is at.
+  let isRead = false;
+  const report = (done: number) => {
+    if (isRead) at('prepare', done);
+  };
+  const source = confirmed.then(() => pairFor(ch, checked, join, { rng, report, ...(lanes && { lanes }) }));
   source.catch(() => undefined);
   at('query');
   const side = sideOf(checked.join!, ch.self)!;
   assert(effects.joinRecords !== undefined, 'a side of a join reads its records');
   const records = await effects.joinRecords(join.query[side]);
+  isRead = true;
   at('prepare');
   const given = { checked, agreement: join, source: await source, records, rng };
   at('match');

@@ -45,10 +45,13 @@ export interface LaneTask {
   readonly options: Omit<OtOptions, 'base'>;
 }
 
+/** Hears of OTs that have become correlations, a part at a time. */
+export type Made = (ots: number) => void;
+
 /** Where lanes run. */
 export interface Lanes {
   /** Runs one lane over its channel, as `runLane` does. Lanes are started all at once. */
-  run(ch: Channel, task: LaneTask): Promise<Stock>;
+  run(ch: Channel, task: LaneTask, made?: Made): Promise<Stock>;
 }
 
 /** More lanes than this would leave each of them short pieces. */
@@ -61,8 +64,12 @@ const baseOts = 128;
 
 /** How many lanes all parties make of a demand. */
 export function lanesFor({ bitTriples, triples, sharedBits }: Demand): number {
-  const ots = bitTriples + 64 * triples + sharedBits;
-  return Math.max(1, Math.min(lanesMax, Math.floor(ots / otsPerLane)));
+  return Math.max(1, Math.min(lanesMax, Math.floor(otsOf({ bitTriples, triples, sharedBits }) / otsPerLane)));
+}
+
+/** OTs with one peer, one way. */
+function otsOf({ bitTriples, triples, sharedBits }: Demand): number {
+  return bitTriples + 64 * triples + sharedBits;
 }
 
 /** The parts of a demand, in whole blocks of the extension but for the last. */
@@ -85,11 +92,17 @@ export async function otPrefetch(
   rng: Rng,
   demand: Demand,
   options: OtOptions = {},
-  lanes: Lanes = { run: (ch, task) => runLane(ch, task, rng) },
+  lanes: Lanes = inThisThread(rng),
+  report?: (done: number) => void,
 ): Promise<Correlations> {
   const ch = parent.fork('lanes');
   const blocks = await baseBlocks(ch, 'lanes', lanesFor(demand), rng, options);
-  return runLanes(ch, blocks, demand, options, lanes);
+  return runLanes(ch, blocks, demand, options, lanes, report);
+}
+
+/** Side by side where they are asked for. */
+export function inThisThread(rng: Rng): Lanes {
+  return { run: (ch, task, made) => runLane(ch, task, rng, made) };
 }
 
 /**
@@ -109,24 +122,36 @@ export async function baseBlocks(
   return Array.from({ length: count }, (_, block) => streams.map((pair) => pair[block]!));
 }
 
-/** The demand in its lanes, from a block of keys for each. */
+/** The demand in its lanes, from a block of keys for each; `report` hears of the part that is made. */
 export async function runLanes(
   ch: Channel,
   blocks: readonly PairKeys[][],
   demand: Demand,
   { base: _, ...options }: OtOptions,
   lanes: Lanes,
+  report?: (done: number) => void,
 ): Promise<Correlations> {
   const demands = laneDemands(demand);
+  let all = 0;
+  const made: Made = (ots) => {
+    all += ots;
+    report?.(all / otsOf(demand));
+  };
   const stocks = demands.map((each, lane) =>
-    lanes.run(ch.fork(`${lane}`), { lanes: demands.length, demand: each, keys: blocks[lane]!, options }),
+    lanes.run(ch.fork(`${lane}`), { lanes: demands.length, demand: each, keys: blocks[lane]!, options }, made),
   );
   return handOut(await Promise.all(stocks));
 }
 
+/** Items that are asked for at once: whole exchanges of the source, so that they cost the same as in one piece. */
+const lanePiece: Demand = { bitTriples: 2 ** 22, triples: 2 ** 16, sharedBits: 2 ** 20 };
+
 /** One lane, from its keys to its part of the demand. */
-export async function runLane(ch: Channel, { demand, keys, options }: LaneTask, rng: Rng): Promise<Stock> {
-  return takeStock(await otCorrelations(ch, rng, { ...options, base: baseOf(keys) }), demand);
+export async function runLane(ch: Channel, { demand, keys, options }: LaneTask, rng: Rng, made?: Made): Promise<Stock> {
+  const source = await otCorrelations(ch, rng, { ...options, base: baseOf(keys) });
+  return takeStock(source, demand, lanePiece, (kind, count) =>
+    made?.(otsOf({ bitTriples: 0, triples: 0, sharedBits: 0, [kind]: count })),
+  );
 }
 
 /** What a session each way with every peer rests on: one block, which nothing else may use. */

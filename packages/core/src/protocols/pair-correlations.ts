@@ -27,7 +27,16 @@ import type { Demand } from './correlations.ts';
 import type { Preprocessing } from './cost.ts';
 import { dealtCost, dealtReceiver, dealtSender } from './dealt-pair.ts';
 import { octetsOf } from './given-choices.ts';
-import { baseBlocks, baseBytes, baseOf, type Lanes, lanesFor, otPreprocessing, runLane, runLanes } from './lanes.ts';
+import {
+  baseBlocks,
+  baseBytes,
+  baseOf,
+  inThisThread,
+  type Lanes,
+  lanesFor,
+  otPreprocessing,
+  runLanes,
+} from './lanes.ts';
 import { type OtOptions, OtReceiver, OtSender, sessionBytes } from './ot-extension.ts';
 import type { PairDemand, ReceiverSource, SenderSource, VoleReceiver, VoleSender } from './pair-source.ts';
 import { handOut, reel } from './prefetch.ts';
@@ -44,6 +53,8 @@ export interface PairTerms {
   readonly rng: Rng;
   /** Where the lanes of oblivious transfer run; in this thread by default. */
   readonly lanes?: Lanes;
+  /** Hears of the part of the lanes' work that is done, which is most of a large demand. */
+  readonly report?: (done: number) => void;
   /** Sessions are silent, since evaluations are. */
   readonly options?: Omit<OtOptions, 'extension'>;
 }
@@ -87,7 +98,7 @@ async function senderEnd(parent: Channel, peer: PartyId, terms: PairTerms): Prom
 }
 
 /** The sessions, and the lanes under way. */
-async function open(parent: Channel, peer: PartyId, { demand, rng, lanes, options }: PairTerms) {
+async function open(parent: Channel, peer: PartyId, { demand, rng, lanes, options, report }: PairTerms) {
   assert(parent.peers.length === 1 && parent.peers[0] === peer, 'two parties are in a session without a helper');
   const ch = parent.fork('pair');
   const silent: OtOptions = { ...options, extension: 'silent' };
@@ -96,7 +107,7 @@ async function open(parent: Channel, peer: PartyId, { demand, rng, lanes, option
   const bits =
     wanted === undefined
       ? Promise.resolve(handOut([]))
-      : runLanes(ch, blocks, wanted, silent, lanes ?? { run: (lane, task) => runLane(lane, task, rng) });
+      : runLanes(ch, blocks, wanted, silent, lanes ?? inThisThread(rng), report);
   bits.catch(() => undefined);
   const over: OtOptions = { ...silent, base: baseOf(blocks.at(-1)!) };
   const sessions = [OtSender.open(ch, peer, rng, over), OtReceiver.open(ch, peer, rng, over)] as const;

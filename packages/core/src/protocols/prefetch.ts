@@ -35,14 +35,29 @@ export function prefetch(source: Correlations, demand: Demand): Promise<Correlat
   return taken;
 }
 
-/** All of the demand, in pieces. The calls are made at once, kind by kind, and take their turns at the source. */
-export async function takeStock(source: Correlations, demand: Demand): Promise<Stock> {
-  const kinds = [
-    Promise.all(pieces(demand.bitTriples, pieceMax.bitTriples).map((count) => source.bitTriples(count))),
-    Promise.all(pieces(demand.triples, pieceMax.triples).map((count) => source.triples(count))),
-    Promise.all(pieces(demand.sharedBits, pieceMax.sharedBits).map((count) => source.sharedBits(count))),
-  ] as const;
-  const [bitTriples, triples, sharedBits] = await Promise.all(kinds);
+/**
+ * All of the demand, in pieces. The calls are made at once, kind by kind, and take their turns at the source; `made` hears
+ * of each that is done.
+ */
+export async function takeStock(
+  source: Correlations,
+  demand: Demand,
+  piece: Demand = pieceMax,
+  made?: (kind: keyof Demand, count: number) => void,
+): Promise<Stock> {
+  const taken = <Kind extends keyof Demand>(kind: Kind) =>
+    Promise.all(
+      pieces(demand[kind], piece[kind]).map(async (count) => {
+        const items = await (source[kind](count) as ReturnType<Correlations[Kind]>);
+        made?.(kind, count);
+        return items;
+      }),
+    );
+  const [bitTriples, triples, sharedBits] = await Promise.all([
+    taken('bitTriples'),
+    taken('triples'),
+    taken('sharedBits'),
+  ]);
   return { bitTriples, triples, sharedBits };
 }
 

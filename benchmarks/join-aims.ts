@@ -6,6 +6,7 @@ import type { Measurement } from './circuits-cluster.ts';
 import { megabytes, seconds } from './machine.ts';
 
 const whole = ({ base, preprocessing, online }: Measurement) => base + preprocessing + online;
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(3)} GB`;
 const sent = (row: Measurement) => row.preprocessingBytes + row.onlineBytes;
 
 /** Lines of aim, limit, measured and met; `peerSeconds` is what psi.js takes for so many elements. */
@@ -48,7 +49,7 @@ export function joinAims(rows: readonly Measurement[], peerSeconds: (count: numb
       { ...kind, count: large },
       ({ peak }) => peak,
       1.5e9,
-      megabytes,
+      gigabytes,
     );
   }
   return lines;

@@ -3,9 +3,9 @@
  * shares of how many people both have and of one sum over them; the hidden join also with what a helper has dealt.
  *
  * Each over two roads: core alone, over a WebSocket from party to party, and the product's, over sealed sessions through
- * the relay. Parts: sets of one size beside @openmined/psi.js in the same run, with what was aimed at; growth; sets of
- * very different sizes; and the same over a slow link. A part's name runs it alone: `npm run bench:psi -- link`.
- * `--to=16` ends at sets of 2^16.
+ * the relay. Parts: rates of what a join is made of; sets of one size beside @openmined/psi.js in the same run, with what
+ * was aimed at; growth; sets of very different sizes; and the same over a slow link. A part's name runs it alone:
+ * `npm run bench:psi -- link`. `--to=16` ends at sets of 2^16.
  * @module
  */
 import { execFileSync } from 'node:child_process';
@@ -13,6 +13,7 @@ import { seed } from './attempt.ts';
 import { Cluster, type Measurement, type Task } from './circuits-cluster.ts';
 import type { Setting } from './circuits-process.ts';
 import { joinAims } from './join-aims.ts';
+import { joinRates } from './join-rates.ts';
 import type { JoinName } from './join-work.ts';
 import { checkLink } from './link-check.ts';
 import { megabytes, seconds, table } from './machine.ts';
@@ -206,7 +207,12 @@ async function overLink(): Promise<void> {
   console.log(`${table([head, ...lines])}\n`);
 }
 
-const parts = { peer: besidePeer, growth, sides, link: overLink };
+async function rates(): Promise<void> {
+  console.log('the parts of a join by themselves, on one core');
+  console.log(`${table([['', 'number', 'time', 'each'], ...joinRates(2 ** powerMax)])}\n`);
+}
+
+const parts = { rates, peer: besidePeer, growth, sides, link: overLink };
 const wanted = process.argv.slice(2).filter((each) => !each.startsWith('--'));
 console.log(`joins of two parties, seed ${seed}; the median of up to 3 runs\n`);
 for (const [name, part] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) await part();

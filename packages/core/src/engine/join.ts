@@ -31,7 +31,6 @@ import type { SideQuery, SideRecords } from '../query/join-query.ts';
 import type { Protection } from '../query/protection.ts';
 import { classSize } from '../query/set-class.ts';
 import { type SideSet, sideSet } from '../query/side-set.ts';
-import { jointSum } from '../sharing/additive.ts';
 import { type JoinAgreement, joinDemand, receivingSide, saltBytes } from './join-agreement.ts';
 import { type Ends, joinSums } from './join-sums.ts';
 import { inSmaller } from './join-values.ts';
@@ -86,7 +85,8 @@ export async function dealJoin(ch: Channel, checked: CheckedJob, agreement: Join
 }
 
 /**
- * Shares of every statistic of the query, each over the job's cells. The channel's roster are the two sides.
+ * Shares of every statistic of the query, each over the job's cells, which the caller masks anew before they go on. The
+ * channel's roster are the two sides.
  * @throws ProtocolError CUCKOO_FULL, OKVS_FULL, BAD_MESSAGE; SourceError DUPLICATE_IDENTIFIER; InputError SET_TOO_LARGE
  */
 export async function joinShares(
@@ -108,7 +108,7 @@ export async function joinShares(
   if (checked.join!.reveal === 'matches') {
     const found = await reveal(ch.fork('join/psi'), peer, isReceiver, set, source, peerCount, rng);
     if (isReceiver) await effects.matches?.(Int32Array.from(found, (element) => set.rows[element]!));
-    return rings.map((ring, at) => jointSum(ch, `join/matches/${at}`, fromIntegers(ring, [BigInt(found.length)])));
+    return rings.map((ring) => fromIntegers(ring, [BigInt(found.length)]));
   }
   const ends: Ends = isReceiver
     ? { role: 'receiver', source: source as ReceiverSource }

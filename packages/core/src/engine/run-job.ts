@@ -176,7 +176,9 @@ async function joined(
   const given = { checked, agreement: join, source: await source, records, rng };
   at('match');
   const statistics = await joinShares(among, given, effects, (done) => at('match', done));
-  return protection === null ? joinedSections(inputs, statistics) : joinedParts(protection, statistics);
+  const shares = protection === null ? joinedSections(inputs, statistics) : joinedParts(protection, statistics);
+  // Masked anew, as a pooled job's are: what is opened of two shares is their sum, and nothing of how they came about.
+  return shares.map((share, index) => jointSum(among, `input/${inputs.sections[index]!.label}`, share));
 }
 
 /** The correlated randomness of all that is decided on shares, once all parties have said that they decide the same. */

@@ -217,6 +217,12 @@ describe('the plan of a protected join', () => {
     );
   });
 
+  it('names its releases by whose columns they are', () => {
+    expect(made.measures.at(-1)!.opens).toEqual(['sum of camden’s arrears, with noise']);
+    expect(text).toContain('ncl-health’s annual_cost about its midpoint, for mean_cost');
+    expect(text).not.toMatch(/\b(left|right)\.[a-z]/);
+  });
+
   it('has the warnings of a protected answer, and those of a join that noise does not cover', () => {
     expect(text).toContain('There the noise protects that person like any other.');
     expect(text).not.toContain('Only noise prevents that.');

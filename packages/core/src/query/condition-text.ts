@@ -43,6 +43,11 @@ export function columnText(name: string, { sides }: Pick<Worded, 'sides'>): stri
   return own === undefined ? name : `${sides![own.side]}’s ${own.column}`;
 }
 
+/** A text with the columns of a join in it, as it calls them: `sum of left.arrears`. */
+export function inWords(text: string, dataset: Pick<Worded, 'sides'>): string {
+  return text.replace(/\b(left|right)\.[\p{L}_][\p{L}\p{N}_-]*/gu, (name) => columnText(name, dataset));
+}
+
 /** An encoded value as people write it. */
 function valueText(column: Column, value: bigint): string {
   switch (column.type) {

@@ -2,6 +2,7 @@
  * The part of a plan that speaks of protection, in plain words: sentences, which plan-text.ts sets in lines.
  * @module
  */
+import { inWords } from './condition-text.ts';
 import { listed } from './name.ts';
 import type { Plan } from './plan.ts';
 import type { PlannedCharge, PlannedPrivacy } from './plan-privacy.ts';
@@ -61,11 +62,12 @@ function priceText({ collusion, prices }: PlannedPrivacy): string {
 }
 
 /** What is opened, figure by figure, with its noise. */
-export function releaseTexts({ releases }: PlannedPrivacy): string[] {
+export function releaseTexts({ releases }: PlannedPrivacy, { join }: Pick<Plan, 'join'>): string[] {
+  const sides = join === null ? {} : { sides: { left: join.left.party, right: join.right.party } };
   return releases.map(({ label, measures, epsilon, rho, sensitivity, sd, error95, lattice }) => {
     const part = epsilon === null ? `ρ = ${short(rho!)}` : `ε = ${short(epsilon)}`;
     const step = lattice > 1 ? `, in steps of ${lattice}` : '';
-    return `${label.replace(/^\d+ /, '')}, for ${listed(measures)}: ${part}; one person changes it by at most ${short(sensitivity)}; noise of standard deviation ${short(sd)}, within ±${short(error95)} in 95 of 100${step}`;
+    return `${inWords(label.replace(/^\d+ /, ''), sides)}, for ${listed(measures)}: ${part}; one person changes it by at most ${short(sensitivity)}; noise of standard deviation ${short(sd)}, within ±${short(error95)} in 95 of 100${step}`;
   });
 }
 

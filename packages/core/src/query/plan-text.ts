@@ -84,7 +84,7 @@ function protectionText(privacy: PlannedPrivacy, plan: Plan): string {
     'How it is protected',
     noiseTexts(privacy, plan).map(item),
     wrapped('Each figure that is opened has its part of the budget (in the integers that are computed with):'),
-    releaseTexts(privacy).map(item),
+    releaseTexts(privacy, plan).map(item),
     wrapped(
       'The error to expect of the noise, in 95 of 100 answers, for values spread evenly between their bounds (what comes of looking at these people and not others is apart):',
     ),

@@ -11,7 +11,7 @@ import { correlateCost } from '../engine/correlate.ts';
 import { evaluateCost } from '../engine/evaluate-cost.ts';
 import { joinCost, joinDemand, joinOf } from '../engine/join-agreement.ts';
 import { type CheckedJob, rosterOf } from './check-job.ts';
-import { conditionText, groupsText } from './condition-text.ts';
+import { conditionText, groupsText, inWords } from './condition-text.ts';
 import { fractionOf } from './dictionary.ts';
 import { disclose } from './disclose.ts';
 import type { Disclosure } from './disclosure.ts';
@@ -249,11 +249,15 @@ function costOnShares(
 }
 
 /** What is opened of a protected job are its releases, with their noise. */
-function planProtected({ job }: CheckedJob, { releases }: Protection): PlannedMeasure[] {
+function planProtected(checked: CheckedJob, { releases }: Protection): PlannedMeasure[] {
+  const { job } = checked;
+  const dataset = worded(checked);
   return Object.entries(job.measures).map(([name, measure]) => ({
     name,
     operation: operationOf(measure),
-    opens: releases.filter(({ measures }) => measures.includes(name)).map(({ what }) => `${what}, with noise`),
+    opens: releases
+      .filter(({ measures }) => measures.includes(name))
+      .map(({ what }) => `${inWords(what, dataset)}, with noise`),
     tests: [],
   }));
 }

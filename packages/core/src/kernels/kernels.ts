@@ -6,7 +6,8 @@
  * SIMD, it is the plain one. Nothing here is secret-dependent in time but for what names places in memory:
  *
  *  - Tables, by the bytes of the elements that they multiply. Where `multiply128` multiplies by a party's Δ, the elements are
- *    public or masked, or hashes of the party's own keys. Δ is in the tables and not in the indices.
+ *    public or masked, or hashes of the party's own keys. Δ is in the tables and not in the indices. A dealer's are the
+ *    stream of another party (`dealt-pair.ts`), and those of `linear128.ts` the few equations that it solves.
  *  - Rows of a key-value store and its tables in `addProducts`, by hashes of the caller's own keys: see `okvs.ts`.
  *
  * Bits are packed: bit i is bit i mod 8 of byte ⌊i / 8⌋. A row has 128 bits; a column has one bit of each row.

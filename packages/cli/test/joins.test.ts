@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { joinsText } from '../src/joins-text.ts';
 import { folkmoot } from './command-line.ts';
+import { writeAgencies } from './two-agencies.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
 beforeAll(() => {
@@ -27,6 +28,29 @@ describe('folkmoot node joins', () => {
     const unknown = await run('3f', '--matches');
     expect(unknown.code).toBe(2);
     expect(JSON.parse(unknown.stdout).error).toMatchObject({ code: 'BAD_VALUE', field: 'job' });
+  });
+});
+
+describe('folkmoot explain with a join', () => {
+  it('names both sides, the rule of each, and what it is not allowed', async () => {
+    const consortium = join(folder, 'agencies');
+    mkdirSync(consortium);
+    writeAgencies(consortium);
+    const sides = '{ left: { party: ash, dataset: tenants }, right: { party: clinic, dataset: patients }, on: number }';
+    const asked = (measures: string) => `folkmoot: 1\npurpose: planning\njoin: ${sides}\nmeasures: ${measures}\n`;
+    const explain = async (measures: string) => {
+      writeFileSync(join(folder, 'job.yaml'), asked(measures));
+      return folkmoot(['explain', 'job.yaml', '--consortium', 'agencies', '--json'], { cwd: folder });
+    };
+    const allowed = await explain('{ n: count, cost: { sum: right.cost } }');
+    expect(allowed.code).toBe(0);
+    expect(JSON.parse(allowed.stdout)).toMatchObject({
+      join: { left: { party: 'ash', setSize: null }, right: { party: 'clinic', rowsPerPerson: 2 }, on: 'number' },
+      parties: [{ rule: 'link' }, { rule: 'link' }],
+    });
+    const refused = await explain('{ n: count, cost: { mean: right.cost } }');
+    expect(refused.code).toBe(3);
+    expect(JSON.parse(refused.stdout).parties[1].refusal.change).toContain('mean');
   });
 });
 

@@ -104,7 +104,7 @@ export async function openAnswer(
   const terms = { signed, charter, acceptances, nowMs: Date.parse(signed.envelope.issued) };
   const agreement = agree(terms);
   checkThresholds(acceptances, Math.max(signed.envelope.job.min_group ?? 1, charter.policy_floor.min_group));
-  const { rounds, bytesPerParty } = plan({ ...agreement, analyst });
+  const { rounds, bytesPerParty } = plan({ ...agreement, analyst, setClasses: agreement.join?.classes });
   const roster = rosterOf(agreement.checked);
   const bytesSent = bytesPerParty * roster.length;
   const delivery = {

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
-const linesMax = 40;
+/** Lines of an example; a join takes more, since both sides say what they bring, and what may open. */
+const linesMax: Record<string, number> = { 'hidden-join.ts': 60 };
+const linesMaxOfOthers = 40;
 
 const expected: Record<string, RegExp[]> = {
   'three-parties.ts': [
@@ -22,9 +24,17 @@ const expected: Record<string, RegExp[]> = {
     /^hackney: 6 wages, total 1402584 pence, mean 233764 pence$/m,
     /^islington: 6 wages, total 1402584 pence, mean 233764 pence$/m,
   ],
+  'hidden-join.ts': [
+    /^camden: left\.tenure temporary, people 5, mean_cost 3400\.1, arrears 1502\.50$/m,
+    /^camden: left\.tenure owner, people withheld, mean_cost withheld, arrears withheld$/m,
+    /^ncl-health: left\.tenure temporary, people 5, mean_cost 3400\.1, arrears 1502\.50$/m,
+    /^ncl-health: left\.tenure owner, people withheld, mean_cost withheld, arrears withheld$/m,
+    /^40 rounds, 169572 bytes sent by camden and 274461 by health$/m,
+  ],
 };
 
 for (const [name, lines] of Object.entries(expected)) {
+  const most = linesMax[name] ?? linesMaxOfOthers;
   const file = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 
   describe(`examples/${name}`, () => {
@@ -34,9 +44,9 @@ for (const [name, lines] of Object.entries(expected)) {
       expect(stderr).toBe('');
     });
 
-    it(`has ${linesMax} lines at most`, async () => {
+    it(`has ${most} lines at most`, async () => {
       const text = await readFile(file, 'utf8');
-      expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(linesMax);
+      expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(most);
     });
   });
 }

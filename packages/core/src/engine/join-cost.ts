@@ -3,66 +3,88 @@
  * correlated randomness be made ahead of it.
  * @module
  */
-import type { Ring } from '../algebra/ring.ts';
-import { placedCost } from '../protocols/all-but-one-ot.ts';
-import { andCost } from '../protocols/and.ts';
-import { bitProductCost } from '../protocols/bit-product.ts';
-import { bucketsOf, matchesCost } from '../protocols/circuit-psi.ts';
+import { matchesCost } from '../protocols/circuit-psi.ts';
 import { binsFor } from '../protocols/cuckoo.ts';
-import { productCost } from '../protocols/gilboa.ts';
-import type { TransferCost } from '../protocols/oblivious-transfer.ts';
+import { octetsOf } from '../protocols/given-choices.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
 import type { SetSizes } from '../protocols/psi.ts';
-import { wordsFor } from '../sharing/bit-share.ts';
+import { bucketSteps } from './join-bucket.ts';
 import type { JoinPlan } from './join-plan.ts';
 
-export interface JoinCost {
+export interface JoinSumsCost {
   readonly rounds: number;
   /** Of both sides' messages together, without what their correlated randomness costs. */
   readonly bytes: number;
   readonly demand: PairDemand;
 }
 
-/** Of `joinSums`. */
-export function joinSumsCost(plan: JoinPlan, sizes: SetSizes): JoinCost {
-  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
-  const words = plan.wordRings.filter((ring) => ring !== null);
-  const matching = matchesCost(sizes.receiver, sizes.sender, { rings: words, flags });
-  let { bytes } = matching;
-  const demand = {
-    bitTriples: matching.bitTriples,
-    sharedBits: 0,
-    otsFromSender: 0,
-    otsFromReceiver: 0,
-    voles: matching.voles,
-  };
-  const hinted = matching.rounds - matching.compared;
-  const clocks = new Clocks(hinted - 1, hinted);
-  for (let round = 0; round < matching.compared; round++) clocks.exchange();
-  const transfer = ({ bytes: sent, ots }: TransferCost, sender: Sender) => {
-    bytes += sent + Math.ceil(ots / 8);
-    demand[sender] += 8 * Math.ceil(ots / 8);
-  };
-  for (const { start, end } of bucketsOf(binsFor(sizes.receiver))) {
-    const count = end - start;
-    const masked = andCost(2, flags * wordsFor(count));
-    bytes += 2 * masked.bytes;
-    demand.bitTriples += masked.bitTriples;
-    for (let round = 0; round < masked.rounds; round++) clocks.exchange();
-    const both = bitProductCost(count, words);
-    for (const sender of ['otsFromSender', 'otsFromReceiver'] as const) transfer(both, sender);
-    for (let round = 0; round < both.rounds; round += 2) clocks.transferBothWays();
-    for (let slot = 0; slot < plan.slots; slot++) {
-      for (const { cost, sender } of slotCosts(plan, count)) {
-        transfer(cost, sender);
-        for (let round = 0; round < cost.rounds; round += 2) clocks.transfer(sender);
-      }
+/** Bins of the largest bucket. */
+const bucketBinsMax = 2 ** 17;
+
+/** Transfers that a bucket takes ahead, each way: 32 MiB. */
+const bucketOtsMax = 2 ** 21;
+
+/** Buckets that are worked on at once: while one waits for an answer, another goes on. */
+export const bucketsAtOnce = 2;
+
+/** From where to where each bucket goes: in whole words of bits. */
+export function bucketsOf(plan: JoinPlan, bins: number): { readonly start: number; readonly end: number }[] {
+  const { otsFromSender, otsFromReceiver } = demandOf(plan, 32);
+  const each = Math.max(otsFromSender, otsFromReceiver, 1) / 32;
+  const most = 32 * Math.max(1, Math.floor(Math.min(bucketBinsMax, bucketOtsMax / each) / 32));
+  return Array.from({ length: Math.ceil(bins / most) }, (_, i) => {
+    return { start: i * most, end: Math.min((i + 1) * most, bins) };
+  });
+}
+
+/** What a bucket of so many bins takes. */
+export function demandOf(plan: JoinPlan, count: number): Omit<PairDemand, 'sharedBits' | 'voles'> {
+  const demand = { bitTriples: 0, otsFromSender: 0, otsFromReceiver: 0 };
+  for (const step of bucketSteps(plan, count)) {
+    if (step.kind === 'exchange') demand.bitTriples += step.bitTriples;
+    else {
+      if (step.from !== 'receiver') demand.otsFromSender += octetsOf(step.cost.ots);
+      if (step.from !== 'sender') demand.otsFromReceiver += octetsOf(step.cost.ots);
     }
+  }
+  return demand;
+}
+
+/** Of `joinSums`. */
+export function joinSumsCost(plan: JoinPlan, sizes: SetSizes): JoinSumsCost {
+  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
+  const rings = plan.wordRings.filter((ring) => ring !== null);
+  const matching = matchesCost(sizes.receiver, sizes.sender, { rings, flags });
+  const demand = { ...{ sharedBits: 0, otsFromSender: 0, otsFromReceiver: 0 }, ...pick(matching) };
+  let { bytes } = matching;
+  // The sender begins to compare when its hint has gone out.
+  const hinted = matching.rounds - matching.compared;
+  let clocks = new Clocks(hinted - 1, hinted);
+  for (let round = 0; round < matching.compared; round++) clocks.exchange();
+  const buckets = bucketsOf(plan, binsFor(sizes.receiver));
+  for (let first = 0; first < buckets.length; first += bucketsAtOnce) {
+    const ends: Clocks[] = [];
+    for (const { start, end } of buckets.slice(first, first + bucketsAtOnce)) {
+      const own = clocks.copy();
+      const taken = demandOf(plan, end - start);
+      demand.bitTriples += taken.bitTriples;
+      demand.otsFromSender += taken.otsFromSender;
+      demand.otsFromReceiver += taken.otsFromReceiver;
+      for (const step of bucketSteps(plan, end - start)) {
+        if (step.kind === 'exchange') bytes += step.bytes;
+        else bytes += (step.cost.bytes + Math.ceil(step.cost.ots / 8)) * (step.from === 'both' ? 2 : 1);
+        own.take(step);
+      }
+      ends.push(own);
+    }
+    clocks = Clocks.latest(ends);
   }
   return { rounds: clocks.rounds, bytes, demand };
 }
 
-type Sender = 'otsFromSender' | 'otsFromReceiver';
+function pick({ bitTriples, voles }: { readonly bitTriples: number; readonly voles: number }) {
+  return { bitTriples, voles };
+}
 
 /** Rounds after which each side goes on: who has answered need not wait for the other to have read it. */
 class Clocks {
@@ -74,8 +96,29 @@ class Clocks {
     this.#receiver = receiver;
   }
 
+  static latest(all: readonly Clocks[]): Clocks {
+    return new Clocks(Math.max(...all.map((each) => each.#sender)), Math.max(...all.map((each) => each.#receiver)));
+  }
+
+  copy(): Clocks {
+    return new Clocks(this.#sender, this.#receiver);
+  }
+
   get rounds(): number {
     return Math.max(this.#sender, this.#receiver);
+  }
+
+  take(step: ReturnType<typeof bucketSteps>[number]): void {
+    if (step.kind === 'exchange') {
+      for (let round = 0; round < step.rounds; round++) this.exchange();
+      return;
+    }
+    for (let round = 0; round < step.cost.rounds; round += 2) {
+      if (step.from === 'both') {
+        this.exchange();
+        this.exchange();
+      } else this.#answer(step.from);
+    }
   }
 
   exchange(): void {
@@ -84,9 +127,9 @@ class Clocks {
     this.#receiver = Math.max(receiver, sender + 1);
   }
 
-  /** Choices one way, and the answer to them. */
-  transfer(from: Sender): void {
-    if (from === 'otsFromSender') {
+  /** Choices one way, and the answer to them from this side. */
+  #answer(from: 'sender' | 'receiver'): void {
+    if (from === 'sender') {
       this.#sender = Math.max(this.#sender, this.#receiver + 1);
       this.#receiver = this.#sender + 1;
     } else {
@@ -94,28 +137,4 @@ class Clocks {
       this.#sender = this.#receiver + 1;
     }
   }
-
-  transferBothWays(): void {
-    this.exchange();
-    this.exchange();
-  }
-}
-
-/** Of the products and their places in one slot of so many bins. */
-function slotCosts({ columns, factors, products, cells }: JoinPlan, count: number) {
-  const costs: { readonly cost: TransferCost; readonly sender: Sender }[] = [];
-  for (const [at, { kind }] of columns.entries()) {
-    const own = products.filter(({ column }) => column === at);
-    const rings: Ring[] = own.map(({ ring }) => ring);
-    if (kind !== 'word') costs.push({ cost: bitProductCost(count, rings), sender: 'otsFromReceiver' });
-    else {
-      for (const { ring, factor } of own) {
-        const { bits } = factors[factor]!;
-        if (bits > 0) costs.push({ cost: productCost(count, ring, bits), sender: 'otsFromSender' });
-      }
-    }
-  }
-  const rings = products.map(({ ring }) => ring);
-  if (cells > 1) costs.push({ cost: placedCost(count, rings, cells), sender: 'otsFromSender' });
-  return costs;
 }

@@ -67,7 +67,7 @@ function drawSide(chance: Chance, party: string): SideQuery {
 function drawSet(chance: Chance, side: SideQuery, people: readonly number[], count: number): SideSet {
   const elements = new Uint8Array(16 * count);
   for (let i = 0; i < count; i++) {
-    const id = i < people.length ? people[i]! : 1_000_000 + chance.below(2 ** 31);
+    const id = i < people.length ? people[i]! : (side.party === 'camden' ? 2 ** 30 : 2 ** 31) + i;
     // Elements look random.
     elements.set(seededRng(id)(16), 16 * i);
   }

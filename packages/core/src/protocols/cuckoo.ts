@@ -1,6 +1,6 @@
 /**
  * The hash tables of a hidden join: cuckoo hashing with three hashes and no stash at one party, simple hashing at the
- * other, as in Pinkas, Schneider, Tkachenko and Yanai (EUROCRYPT 2019). Groundwork: no job uses it yet.
+ * other, as in Pinkas, Schneider, Tkachenko and Yanai (EUROCRYPT 2019).
  *
  * P1 puts each of its n elements into one of the element's three bins, at most one to a bin. P2 puts each of its own into
  * all three. Whoever both hold is then among P2's entries of the bin where P1 has it, and bins can be compared one by one.

@@ -1,7 +1,6 @@
 /**
  * Oblivious key-value store: a vector P that answers each stored key with its value and any other key with noise, after
- * Garimella, Pinkas, Rosulek, Trieu and Yanai (CRYPTO 2021), built as Raghuraman and Rindal (CCS 2022) do. Groundwork:
- * no job uses it yet.
+ * Garimella, Pinkas, Rosulek, Trieu and Yanai (CRYPTO 2021), built as Raghuraman and Rindal (CCS 2022) do.
  *
  * A key names a row of a linear system: three places among the sparse rows of its cluster, and coefficients in
  * GF(2^128) for the few dense ones (`okvs-shape.ts`). Its value is the row times P, so that what P answers is linear in

@@ -70,6 +70,32 @@ export async function recvRandom(
   return { choices, chosen };
 }
 
+/** Two random bits for each OT, packed. */
+export async function sendRandomBits(session: OtSender, count: number): Promise<{ zero: Uint8Array; one: Uint8Array }> {
+  const [zero, one] = [new Uint8Array(Math.ceil(count / 8)), new Uint8Array(Math.ceil(count / 8))];
+  await session.prepare(count);
+  for (const [start, end] of pieces(count)) {
+    const rows = await session.extend(end - start);
+    zero.set(firstBits(session.pi, rows, noOffset), start / 8);
+    one.set(firstBits(session.pi, rows, session.delta), start / 8);
+  }
+  return { zero, one };
+}
+
+/** Random choices, and the bits that they name; packed. */
+export async function recvRandomBits(
+  session: OtReceiver,
+  count: number,
+): Promise<{ choices: Uint8Array; chosen: Uint8Array }> {
+  const [choices, chosen] = [new Uint8Array(Math.ceil(count / 8)), new Uint8Array(Math.ceil(count / 8))];
+  for (const [start, end] of pieces(count)) {
+    const piece = await session.extend(end - start);
+    choices.set(piece.choices.subarray(0, Math.ceil((end - start) / 8)), start / 8);
+    chosen.set(firstBits(session.pi, piece.rows, noOffset), start / 8);
+  }
+  return { choices, chosen };
+}
+
 /** One bit for each choice, packed. */
 export async function sendBits(session: OtSender, count: number, zero: Uint8Array, one: Uint8Array): Promise<void> {
   checkLengths('ot/bits', otsPerCallMax / 8, Math.ceil(count / 8), zero.length, one.length);

@@ -3,13 +3,14 @@
  *
  * A product of two sums is the sum of all products of two parties' parts (Goldreich, Micali and Wigderson, STOC 1987):
  * own ones each party multiplies itself, the others come from one correlated OT for bits, and from Gilboa's 64 for
- * elements of Z_2^64. A bit is shared both ways party by party: z ← z + b − 2·z·b for the next party's b, whose product
+ * elements of Z_2^64. Between two parties the bits are those of random OTs, whose outputs are such products already: the
+ * sender's a is the xor of its two, the receiver's b its choice. A bit is shared both ways party by party: z ← z + b − 2·z·b for the next party's b, whose product
  * with each earlier party's part of z is one correlated OT.
  *
  * With e(n) the bytes of an extension of n OTs with choices given, and every ordered pair (i sends, j receives):
- * Rounds    opening 2 (1 for k = 1); bit triples 2 a call of `bitsPerCall`; triples 2 a call of `productsPerCallMax`;
+ * Rounds    opening 2 (1 for k = 1); bit triples 2 a call of `bitsPerCall`, among two none (1 for k trees' extensions); triples 2 a call of `productsPerCallMax`;
  *           shared bits N a call of `bitsPerCall`; 1 more for each call that needs a batch of the silent engine
- * Sends     bit triples e(32·⌈n/32⌉) (j) and 4·⌈n/32⌉ (i); triples e(2,048·⌈n/32⌉) (j) and 260·32·⌈n/32⌉ (i); shared
+ * Sends     bit triples e(32·⌈n/32⌉) (j) and 4·⌈n/32⌉ (i), among two the extension with random choices alone; triples e(2,048·⌈n/32⌉) (j) and 260·32·⌈n/32⌉ (i); shared
  *           bits, for i before j in the roster only, e(n) (j) and 8·n (i)
  * Security  Semi-honest, up to N−1 colluding. An active party can make correlations wrong, in ways that depend on
  *           another's part of them, and would learn that part if it saw which results come out wrong.
@@ -24,7 +25,14 @@ import { wordsFor } from '../sharing/bit-share.ts';
 import type { Correlations, Demand } from './correlations.ts';
 import { checkLengths, type Preprocessing, productsMax } from './cost.ts';
 import { productBytes, productsPerCallMax, recvProducts, sendProducts } from './gilboa.ts';
-import { recvCorrelated, recvCorrelatedBits, sendCorrelated, sendCorrelatedBits } from './oblivious-transfer.ts';
+import {
+  recvCorrelated,
+  recvCorrelatedBits,
+  recvRandomBits,
+  sendCorrelated,
+  sendCorrelatedBits,
+  sendRandomBits,
+} from './oblivious-transfer.ts';
 import {
   extensionDefault,
   type OtOptions,
@@ -65,6 +73,7 @@ export async function otCorrelations(parent: Channel, rng: Rng, options?: OtOpti
 async function bitTriples(pairs: ReadonlyMap<PartyId, Pair>, rng: Rng, count: number): Promise<BitTriples> {
   const words = wordsFor(count);
   checkLengths('bit triples', productsMax, words);
+  if (pairs.size === 1) return bitTriplesOfTwo([...pairs.values()][0]!, words);
   const [a, b] = [randomWords(rng, words), randomWords(rng, words)];
   const c = a.map((word, i) => word & b[i]!);
   for (let start = 0; start < words; start += bitsPerCall / 32) {
@@ -78,6 +87,30 @@ async function bitTriples(pairs: ReadonlyMap<PartyId, Pair>, rng: Rng, count: nu
     for (const product of await Promise.all(crossed)) kernels().xorInto(sum, product);
   }
   return { a, b, c };
+}
+
+/**
+ * One direction gives y_0, y_1 to the sender and y_c to the receiver, so that y_0 ⊕ y_c = c·(y_0 ⊕ y_1): with a = y_0 ⊕ y_1
+ * and b = c they are shares of a·b. Both directions, and each party's own a·b, are the product of the sums.
+ */
+async function bitTriplesOfTwo({ sender, receiver }: Pair, words: number): Promise<BitTriples> {
+  const triples = { a: new Uint32Array(words), b: new Uint32Array(words), c: new Uint32Array(words) };
+  for (let start = 0; start < words; start += bitsPerCall / 32) {
+    const part = (all: Uint32Array) => bytesOf(all.subarray(start, start + bitsPerCall / 32));
+    const [a, b, c] = [part(triples.a), part(triples.b), part(triples.c)];
+    const [sent, received] = await Promise.all([
+      sendRandomBits(sender, 8 * a.length),
+      recvRandomBits(receiver, 8 * a.length),
+    ]);
+    b.set(received.choices);
+    a.set(sent.zero);
+    kernels().xorInto(a, sent.one);
+    c.set(a);
+    kernels().andInto(c, b);
+    kernels().xorInto(c, sent.zero);
+    kernels().xorInto(c, received.chosen);
+  }
+  return triples;
 }
 
 async function triples(pairs: ReadonlyMap<PartyId, Pair>, rng: Rng, count: number): Promise<Triples> {
@@ -179,19 +212,23 @@ export function otCost(parties: number, demand: Demand, options: OtOptions = {})
   const pairs = (parties * (parties - 1)) / 2;
   const words = wordsFor(demand.bitTriples);
   const products = 32 * Math.ceil(demand.triples / 32);
-  const both = [32 * words, 64 * products];
-  const exchanges = [...exchangesOf(32 * words, bitsPerCall), ...exchangesOf(64 * products, 64 * productsPerCallMax)];
+  // Between two, random OTs are bit triples.
+  const isRandom = parties === 2;
+  const [given, random] = isRandom ? [[64 * products], [32 * words]] : [[32 * words, 64 * products], []];
+  const bits = exchangesOf(32 * words, bitsPerCall);
+  const exchanges = [...bits, ...exchangesOf(64 * products, 64 * productsPerCallMax)];
   const turned = exchangesOf(demand.sharedBits, bitsPerCall);
   const waits = batchWaits([...exchanges, ...turned]).map((wait) => wait && extension === 'silent');
   const opening = extension === 'silent' || k > 1 ? 1 : 0;
+  const own = (i: number) => (isRandom && i < bits.length ? (extension === 'silent' ? 0 : 1) : 2);
   return {
     rounds:
       opening +
-      exchanges.reduce((sum, _, i) => sum + 2 + (waits[i] ? 1 : 0), 0) +
+      exchanges.reduce((sum, _, i) => sum + own(i) + (waits[i] ? 1 : 0), 0) +
       turnRounds(parties, waits.slice(exchanges.length)),
     bytes:
-      pairs * (sessionBytes(both, options) + sessionBytes([...both, demand.sharedBits], options)) +
-      2 * pairs * (4 * words + productBytes * products) +
+      pairs * (sessionBytes(given, options, random) + sessionBytes([...given, demand.sharedBits], options, random)) +
+      2 * pairs * ((isRandom ? 0 : 4 * words) + productBytes * products) +
       pairs * 8 * demand.sharedBits,
   };
 }

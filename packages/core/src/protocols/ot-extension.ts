@@ -85,13 +85,24 @@ export function drawDelta(rng: Rng, { extension = extensionDefault }: OtOptions 
   return delta;
 }
 
-/** Bytes of both ends behind the base OTs, for calls of so many OTs with choices given, none of them beyond `otsMax`. */
-export function sessionBytes(calls: readonly number[], options: OtOptions = {}): number {
+/**
+ * Bytes of both ends behind the base OTs, for calls of so many OTs with choices given, and of so many with random ones; none
+ * of them beyond `otsMax`.
+ */
+export function sessionBytes(
+  given: readonly number[],
+  options: OtOptions = {},
+  random: readonly number[] = [],
+): number {
   const { extension = extensionDefault, k = treeBitsDefault } = options;
-  const sum = (bytes: (count: number) => number) => calls.reduce((total, count) => total + bytes(count), 0);
-  if (extension === 'softspoken') return treesBytes(k) + sum((count) => extensionBytes(count, k, 'given'));
+  const sum = (calls: readonly number[], bytes: (count: number) => number) =>
+    calls.reduce((total, count) => total + bytes(count), 0);
+  if (extension === 'softspoken') {
+    const bytes = (choices: 'given' | 'random') => (count: number) => extensionBytes(count, k, choices);
+    return treesBytes(k) + sum(given, bytes('given')) + sum(random, bytes('random'));
+  }
   const opening = treesBytes(k) + extensionBytes(seedOts, k, 'random');
-  return opening + batchBytes * batchesFor(calls) + sum((count) => Math.ceil(count / 8));
+  return opening + batchBytes * batchesFor([...given, ...random]) + sum(given, (count) => Math.ceil(count / 8));
 }
 
 /** The sender of many OTs to one peer. */

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { found, guises, word } from '@folkmoot/testkit/guises.js';
 import { type Tap, tap } from '@folkmoot/testkit/tap.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folkmoot, type Started, start } from '../packages/cli/test/command-line.ts';
@@ -101,30 +102,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** All the ways in which these bytes could stand in a text or a file. */
-function guises(bytes: Buffer): Buffer[] {
-  // Base64 of a part of a message depends on where it begins: all three, without the characters that neighbours change.
-  const base64 = [0, 1, 2].map((before) => {
-    const text = Buffer.concat([Buffer.alloc(before), bytes])
-      .toString('base64')
-      .replace(/=+$/, '');
-    return text.slice(Math.ceil((before * 4) / 3), Math.floor(((before + bytes.length) * 4) / 3) - 1);
-  });
-  const texts = [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64];
-  return [
-    bytes,
-    ...texts.map((text) => Buffer.from(text)),
-    ...texts.map((text) => Buffer.from(text.replaceAll('+', '-').replaceAll('/', '_'))),
-    Buffer.from(bytes.toString('latin1'), 'utf16le'),
-  ];
-}
-
-function word(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64LE(value);
-  return bytes;
-}
-
 /** Texts of records, their encoded integers as text, each town's own total in every form, and the answer's as bytes. */
 const secrets: [string, Buffer][] = towns.flatMap((town) => [
   [`${town}'s person`, Buffer.from(planted[town].person)],
@@ -140,10 +117,6 @@ const answers: [string, Buffer][] = [
   ['the answer, with its point', Buffer.from(String(total).replace(/(.{6})$/, '.$1'))],
   ['the answer, as a ring element', word(total)],
 ];
-
-function found(hay: Buffer, needles: readonly [string, Buffer][]): string[] {
-  return needles.filter(([, bytes]) => guises(bytes).some((guise) => hay.includes(guise))).map(([name]) => name);
-}
 
 function stored(...places: string[]): Buffer {
   return Buffer.concat(

@@ -39,7 +39,7 @@ export function charterFor(...changes: readonly (readonly [string, string])[]): 
 }
 
 /** A row for each person at either side. */
-export const single = charterFor();
+const single = charterFor();
 /** Up to two rows of a person at the left, up to three at the right; noise can be made for it. */
 export const several = charterFor(
   ['nhs_number: { type: identifier, ', 'nhs_number: { type: identifier, max_rows_per_key: 2, '],
@@ -117,9 +117,11 @@ export interface JoinRun {
   readonly nonce?: string;
   /** The size class of a set, where it is not that of its rows. */
   readonly setClass?: number;
+  /** What a party sends in the place of its n-th record of all, from 0: a peer that keeps to no protocol. */
+  change?(sent: Sent, n: number): Uint8Array;
 }
 
-export function termsOf({ job, rows = town, charter = single, minGroup = 1, round, nonce, setClass }: JoinRun): Terms {
+function termsOf({ job, rows = town, charter = single, minGroup = 1, round, nonce, setClass }: JoinRun): Terms {
   const envelope = {
     job: parseJob(job, 'job.yaml'),
     analyst,
@@ -156,7 +158,7 @@ export function termsOf({ job, rows = town, charter = single, minGroup = 1, roun
 const rowsOf = (party: string, rows: Sides): readonly Row[] => (party === sides[0] ? rows.left : rows.right);
 
 /** What a party was told for its own sake, and what it let out. */
-export interface Told {
+interface Told {
   readonly phases: Phase[];
   readonly tallies: IdentifierTally[];
   /** Undefined where nothing was said of any. */
@@ -190,8 +192,11 @@ function effectsOf(party: string, rows: Sides, seed: number, told: Told): Effect
   };
 }
 
-/** A record on its way, as its receiver gets it: in the clear, with its fork, label and number before the message. */
-export interface Sent {
+/** Before the message of a record stand its fork, its label and its number. */
+export const headerBytes = 24;
+
+/** A record on its way, as its receiver gets it: in the clear. */
+interface Sent {
   readonly from: string;
   readonly to: string;
   readonly record: Uint8Array;
@@ -223,8 +228,10 @@ export async function run(options: JoinRun): Promise<JoinOutcome> {
       ...(faults && { faults }),
       channel: (session) => {
         const write = (to: string, record: Uint8Array): Promise<void> => {
-          sent.push({ from: session.self, to, record: record.slice() });
-          return session.write(to, record);
+          const each: Sent = { from: session.self, to, record: record.slice() };
+          const written = options.change?.(each, sent.length) ?? record;
+          sent.push(each);
+          return session.write(to, written);
         };
         return new SessionChannel({ ...session, write });
       },

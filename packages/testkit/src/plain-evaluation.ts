@@ -29,7 +29,9 @@ export function plainAnswer(
   const query = compile(checked, ownParty, strictness);
   const disclosure = disclose({ checked, query, strictness });
   const nothing = query.statistics.map(() => new Array<bigint>(query.cells).fill(0n));
-  const brought = checked.contributors.map((party) => inSlots(disclosure.inputs, party, resultOf(query, party) ?? nothing));
+  const brought = checked.contributors.map((party) =>
+    inSlots(disclosure.inputs, party, resultOf(query, party) ?? nothing),
+  );
   const totals = disclosure.inputs.map((_, slot) =>
     brought[0]![slot]!.map((_, cell) => brought.reduce((sum, own) => sum + own[slot]![cell]!, 0n)),
   );

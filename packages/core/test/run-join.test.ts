@@ -32,6 +32,7 @@ const few = `
 const kinds = `
   spread: { variance: right.annual_cost }
   deviation: { stddev: left.income }
+  earning: { count: { where: { left.income: { gte: 40000 } } } }
   r: { correlation: [left.income, right.annual_cost] }
   fit: { regression: { y: right.annual_cost, x: [left.age, right.conditions, left.employed] } }
   at_work: { mean: left.employed }
@@ -91,6 +92,8 @@ describe('a join', () => {
     const { answer } = await compared({ job: helped(`measures:${few}${kinds}\n${both}`) });
     const isCounted = ({ left, right }: Pair) => number(left.age) >= 60 || number(right.conditions) >= 10;
     expect(figure(answer.rows[0], 'both')).toBe(pairsOf(town).filter(isCounted).length);
+    const isEarning = ({ left }: Pair) => left.income !== null && number(left.income) >= 40_000;
+    expect(figure(answer.rows[0], 'earning')).toBe(pairsOf(town).filter(isEarning).length);
   });
 
   const over = (value: unknown, least: number) => value !== null && number(value) >= least;
@@ -117,6 +120,16 @@ describe('a join', () => {
       'what is not known, or a year',
       '{ any: [{ left.income: { is_null: true } }, { year(left.moved_in): { gte: 2020 }, right.conditions: { gte: 3 } }] }',
       ({ left, right }) => left.income === null || (String(left.moved_in) >= '2020' && over(right.conditions, 3)),
+    ],
+    [
+      'what is known not to be',
+      '{ not: { left.income: { gte: 40000 } } }',
+      ({ left }) => left.income !== null && !over(left.income, 40_000),
+    ],
+    [
+      'two rows of which neither is so, as far as is known',
+      '{ not: { any: [{ left.income: { gte: 40000 } }, { right.conditions: { gte: 15 } }] } }',
+      ({ left, right }) => left.income !== null && !over(left.income, 40_000) && number(right.conditions) < 15,
     ],
     ['nobody', '{ left.age: { gt: 105 }, right.sex: { eq: male } }', () => false],
   ] as [string, string, (pair: Pair) => boolean][])('takes conditions on %s', async (_, where, isMet) => {

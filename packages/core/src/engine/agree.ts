@@ -33,7 +33,7 @@ import { questionKey } from '../query/question.ts';
 import type { LocalQuery } from '../query/statistic.ts';
 import { type Strictness, strictnessOf } from '../query/strictness.ts';
 import { checkDemand } from './evaluate-cost.ts';
-import { type JoinAgreement, joinOf } from './join-agreement.ts';
+import { checkJoinRoom, type JoinAgreement, joinOf } from './join-agreement.ts';
 
 /** The documents that decide a computation. The charter is one whose signatures were checked (`checkSealed`). */
 export interface Terms {
@@ -106,6 +106,8 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
   const disclosure = protection === null ? disclose({ checked, query, strictness }) : null;
   if (disclosure !== null) checkDemand(checked.parties.length, disclosure);
   const inputs = protection?.layout ?? layout(query, checked.dataset, checked.contributors);
+  const join = joinOf(checked, query, { inputs, protection }, setClassesOf(acceptances, checked.join));
+  if (join !== null) checkJoinRoom(checked, join);
   return {
     checked,
     query,
@@ -119,7 +121,7 @@ export function agree({ signed, charter, acceptances, nowMs }: Terms): Agreement
     analyst: envelope.analyst,
     recipient: envelope.recipient,
     threshold: disclosure?.threshold ?? (strictness.minGroup > 1 ? strictness.minGroup : 0),
-    join: joinOf(checked, query, { inputs, protection }, setClassesOf(acceptances, checked.join)),
+    join,
     acceptances: acceptancesHash(acceptances),
     context: (attempt) => ({ job, attempt, roster: rosterOf(checked) }),
   };

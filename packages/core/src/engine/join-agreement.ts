@@ -4,8 +4,11 @@
  * @module
  */
 import { type Ring, rings } from '../algebra/ring.ts';
+import { InputError } from '../channel/errors.ts';
 import { tossBytes } from '../protocols/coin-toss.ts';
 import type { Preprocessing } from '../protocols/cost.ts';
+import { binsFor } from '../protocols/cuckoo.ts';
+import { dealtMax } from '../protocols/dealt-pair.ts';
 import { ellipticCost } from '../protocols/elliptic-psi.ts';
 import { pairCost } from '../protocols/pair-correlations.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
@@ -40,25 +43,88 @@ export function joinOf(
   { inputs, protection }: { readonly inputs: Layout; readonly protection: Protection | null },
   classes: Readonly<Record<SideName, number>> | null,
 ): JoinAgreement | null {
-  if (checked.join === null || classes === null) return null;
+  const { join, helper } = checked;
+  if (join === null || classes === null) return null;
   const ringOf = protection === null ? ringsIn(inputs, query) : ringsFor(protection, query);
   const sides = joinQueryOf(checked, query);
-  return { query: sides, plan: joinPlan(sides, ringOf), rings: ringOf, classes };
+  return { query: sides, plan: cheapest(sides, ringOf, classes, helper), rings: ringOf, classes };
+}
+
+/**
+ * The plan that sends less, of those with either side as the receiver: groups speak for the side that has more of them, and
+ * sizes for the smaller one. Both sides count alike.
+ * @throws InputError where neither will do
+ */
+function cheapest(
+  query: JoinQuery,
+  ringOf: readonly Ring[],
+  classes: Readonly<Record<SideName, number>>,
+  helper: string | null,
+): JoinPlan {
+  const first = joinPlan(query, ringOf);
+  let other: JoinPlan;
+  try {
+    other = joinPlan(query, ringOf, otherSide(first.receiver));
+  } catch (error) {
+    if (error instanceof InputError) return first;
+    throw error;
+  }
+  const bytesOf = (plan: JoinPlan): number => {
+    const { bytes, demand } = joinSumsCost(plan, sizesFor(plan.receiver, classes));
+    return bytes + pairCost(demand, { helper }).bytes;
+  };
+  return bytesOf(other) < bytesOf(first) ? other : first;
+}
+
+function otherSide(side: SideName): SideName {
+  return side === 'left' ? 'right' : 'left';
+}
+
+/** Elements of the receiver's and of the sender's set. */
+function sizesFor(receiver: SideName, classes: Readonly<Record<SideName, number>>): SetSizes {
+  return { receiver: classSize(classes[receiver]), sender: classSize(classes[otherSide(receiver)]) };
+}
+
+/** What is kept of all bins: shares of words, and the rows that they came in. */
+const keptMax = 2 ** 30;
+
+/**
+ * Refuses what no side has room for, by the sizes that both have stated.
+ * @throws InputError SET_TOO_LARGE
+ */
+export function checkJoinRoom(checked: CheckedJob, agreement: JoinAgreement): void {
+  if (checked.join!.reveal !== null) return;
+  const { plan } = agreement;
+  const { receiver, sender } = sizesOf(checked, agreement);
+  const words = plan.wordRings.reduce((sum, ring) => sum + (ring?.limbs ?? 0), 0);
+  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
+  const kept = (2 * binsFor(receiver) + sender) * (8 * words + flags / 8);
+  const demand = joinDemand(checked, agreement)!;
+  const dealt = checked.helper === null ? 0 : Math.max(demand.otsFromSender, demand.otsFromReceiver);
+  if (kept <= keptMax && dealt <= dealtMax) return;
+  const detail =
+    kept > keptMax
+      ? `what its measures carry of every person takes ${Math.ceil(kept / 2 ** 20)} MiB, over ${keptMax / 2 ** 20}`
+      : `its measures take ${dealt} dealt transfers, over ${dealtMax}`;
+  const remedy = `ask for fewer groups and measures at once${kept > keptMax ? '' : ', or leave `join_helper` out'}`;
+  throw new InputError('SET_TOO_LARGE', { field: 'measures', detail, remedy });
 }
 
 function ringsIn({ sections }: Layout, { statistics }: LocalQuery): Ring[] {
-  return statistics.map((_, at) => sections.find((section) => section.statistics.includes(at))!.ring);
+  const ringOf = new Map(sections.flatMap(({ ring, statistics: own }) => own.map((at) => [at, ring] as const)));
+  return statistics.map((_, at) => ringOf.get(at)!);
 }
 
 /** Each statistic over the widest ring of the parts that it goes into: what is wider than a part's ring wraps there anyway. */
 function ringsFor({ releases, layout }: Protection, { statistics }: LocalQuery): Ring[] {
   const parts = releases.flatMap((release) => release.parts);
-  return statistics.map((_, statistic) => {
-    const own = layout.sections.filter((section) =>
-      section.statistics.some((part) => parts[part]!.some(([place]) => place === statistic)),
-    );
-    return rings.findLast((ring) => own.some((section) => section.ring === ring)) ?? rings[0]!;
-  });
+  const widest = statistics.map(() => rings[0]!);
+  for (const { ring, statistics: own } of layout.sections) {
+    for (const [place] of own.flatMap((part) => parts[part]!)) {
+      if (ring.bits > widest[place]!.bits) widest[place] = ring;
+    }
+  }
+  return widest;
 }
 
 /** Bytes of the salt that keys are hashed with, and rounds of its toss. */
@@ -78,14 +144,8 @@ export function receivingSide({ join }: CheckedJob, { plan }: JoinAgreement): Si
   return join!.reveal === 'matches' ? 'left' : plan.receiver;
 }
 
-/** Elements of the receiver's and of the sender's set. */
 function sizesOf(checked: CheckedJob, agreement: JoinAgreement): SetSizes {
-  const receiver = receivingSide(checked, agreement);
-  const { classes } = agreement;
-  return {
-    receiver: classSize(classes[receiver]),
-    sender: classSize(classes[receiver === 'left' ? 'right' : 'left']),
-  };
+  return sizesFor(receivingSide(checked, agreement), agreement.classes);
 }
 
 /** What is made ahead of it; null for nothing. */

@@ -98,8 +98,10 @@ async function products(
 ): Promise<Vector[]> {
   const { plan, known } = task;
   const values: Vector[] = new Array(plan.products.length);
+  const placed = plan.products.map((product, at) => ({ ...product, at }));
+  const byColumn = Map.groupBy(placed, ({ column }) => column);
   for (const column of plan.columns.keys()) {
-    const own = plan.products.flatMap((product, at) => (product.column === column ? [{ ...product, at }] : []));
+    const own = byColumn.get(column) ?? [];
     const bit = bits[column];
     if (bit == null) {
       for (const product of own) values[product.at] = await wordTimes(source, task, words[column]!, product, slot);
@@ -200,9 +202,10 @@ export function bucketSteps(plan: JoinPlan, count: number): Step[] {
     { kind: 'exchange', rounds, bytes: 2 * bytes, bitTriples },
     { kind: 'transfer', cost: bitProductCost(count, words), from: 'both' },
   ];
+  const byColumn = Map.groupBy(plan.products, ({ column }) => column);
   for (let slot = 0; slot < plan.slots; slot++) {
     for (const [at, { kind }] of plan.columns.entries()) {
-      const own = plan.products.filter(({ column }) => column === at);
+      const own = byColumn.get(at) ?? [];
       if (kind !== 'word') {
         steps.push({ kind: 'transfer', cost: bitProductCost(count, ringsOf(own)), from: 'receiver' });
         continue;

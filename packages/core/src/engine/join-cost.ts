@@ -8,7 +8,7 @@ import { binsFor } from '../protocols/cuckoo.ts';
 import { octetsOf } from '../protocols/given-choices.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
 import type { SetSizes } from '../protocols/psi.ts';
-import { bucketSteps } from './join-bucket.ts';
+import { bucketSteps, type Step } from './join-bucket.ts';
 import type { JoinPlan } from './join-plan.ts';
 
 export interface JoinSumsCost {
@@ -24,6 +24,9 @@ const bucketBinsMax = 2 ** 17;
 /** Transfers that a bucket takes ahead, each way: 32 MiB. */
 const bucketOtsMax = 2 ** 21;
 
+/** Words of products, factors and columns that a bucket holds: 128 MiB. */
+const bucketWordsMax = 2 ** 24;
+
 /** Buckets that are worked on at once: while one waits for an answer, another goes on. */
 export const bucketsAtOnce = 2;
 
@@ -31,7 +34,12 @@ export const bucketsAtOnce = 2;
 export function bucketsOf(plan: JoinPlan, bins: number): { readonly start: number; readonly end: number }[] {
   const { otsFromSender, otsFromReceiver } = demandOf(plan, 32);
   const each = Math.max(otsFromSender, otsFromReceiver, 1) / 32;
-  const most = 32 * Math.max(1, Math.floor(Math.min(bucketBinsMax, bucketOtsMax / each) / 32));
+  const held = [...plan.products.map(({ ring }) => ring), ...plan.wordRings].reduce(
+    (sum, ring) => sum + (ring?.limbs ?? 0),
+    1 + plan.slots * plan.factors.length,
+  );
+  const room = Math.min(bucketBinsMax, bucketOtsMax / each, bucketWordsMax / held);
+  const most = 32 * Math.max(1, Math.floor(room / 32));
   return Array.from({ length: Math.ceil(bins / most) }, (_, i) => {
     return { start: i * most, end: Math.min((i + 1) * most, bins) };
   });
@@ -62,15 +70,22 @@ export function joinSumsCost(plan: JoinPlan, sizes: SetSizes): JoinSumsCost {
   let clocks = new Clocks(hinted - 1, hinted);
   for (let round = 0; round < matching.compared; round++) clocks.exchange();
   const buckets = bucketsOf(plan, binsFor(sizes.receiver));
+  // All buckets but the last are alike.
+  const known = new Map<number, { readonly steps: readonly Step[]; readonly taken: ReturnType<typeof demandOf> }>();
+  const stepsOf = (count: number) => {
+    const found = known.get(count) ?? { steps: bucketSteps(plan, count), taken: demandOf(plan, count) };
+    known.set(count, found);
+    return found;
+  };
   for (let first = 0; first < buckets.length; first += bucketsAtOnce) {
     const ends: Clocks[] = [];
     for (const { start, end } of buckets.slice(first, first + bucketsAtOnce)) {
       const own = clocks.copy();
-      const taken = demandOf(plan, end - start);
+      const { steps, taken } = stepsOf(end - start);
       demand.bitTriples += taken.bitTriples;
       demand.otsFromSender += taken.otsFromSender;
       demand.otsFromReceiver += taken.otsFromReceiver;
-      for (const step of bucketSteps(plan, end - start)) {
+      for (const step of steps) {
         if (step.kind === 'exchange') bytes += step.bytes;
         else bytes += (step.cost.bytes + Math.ceil(step.cost.ots / 8)) * (step.from === 'both' ? 2 : 1);
         own.take(step);
@@ -108,7 +123,7 @@ class Clocks {
     return Math.max(this.#sender, this.#receiver);
   }
 
-  take(step: ReturnType<typeof bucketSteps>[number]): void {
+  take(step: Step): void {
     if (step.kind === 'exchange') {
       for (let round = 0; round < step.rounds; round++) this.exchange();
       return;

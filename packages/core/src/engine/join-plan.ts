@@ -2,15 +2,15 @@
  * How the sums of a join are computed on shares: which side has the hash table, what the other's elements carry, and which
  * products of the two are added up where. A function of public texts, the same at both sides.
  *
- * The receiver is the side with more cells, since its cells are free: it knows them. Each cell of the sender's side makes a
- * column of each of its features: a flag where every element has 0 or 1 there, a word of a ring otherwise. A feature that is
+ * The receiver's cells are free: it knows them. Each cell of the sender's side makes a column of each of its features: a flag where every element has 0 or 1 there, a word of a ring otherwise. A feature that is
  * 1 for every element that takes part needs no column; the match itself stands for it.
  * @module
  */
 import { bitLength } from '../algebra/integer-root.ts';
-import { type Ring, rings, Z2_64 } from '../algebra/ring.ts';
+import { type Ring, Z2_64 } from '../algebra/ring.ts';
 import { InputError } from '../channel/errors.ts';
 import type { Feature, JoinQuery, SideName, SideQuery } from '../query/join-query.ts';
+import { termsMax, tooMany } from '../query/join-terms.ts';
 
 /** What an element of the sender's carries for one feature and cell of its side. */
 export type Column =
@@ -21,7 +21,7 @@ export type Column =
 export interface Factor {
   readonly feature: number;
   readonly low: bigint;
-  /** 0 where it is 1 for every element that can match. */
+  /** 0 where it is 1 for every element that can match, and 1 or more otherwise. */
   readonly bits: number;
 }
 
@@ -56,32 +56,34 @@ export interface JoinPlan {
 /** Words and flags of an element together: each word has 8 bytes at least, and its hint is sent for three bins. */
 const columnsMax = 1_024;
 
-/** The side that has the hash table. */
-export function receiverOf({ left, right }: JoinQuery): SideName {
+/** The side with more cells. */
+function manyCelled({ left, right }: JoinQuery): SideName {
   return right.cells > left.cells ? 'right' : 'left';
 }
 
 /**
- * The plan of these sums, each statistic over the ring that is given for it.
+ * The plan of these sums, each statistic over the ring that is given for it. `receiver` is the side that has the hash table.
  * @throws InputError TOO_MANY_CELLS, OVERFLOW
  */
-export function joinPlan(query: JoinQuery, ringOf: readonly Ring[]): JoinPlan {
-  const receiver = receiverOf(query);
+export function joinPlan(query: JoinQuery, ringOf: readonly Ring[], receiver: SideName = manyCelled(query)): JoinPlan {
   const [own, other] = receiver === 'left' ? [query.left, query.right] : [query.right, query.left];
   const slots = own.cells === 1 ? 1 : own.rowsPerKey;
   const columns = new Numbered<Column>();
   const factors = new Numbered<Factor>();
   const products = new Numbered<Product>();
   const addends: Addend[] = [];
+  if (query.terms.length * other.cells > termsMax) throw tooMany();
+  const places = Array.from({ length: other.cells }, (_, cell) =>
+    Int32Array.from({ length: own.cells }, (_, a) => {
+      return query.cellOf[receiver === 'left' ? a * other.cells + cell : cell * own.cells + a]!;
+    }),
+  );
   for (const { statistic, left, right } of query.terms) {
     const [feature, carried] = receiver === 'left' ? [left, right] : [right, left];
     const factor = factors.at(factorOf(own, feature, slots));
-    for (let cell = 0; cell < other.cells; cell++) {
+    for (const [cell, cells] of places.entries()) {
       const column = columns.at(columnOf(other, carried, cell));
       const product = products.at({ ring: ringOf[statistic]!, column, factor });
-      const cells = Int32Array.from({ length: own.cells }, (_, a) => {
-        return query.cellOf[receiver === 'left' ? a * other.cells + cell : cell * own.cells + a]!;
-      });
       addends.push({ product, statistic, cells });
     }
   }
@@ -92,11 +94,11 @@ export function joinPlan(query: JoinQuery, ringOf: readonly Ring[]): JoinPlan {
       remedy: 'ask for fewer groups or fewer measures of the side that has fewer groups',
     });
   }
-  const wordRings = columns.all.map(({ kind }, at) => {
-    if (kind !== 'word') return null;
-    const needed = products.all.filter(({ column }) => column === at).map(({ ring }) => ring);
-    return rings.findLast((ring) => needed.includes(ring)) ?? Z2_64;
-  });
+  const wordRings = columns.all.map(({ kind }): Ring | null => (kind === 'word' ? Z2_64 : null));
+  for (const { ring, column } of products.all) {
+    const known = wordRings[column];
+    if (known != null && ring.bits > known.bits) wordRings[column] = ring;
+  }
   return {
     receiver,
     cells: own.cells,
@@ -112,23 +114,37 @@ export function joinPlan(query: JoinQuery, ringOf: readonly Ring[]): JoinPlan {
 function columnOf(side: SideQuery, feature: number, cell: number): Column {
   const given = side.features[feature]!;
   if (side.cells === 1 && isOne(given, side)) return { kind: 'match' };
-  return { kind: isFlag(given, side) ? 'flag' : 'word', feature, cell };
+  if (isFlag(given, side)) return { kind: 'flag', feature, cell };
+  // The rows of a key are added up at home, in words of 64 bits.
+  const { min, max } = rangeOf(given, side);
+  const bits = 1 + Math.max(bitLength(max < 0n ? -max : max), bitLength(min < 0n ? -min : min));
+  if (bits > 64) throw tooWide(side, given, bits);
+  return { kind: 'word', feature, cell };
+}
+
+/** What the numbers of all rows of a key can add up to; of people there is one. */
+function rangeOf({ of, min, max }: Feature, { rowsPerKey }: SideQuery): { readonly min: bigint; readonly max: bigint } {
+  const rows = of === 'rows' ? BigInt(rowsPerKey) : 1n;
+  return { min: rows * min, max: rows * max };
+}
+
+function tooWide({ dataset }: SideQuery, { product }: Feature, bits: number): InputError {
+  return new InputError('OVERFLOW', {
+    field: product.map((name) => `datasets.${dataset.name}.columns.${name}`).join(', '),
+    detail: `what is multiplied on shares has ${bits} bits`,
+    remedy: 'ask over a narrower column',
+  });
 }
 
 function factorOf(side: SideQuery, at: number, slots: number): Factor {
   const feature = side.features[at]!;
   if (slots === 1 && isOne(feature, side)) return { feature: at, low: 0n, bits: 0 };
-  // Of several rows in one slot the numbers are added up; but of people there is one.
-  const rows = slots === 1 && feature.of === 'rows' ? BigInt(side.rowsPerKey) : 1n;
-  const low = feature.min < 0n ? rows * feature.min : 0n;
-  const high = feature.max > 0n ? rows * feature.max : 0n;
-  const bits = bitLength(high - low);
-  if (bits <= 63) return { feature: at, low, bits };
-  throw new InputError('OVERFLOW', {
-    field: feature.product.map((name) => `datasets.${side.dataset.name}.columns.${name}`).join(', '),
-    detail: `what is multiplied on shares has ${bits} bits`,
-    remedy: 'ask over a narrower column',
-  });
+  const { min, max } = slots === 1 ? rangeOf(feature, side) : feature;
+  const low = min < 0n ? min : 0n;
+  // One bit at least: a number that can only be 0 is not one that is always 1.
+  const bits = Math.max(1, bitLength((max > 0n ? max : 0n) - low));
+  if (bits > 63) throw tooWide(side, feature, bits);
+  return { feature: at, low, bits };
 }
 
 /** Whether it is 1 for every key that takes part. */

@@ -85,8 +85,7 @@ export async function dealJoin(ch: Channel, checked: CheckedJob, agreement: Join
 }
 
 /**
- * Shares of every statistic of the query, each over the job's cells, which the caller masks anew before they go on. The
- * channel's roster are the two sides.
+ * Shares of every statistic of the query, each over the job's cells. The channel's roster are the two sides.
  * @throws ProtocolError CUCKOO_FULL, OKVS_FULL, BAD_MESSAGE; SourceError DUPLICATE_IDENTIFIER; InputError SET_TOO_LARGE
  */
 export async function joinShares(

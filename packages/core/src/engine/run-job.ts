@@ -131,7 +131,16 @@ async function compute(ch: Channel, agreement: Agreement, effects: Effects, at: 
     disclosure === null ? sums : await evaluate(among, source, disclosure, { layout: inputs, shares: sums });
 
   at('noise');
-  return protectedBy(agreement, effects.noiseKey, ch.self, results);
+  const shares = isDecided(agreement) ? maskedAnew(among, results) : results;
+  return protectedBy(agreement, effects.noiseKey, ch.self, shares);
+}
+
+/**
+ * Shares of the same under masks that the parties alone have. What is computed on shares leaves its traces in them, and a
+ * dealer knows what it is made of: with a share, it would know more of a withheld sum than that it is withheld.
+ */
+function maskedAnew(among: Channel, shares: readonly Vector[]): Vector[] {
+  return shares.map((share, at) => jointSum(among, `result/${at}`, share));
 }
 
 /** Shares of the sums over all parties' records. */
@@ -176,9 +185,7 @@ async function joined(
   const given = { checked, agreement: join, source: await source, records, rng };
   at('match');
   const statistics = await joinShares(among, given, effects, (done) => at('match', done));
-  const shares = protection === null ? joinedSections(inputs, statistics) : joinedParts(protection, statistics);
-  // Masked anew, as a pooled job's are: what is opened of two shares is their sum, and nothing of how they came about.
-  return shares.map((share, index) => jointSum(among, `input/${inputs.sections[index]!.label}`, share));
+  return protection === null ? joinedSections(inputs, statistics) : joinedParts(protection, statistics);
 }
 
 /** The correlated randomness of all that is decided on shares, once all parties have said that they decide the same. */

@@ -267,7 +267,10 @@ function layoutsOf(receiverCount: number, senderCount: number, rings: readonly R
   const bins = binsFor(receiverCount);
   const tagBits = statisticalBits + 32 - Math.clz32(bins - 1);
   assert(tagBits <= 64, 'a tag has a word');
-  const blocksMax = Math.max(1, Math.floor(hintBytes / opprfBytes(hashes * senderCount, 1)));
+  const blocksMax = Math.max(
+    1,
+    Math.floor(hintBytes / Math.max(opprfBytes(hashes * senderCount, 1), elementBytes * bins)),
+  );
   const layouts: Layout[] = [];
   for (let from = 0, first = 0; from < rings.length || first === 0; ) {
     const heads = first === 0 ? { tagBits, flags } : { tagBits: 0, flags: 0 };

@@ -64,7 +64,6 @@ interface Lines {
 
 function linesOf(sender: PartyId, receiver: PartyId, demand: PairDemand): Lines {
   const line = (label: string, factor: Factor, count: number, owner: PartyId, holder: PartyId): Line => {
-    checkLengths(`dealt/${label}`, dealtMax, count);
     return { label, factor, count, owner, holder };
   };
   return {
@@ -72,6 +71,13 @@ function linesOf(sender: PartyId, receiver: PartyId, demand: PairDemand): Lines 
     fromReceiver: line('ots-from-receiver', 'bit', octetsOf(demand.otsFromReceiver), receiver, sender),
     voles: line('voles', 'element', demand.voles, sender, receiver),
   };
+}
+
+/** @throws ProtocolError OVER_LIMIT */
+function checkedLines(sender: PartyId, receiver: PartyId, demand: PairDemand): Lines {
+  const lines = linesOf(sender, receiver, demand);
+  for (const { label, count } of Object.values(lines) as Line[]) checkLengths(`dealt/${label}`, dealtMax, count);
+  return lines;
 }
 
 /** The receiver's end, which holds all of the demand. The channel's roster has the two and the dealer. */
@@ -82,7 +88,7 @@ export async function dealtReceiver(
   demand: PairDemand,
 ): Promise<ReceiverSource> {
   const ch = forkOf(parent);
-  const { fromSender, fromReceiver, voles } = linesOf(peer, ch.self, demand);
+  const { fromSender, fromReceiver, voles } = checkedLines(peer, ch.self, demand);
   const [bits, held, heldVoles] = await Promise.all([
     dealtBits(parent, dealer, demand),
     hold(ch, dealer, fromSender),
@@ -105,7 +111,7 @@ export async function dealtSender(
   demand: PairDemand,
 ): Promise<SenderSource> {
   const ch = forkOf(parent);
-  const { fromSender, fromReceiver, voles } = linesOf(ch.self, peer, demand);
+  const { fromSender, fromReceiver, voles } = checkedLines(ch.self, peer, demand);
   const [bits, held] = await Promise.all([dealtBits(parent, dealer, demand), hold(ch, dealer, fromReceiver)]);
   const owned = own(ch, dealer, fromSender);
   const { delta, take } = own(ch, dealer, voles);
@@ -123,7 +129,7 @@ export async function dealtSender(
  */
 export async function dealPair(parent: Channel, sender: PartyId, receiver: PartyId, demand: PairDemand): Promise<void> {
   const ch = forkOf(parent);
-  const lines = Object.values(linesOf(sender, receiver, demand)) as Line[];
+  const lines = Object.values(checkedLines(sender, receiver, demand)) as Line[];
   const bits = bitsOf(demand);
   await Promise.all([
     ...lines.filter(({ count }) => count > 0).map((line) => dealLine(ch.fork(line.label), line)),

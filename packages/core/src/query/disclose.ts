@@ -138,11 +138,13 @@ interface Conditions {
 
 /** The parts of all measures: those of several measures with the same conditions are one. */
 class Parts {
-  readonly #parts: { -readonly [K in keyof DisclosedPart]: DisclosedPart[K] }[] = [];
+  readonly #parts: Omit<DisclosedPart, 'slots'>[] = [];
   readonly #places = new Map<string, number>();
+  /** Of each part, where a slot stands in it. */
+  readonly #slots: Map<Slot, number>[] = [];
 
   all(): readonly DisclosedPart[] {
-    return this.#parts;
+    return this.#parts.map((part, place) => ({ ...part, slots: [...this.#slots[place]!.keys()] }));
   }
 
   /** A part of these conditions, and where its numbers stand in it. */
@@ -157,11 +159,10 @@ class Parts {
       dominance: sorted(dominance),
       gaps: sorted(gaps),
       crowds: forms.map((form) => people.find((each) => each.form === form)!.crowd),
-      slots: [],
     };
-    const part = this.#parts[place];
-    part.slots = [...new Set([...part.slots, ...slots])];
-    const places = new Map(part.slots.map((slot, at) => [slot, at]));
-    return { part: place, at: slots.map((slot) => places.get(slot)!) };
+    this.#slots[place] ??= new Map();
+    const known = this.#slots[place];
+    for (const slot of slots) if (!known.has(slot)) known.set(slot, known.size);
+    return { part: place, at: slots.map((slot) => known.get(slot)!) };
   }
 }

@@ -31,11 +31,14 @@ export function joinQueryOf({ join, dataset }: CheckedJob, query: LocalQuery): J
   const features = { left: new Features('left', join.left), right: new Features('right', join.right) };
   // Most statistics have the same mixed conditions: those of the job.
   const known = new Map<string, readonly SidedTerm[]>();
+  let room = termsMax;
   const terms = query.statistics.flatMap((statistic, at) => {
     const conditions = bySide(statistic.where, ...where.mixed);
     const key = keyOf({ of: statistic.of, product: [], where: { kind: 'and', of: conditions.mixed } });
     const split = known.get(key) ?? termsOf(statistic, conditions.mixed, dataset, join);
     known.set(key, split);
+    room -= split.length;
+    if (room < 0) throw tooMany();
     return split.map((term): JoinTerm => {
       const place = (side: SideName) => features[side].at(statistic, both(conditions[side], term[side]));
       return { statistic: at, left: place('left'), right: place('right') };
@@ -45,6 +48,21 @@ export function joinQueryOf({ join, dataset }: CheckedJob, query: LocalQuery): J
     return sideQuery(side, join[side], where[side], query.groups, features[side].all);
   });
   return { left: left!, right: right!, terms, cellOf: cellsOfPairs(query.groups, left!, right!) };
+}
+
+/**
+ * Sums over pairs: every one is a product on shares, for each cell of the side that does not place its own. All members
+ * work them out on their main thread, before anyone has judged the job.
+ */
+export const termsMax = 20_000;
+
+/** @throws InputError TOO_MANY_CELLS */
+export function tooMany(): InputError {
+  return new InputError('TOO_MANY_CELLS', {
+    field: 'measures',
+    detail: `its sums over both sides are more than ${termsMax}`,
+    remedy: 'ask for fewer bins, groups or alternatives over both sides',
+  });
 }
 
 /** What a mixed condition adds to the conditions of either side; one term that adds nothing where there is none. */

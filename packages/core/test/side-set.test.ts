@@ -172,6 +172,13 @@ describe('the records of a side', () => {
     });
   });
 
+  it('go by the key alone under protection, whatever the unit', () => {
+    const rows = [row(ada, '1', 'f', 'p'), row(ben, '2', 'f', 'p'), row(cyd, '3', 'f', '')];
+    const side = sideOf({ dataset: protectedDataset(dataset({ unit: 'person' })) });
+    expect(sideRecords(side, rows).identifiers).toEqual([ada, ben, cyd]);
+    expect(setOf(side, [...rows, row(ada, '4', 'f', 'q')]).keys).toBe(3);
+  });
+
   it('may lack the identifier, but no other value that the dictionary asks for', () => {
     expect(sideRecords(sideOf(), [row(null), row('')]).identifiers).toEqual([null, '']);
     expect(refused({}, [{ ...row(ada), sex: null }])).toMatchObject({ code: 'SOURCE_NULL', field: 'sex' });

@@ -4,8 +4,9 @@
  *   texts ─▶ parsed ─▶ null rule, clamp ─▶ rows per person ─▶ file
  *
  * Columns are `v:age`, its integers, and `n:age`, whether its text was missing; `k:nhs_number`, an identifier in canonical
- * form; and `u`, a number in the place of the person. Where people are matched by what tells them apart, rows of nobody
- * stand there too, without a `u`: their owner is told how many identifiers were no use.
+ * form; `u`, a number in the place of the person; and `kept`, whether the row counts in a pooled job: it is somebody's, and
+ * among the first of that person. Where an identifier is kept all rows are, since a join goes by that identifier and not by
+ * the unit: whether a row is there may not depend on rows of other identifiers.
  * @module
  */
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
@@ -26,6 +27,8 @@ import { unitSql } from './sources/unit-sql.ts';
 export const valueName = (column: string): string => `v:${column}`;
 export const nullName = (column: string): string => `n:${column}`;
 export const keyName = (column: string): string => `k:${column}`;
+/** Absent from files that hold no other rows than those that count. */
+export const keptName = 'kept';
 /** Parquet has no integers of 128 bits: the wider ones are texts of their digits. */
 const isWide = (column: ValueColumn): boolean => {
   const { min, max } = boundsOf(column);
@@ -115,12 +118,11 @@ function snapshotSql(
     const ref = (letter: string): Sql => sql.ref(`${letter}${index}`);
     return rules.type === 'identifier' ? [] : [{ name, rules, text: ref('t'), x: ref('x'), missing: ref('n') }];
   });
-  const person =
-    unit === 'row' ? sql`''` : unitSql(dataset.columns[unit]!, sql.ref(`t${present.indexOf(unit)}`), duckdbDialect);
   const keys = matched.map((name, index) => ({
     name: sql.id(keyName(name)),
     form: sql`${sql.ref(`kept${index}`)}(${sql.ref(`t${present.indexOf(name)}`)})`,
   }));
+  const person = unit === 'row' ? sql`''` : personSql(unit, dataset, present, matched);
   const parsed = columns.flatMap(({ name, rules, text, x, missing }) => [
     sql`${columnSql(name, rules, text, duckdbDialect).parsed} AS ${x}`,
     sql`(${text} IS NULL) AS ${missing}`,
@@ -136,6 +138,10 @@ function snapshotSql(
     const value = sql.id(valueName(name));
     return [isWide(rules) ? sql`CAST(${value} AS VARCHAR) AS ${value}` : value, sql.id(nullName(name))];
   });
+  const isKept =
+    unit === 'row'
+      ? sql`TRUE`
+      : sql`(u IS NOT NULL AND row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)})`;
   const inOrder = unit === 'row' ? sql`h` : sql`p, h`;
   return [
     sql`CREATE TEMP TABLE parsed AS SELECT ${sql.join([...parsed, ...keys.map(({ name, form }) => sql`${form} AS ${name}`), sql`${person} AS u`])} FROM texts`,
@@ -143,12 +149,30 @@ function snapshotSql(
     sql`CREATE TEMP TABLE settled AS SELECT ${sql.join([...settled, ...keys.map(({ name }) => name), sql`u`])},
       sha256(concat(CAST(${key} AS VARCHAR), 'person', u)) AS p,
       sha256(concat_ws('|', CAST(${key} AS VARCHAR), 'row', u, ${sql.join([...words, sql`''`])})) AS h
-      FROM parsed ${matched.includes(unit) ? sql`` : sql`WHERE u IS NOT NULL`}`,
-    sql`CREATE TEMP TABLE kept AS SELECT * FROM settled
-      ${unit === 'row' ? sql`` : sql`QUALIFY u IS NULL OR row_number() OVER (PARTITION BY u ORDER BY h) <= ${sql.lit(max_rows_per_unit)}`}`,
-    sql`COPY (SELECT ${sql.join([...kept, ...keys.map(({ name }) => name), sql`CASE WHEN u IS NOT NULL THEN dense_rank() OVER (ORDER BY p) END AS u`])} FROM kept ORDER BY ${inOrder})
+      FROM parsed`,
+    sql`CREATE TEMP TABLE ranked AS SELECT *, ${isKept} AS ${sql.id(keptName)} FROM settled`,
+    sql`DROP TABLE settled`,
+    sql`COPY (SELECT ${sql.join([...kept, ...keys.map(({ name }) => name), sql`CASE WHEN u IS NOT NULL THEN dense_rank() OVER (ORDER BY p) END AS u`, sql.id(keptName)])}
+      FROM ranked ${keys.length === 0 ? sql`WHERE ${sql.id(keptName)}` : sql``} ORDER BY ${inOrder})
       TO ${sql.lit(path)} (FORMAT parquet)`,
   ];
+}
+
+/** Half a character, which no rule takes. */
+const noText = '\ud800';
+
+/**
+ * What tells persons apart. Where a join may go by the same column, that is the identifier in the join's own form: one person
+ * here is then one there. What has no such form is told apart by the form of pooled jobs, and is no person of the others.
+ */
+function personSql(unit: string, dataset: Dataset, present: readonly string[], matched: readonly string[]): Sql {
+  const column = dataset.columns[unit]!;
+  const text = unitSql(column, sql.ref(`t${present.indexOf(unit)}`), duckdbDialect);
+  if (!matched.includes(unit)) return text;
+  const malformed = keptIdentifier(noText, column as IdentifierColumn);
+  const form = sql`${sql.ref(`kept${matched.indexOf(unit)}`)}(${sql.ref(`t${present.indexOf(unit)}`)})`;
+  const known = malformed === null ? form : sql`nullif(${form}, ${sql.lit(malformed)})`;
+  return sql`coalesce('k' || ${known}, 'm' || ${text})`;
 }
 
 export type Run = (statement: Sql) => Promise<readonly ResultRow[]>;

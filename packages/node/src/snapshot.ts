@@ -5,12 +5,14 @@
  * question has the same answer, and the difference of two answers says nothing of what changed in between.
  *
  * Nothing is refused because of a record: what has another form is treated as a null, a null is dropped by the measures
- * over its column (or 0 by `nulls: zero`), values are clamped, and rows of nobody are left out. Beside each value stands
+ * over its column (or 0 by `nulls: zero`), values are clamped, and rows of nobody do not count. Beside each value stands
  * whether its text was missing, which is what `is_null` asks: a text of another form is not. Where a person has more rows than
- * `max_rows_per_unit`, those stay that come first by a hash under a key of the node: an order that nobody can aim at. No
+ * `max_rows_per_unit`, those count that come first by a hash under a key of the node: an order that nobody can aim at. No
  * row is left out for those of others, so there is no limit on all rows together: what leaves is clamped instead
  * (`combine`). The file holds integers, no texts, and in the place of the person a number. Only the identifiers that the
- * charter permits this party to be matched on stand in it, in canonical form: a join has no other way to its rows.
+ * charter permits this party to be matched on stand in it, in canonical form: a join has no other way to its rows. It takes
+ * all rows, those of nobody and those beyond a person's too, and as many of one identifier as the charter lets count, in the
+ * same order.
  * @module
  */
 import { createHmac } from 'node:crypto';
@@ -22,7 +24,16 @@ import { SourceError } from '@folkmoot/core/errors.js';
 import { hashJson, hkdf } from '@folkmoot/core/hash.js';
 import type { LocalQuery } from '@folkmoot/core/statistic.js';
 import { sql } from 'kysely';
-import { integerType, keyName, nullName, type Run, runner, valueName, writeSnapshot } from './snapshot-file.ts';
+import {
+  integerType,
+  keptName,
+  keyName,
+  nullName,
+  type Run,
+  runner,
+  valueName,
+  writeSnapshot,
+} from './snapshot-file.ts';
 import { duckdbDialect, type Sql } from './sources/dialect.ts';
 import { readState } from './sources/file-state.ts';
 import { inMemory, plainPath, type RunSql } from './sources/in-memory.ts';
@@ -171,11 +182,13 @@ async function columnsIn(run: Run, file: SnapshotFile): Promise<readonly string[
   return (await run(sql`DESCRIBE SELECT * FROM ${rowsIn(file)}`)).map(([column]) => String(column));
 }
 
-/** The columns of a snapshot that was read when this key could be matched on. */
+/** The columns of a snapshot that was read when this key could be matched on, and holds all rows. */
 async function refuseUnkept(run: Run, file: SnapshotFile, name: string, key: string): Promise<readonly string[]> {
   const present = await columnsIn(run, file);
-  if (present.includes(keyName(key))) return present;
-  throw new SourceError('SNAPSHOT_OTHER', { field: name, detail: `it does not hold \`${key}\`` });
+  const other = (detail: string) => new SourceError('SNAPSHOT_OTHER', { field: name, detail });
+  if (!present.includes(keyName(key))) throw other(`it does not hold \`${key}\``);
+  if (!present.includes(keptName)) throw other('it does not hold all rows that a join needs');
+  return present;
 }
 
 /** @throws SourceError SNAPSHOT_LOST */
@@ -185,9 +198,12 @@ async function checkFile({ path, sha256 }: SnapshotFile, name: string): Promise<
 }
 
 /** Goes up whenever the same records would give another file. */
-const formatVersion = 3;
-/** In the version before, no identifiers were kept: a join finds none there, and all else is the same. */
-const versionsRead = [formatVersion, 2];
+const formatVersion = 4;
+/**
+ * To a pooled job the versions before say the same. Rows that count in none were not kept in 3, nor any identifiers in 2, so
+ * that a join finds in neither what it needs.
+ */
+const versionsRead = [formatVersion, 3, 2];
 
 /** All that decides how records are read; names and other parties do not. */
 function readingHash({ unit, max_rows_per_unit, columns }: Dataset, format: number): string {
@@ -201,8 +217,8 @@ function readingHash({ unit, max_rows_per_unit, columns }: Dataset, format: numb
 }
 
 /**
- * The columns of a query over a snapshot: nothing is left to check, and every row of a person counts. Where a key is asked
- * for it is `i`, and the place of the row in the file `o`; if it is the unit, rows of nobody are among the others.
+ * The columns of a query over a snapshot: nothing is left to check. Where a key is asked for it is `i`, and the place of the
+ * row in the file `o`, and all rows are there; otherwise those that count for a person.
  */
 function settledRecords(
   query: Pick<LocalQuery, 'columns'>,
@@ -218,11 +234,12 @@ function settledRecords(
     sql`CAST(${sql.id(valueName(name))} AS ${integerType(dataset.columns[name] as ValueColumn)}) AS ${value}`,
     sql`${sql.id(nullName(name))} AS ${wasNull}`,
   ]);
-  const ofPersons = key === dataset.unit ? sql`` : sql`WHERE u IS NOT NULL`;
+  const counting = present.includes(keptName) ? sql.id(keptName) : sql`u IS NOT NULL`;
+  const those = key === undefined ? sql`WHERE ${counting}` : sql``;
   const identified = key === undefined ? [] : [sql`${sql.id(keyName(key))} AS i, file_row_number AS o`];
   return {
     columns,
-    records: (rows) => sql`SELECT ${sql.join([...selected, ...identified, sql`u`])} FROM ${rows} ${ofPersons}`,
+    records: (rows) => sql`SELECT ${sql.join([...selected, ...identified, sql`u`])} FROM ${rows} ${those}`,
     checks: [],
     kept: sql`TRUE`,
   };

@@ -4,19 +4,27 @@
  *
  * Rows are read as for a local query: null rule, clamp, unit rule over the whole dataset, `where`, groups. Where the unit is
  * what is matched on, its rule is that of keys (side-set.ts), by canonical identifiers; a row without one is nobody's there.
+ * Under protection the rule of keys is the only one, whatever the unit: it is the identifier that the noise protects. Were
+ * rows left out by unit first, those of one identifier would decide which rows of others come in.
  * @module
  */
 import { SourceError } from '../channel/errors.ts';
 import { meets } from './condition-truth.ts';
+import type { Dataset } from './dictionary.ts';
 import type { SideQuery, SideRecords } from './join-query.ts';
 import { cellOf, isWithinUnit, productOf } from './local.ts';
 import { identifierOf, type Raw, type Row, readRow } from './record.ts';
 
+/** The dataset by whose rules the rows of a side are read: where rows are counted by key, no unit is asked for. */
+export function readingOf({ dataset, key }: Pick<SideQuery, 'dataset' | 'key'>): Dataset {
+  return dataset.unit === key || dataset.lenient === true ? { ...dataset, unit: 'row' } : dataset;
+}
+
 /** @throws SourceError for rows that the dictionary does not allow */
 export function sideRecords(side: SideQuery, rows: Iterable<Row>): SideRecords {
   const { dataset, key, columns, where, groups } = side;
-  const { name, unit, max_rows, lenient } = dataset;
-  const reading = unit === key ? { ...dataset, unit: 'row' } : dataset;
+  const { name, max_rows, lenient } = dataset;
+  const reading = readingOf(side);
   const rowsOf = new Map<Raw, number>();
   const identifiers: (string | null)[] = [];
   const cells: number[] = [];

@@ -9,8 +9,8 @@
  * one text here.
  * @module
  */
-import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { Feature, SideQuery } from '@folkmoot/core/join-query.js';
+import { readingOf } from '@folkmoot/core/side-records.js';
 import { sql } from 'kysely';
 import { conditionSql } from './condition-sql.ts';
 import type { Dialect, Sql } from './dialect.ts';
@@ -34,11 +34,6 @@ export interface SideSql {
   readonly judge: (counts: ResultRow) => void;
   /** All of them give the same rows in the same order. */
   readonly columns: readonly SideColumns[];
-}
-
-/** The dataset by whose rules a side is read. */
-function readingOf({ dataset, key }: SideQuery): Dataset {
-  return dataset.unit === key ? { ...dataset, unit: 'row' } : dataset;
 }
 
 /** The columns whose texts a side is read from: `t0`, `t1`…, the last of which is the identifier. */

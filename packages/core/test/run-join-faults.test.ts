@@ -130,6 +130,8 @@ describe('records that cannot be joined', () => {
       expect(outcome.outcomes.get(party)).toMatchObject({ error: { code, ...(field && { field }) } });
       const other = party === 'camden' ? 'ncl-health' : 'camden';
       expect(outcome.outcomes.get(other)).toMatchObject({ error: { code: 'PARTY_FAILED' } });
+      // Whoever has to put its identifiers right is told how many of them are no use.
+      expect(outcome.told[party]!.tallies).toHaveLength(code.startsWith('SOURCE') ? 0 : 1);
       for (const { released, matches } of Object.values(outcome.told)) {
         expect(released).toEqual([]);
         expect(matches).toBeUndefined();

@@ -100,8 +100,13 @@ export async function joinShares(
   const peer = query[other].party;
   const salt = await toss(ch.fork('join/salt'), peer, saltBytes, rng);
   const tally = newTally();
-  const set = sideSet(query[own], records, salt, classes[own], rng, tally);
-  effects.identifierTally?.(tally);
+  let set: SideSet;
+  try {
+    set = sideSet(query[own], records, salt, classes[own], rng, tally);
+  } finally {
+    // The owner is told too where the run ends here.
+    effects.identifierTally?.(tally);
+  }
   const peerCount = classSize(classes[other]);
   const isReceiver = receivingSide(checked, agreement) === own;
   if (checked.join!.reveal === 'matches') {

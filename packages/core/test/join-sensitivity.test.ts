@@ -36,6 +36,8 @@ where: { left.age: { gte: 20 }, right.conditions: { lte: 15 } }
 measures: { n: count, r: { correlation: [left.income, right.annual_cost] } }`,
   'measures: { ages: { histogram: { of: left.age, bins: [0, 30, 60] } }, half: { median: { of: right.conditions, bins: [0, 5, 10, 15, 20] } } }',
   'measures: { fit: { regression: { y: right.annual_cost, x: [left.income, left.age] } } }',
+  `where: { any: [{ left.age: { gte: 50 } }, { right.conditions: { gte: 10 } }] }
+measures: { n: { count: { where: { left.employed: { eq: true } } } }, rate: { ratio: [left.arrears, right.annual_cost] } }`,
 ].map((lines) => jobOf(`${lines}\nprivacy: { epsilon: 1 }`));
 
 const money = (most: number) => fc.integer({ min: -5, max: most + 5 }).map((pounds) => `${pounds}.25`);

@@ -99,7 +99,8 @@ export function neededStatistics(checked: CheckedJob, ownParty: string | null, s
   if (privacy !== null) {
     for (const [, { statistics, parts }] of preparedMeasures(checked)) {
       need(statistics);
-      needPeople(parts.flatMap(({ tested }) => tested));
+      // Thresholds go by the noisy counts that measures release. A join has every other sum computed on shares, pair by pair.
+      if (checked.join === null) needPeople(parts.flatMap(({ tested }) => tested));
     }
     return [...distinct.values()];
   }

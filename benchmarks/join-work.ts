@@ -10,12 +10,12 @@ import type { Channel, PartyId } from '@folkmoot/core/channel.js';
 import { joinSumsCost } from '@folkmoot/core/join-cost.js';
 import { type JoinPlan, joinPlan } from '@folkmoot/core/join-plan.js';
 import type { Feature, SideQuery } from '@folkmoot/core/join-query.js';
-import { joinSums } from '@folkmoot/core/join-sums.js';
+import { type Ends, joinSums } from '@folkmoot/core/join-sums.js';
 import { exchange, octets } from '@folkmoot/core/message.js';
 import type { PairDemand, ReceiverSource, SenderSource } from '@folkmoot/core/pair-source.js';
 import { platform } from '@folkmoot/core/platform.js';
 import { Prg } from '@folkmoot/core/prg.js';
-import { psiDemand, recvPsi, sendPsi } from '@folkmoot/core/psi.js';
+import { psiVoles, recvPsi, sendPsi } from '@folkmoot/core/psi.js';
 import { bytesOf, fromBytes, type Vector, Z2_64 } from '@folkmoot/core/ring.js';
 import { key } from './attempt.ts';
 
@@ -28,9 +28,10 @@ export interface JoinSizes {
   readonly peerCount: number;
 }
 
+/** Matches take evaluations alone. */
 export type PairEnds =
-  | { readonly role: 'receiver'; readonly source: ReceiverSource }
-  | { readonly role: 'sender'; readonly source: SenderSource };
+  | { readonly role: 'receiver'; readonly source: Pick<ReceiverSource, 'vole'> }
+  | { readonly role: 'sender'; readonly source: Pick<SenderSource, 'vole'> };
 
 export interface JoinWork {
   run(ch: Channel, ends: PairEnds): Promise<void>;
@@ -108,7 +109,7 @@ function hiddenSums(role: PairEnds['role'], sizes: JoinSizes): JoinWork {
   return {
     async run(ch, ends) {
       const given = { plan, set, peerCount, rings: [Z2_64, Z2_64], cells: 1 };
-      shares = await joinSums(ch, ch.peers[0]!, ends, given, platform.randomBytes);
+      shares = await joinSums(ch, ch.peers[0]!, ends as Ends, given, platform.randomBytes);
     },
     async check(ch) {
       const mine = new Uint8Array(16);
@@ -126,8 +127,12 @@ export function joinOf(name: JoinName, role: PairEnds['role'], sizes: JoinSizes)
   return name === 'matches' ? matches(role, sizes) : hiddenSums(role, sizes);
 }
 
-/** What it takes, as a helper knows it who has no set. */
-export function joinDemand(name: JoinName, { count, peerCount }: JoinSizes): PairDemand {
-  const sizes = { receiver: count, sender: peerCount };
-  return name === 'matches' ? psiDemand(sizes) : joinSumsCost(sumsPlan(), sizes).demand;
+/** What a hidden join takes, as a helper knows it who has no set. */
+export function joinDemand({ count, peerCount }: JoinSizes): PairDemand {
+  return joinSumsCost(sumsPlan(), { receiver: count, sender: peerCount }).demand;
+}
+
+/** What matches take: evaluations alone. */
+export function matchVoles({ count, peerCount }: JoinSizes): number {
+  return psiVoles({ receiver: count, sender: peerCount });
 }

@@ -9,11 +9,11 @@ import { withoutDealer } from '@folkmoot/core/dealer-correlations.js';
 import { dealPair } from '@folkmoot/core/dealt-pair.js';
 import type { Lanes } from '@folkmoot/core/lanes.js';
 import type { OtOptions } from '@folkmoot/core/ot-extension.js';
-import { pairCorrelations } from '@folkmoot/core/pair-correlations.js';
+import { pairCorrelations, recvVoles, sendVoles } from '@folkmoot/core/pair-correlations.js';
 import { platform } from '@folkmoot/core/platform.js';
 import type { Run } from './circuits-process.ts';
 import { check, workOf } from './circuits-work.ts';
-import { type JoinName, joinDemand, joinNames, joinOf, type PairEnds } from './join-work.ts';
+import { type JoinName, joinDemand, joinNames, joinOf, matchVoles, type PairEnds } from './join-work.ts';
 import { randomOts } from './random-ots.ts';
 
 /** Each stage has the channel of the whole roster. Only `preprocess` and `online` are timed. */
@@ -41,7 +41,7 @@ export async function dealOf({ work, count, peerCount = count }: Run, ch: Channe
   if (work === 'random OTs') return;
   if (isJoin(work)) {
     const [receiver, sender] = participants as [PartyId, PartyId];
-    return dealPair(ch, sender, receiver, joinDemand(work, { count, peerCount }));
+    return dealPair(ch, sender, receiver, joinDemand({ count, peerCount }));
   }
   return dealFor(ch, workOf(work, { self: participants[0]!, roster: participants, count }).demand);
 }
@@ -87,7 +87,14 @@ function join(name: JoinName, { count, peerCount = count }: Run, { self, partici
   return {
     async preprocess(ch, { base }) {
       const options = base === undefined ? {} : { base };
-      const terms = { helper, demand: joinDemand(name, sizes), rng: platform.randomBytes, options, lanes };
+      const rng = platform.randomBytes;
+      if (name === 'matches') {
+        const count = matchVoles(sizes);
+        if (role === 'receiver') ends = { role, source: { vole: await recvVoles(ch, peer, count, rng, options) } };
+        else ends = { role, source: { vole: await sendVoles(ch, peer, count, rng, options) } };
+        return;
+      }
+      const terms = { helper, demand: joinDemand(sizes), rng, options, lanes };
       if (role === 'receiver') ends = { role, source: await pairCorrelations(ch, peer, role, terms) };
       else ends = { role, source: await pairCorrelations(ch, peer, role, terms) };
     },

@@ -2,14 +2,21 @@ import { describe, expect, it } from 'vitest';
 import { seededRng } from '../src/algebra/prg.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { simulate } from '../src/channel/simulate.ts';
-import { table128 } from '../src/kernels/kernels.ts';
+import { kernels, table128 } from '../src/kernels/kernels.ts';
 import { plainKernels } from '../src/kernels/plain.ts';
 import type { Preprocessing } from '../src/protocols/cost.ts';
 import { dealPair } from '../src/protocols/dealt-pair.ts';
 import { idealReceiver, idealSender, type Taken } from '../src/protocols/ideal-pair.ts';
 import { baseBlocks, type LaneTask, runLane } from '../src/protocols/lanes.ts';
 import { recvRandom, sendRandom } from '../src/protocols/oblivious-transfer.ts';
-import { type PairTerms, pairCorrelations, pairCost } from '../src/protocols/pair-correlations.ts';
+import {
+  type PairTerms,
+  pairCorrelations,
+  pairCost,
+  recvVoles,
+  sendVoles,
+  volesCost,
+} from '../src/protocols/pair-correlations.ts';
 import type { PairDemand, PairSource, ReceiverSource, SenderSource } from '../src/protocols/pair-source.ts';
 import { channels } from './channels.ts';
 import { type Lockstep, lockstep } from './lockstep.ts';
@@ -250,4 +257,24 @@ describe('a pair by oblivious transfer', () => {
     }
     expect(refused).toBeGreaterThan(4);
   });
+});
+
+it('makes evaluations alone from base OTs one way, at the cost stated', async () => {
+  const count = 300;
+  const { values, rounds, bytes } = await lockstep([receiver, sender], async (ch: Channel) => {
+    if (ch.self === sender) {
+      const vole = await sendVoles(ch, receiver, count, seededRng(1), options);
+      return { delta: vole.delta, b: await vole.extend(count) };
+    }
+    return (await recvVoles(ch, sender, count, seededRng(2), options)).extend(count);
+  });
+  const held = values.find((value) => 'a' in value) as { a: Uint8Array; c: Uint8Array };
+  const sent = values.find((value) => 'b' in value) as { delta: Uint8Array; b: Uint8Array };
+  const expected = held.a.slice();
+  kernels().multiply128(expected, table128(sent.delta));
+  kernels().xorInto(expected, sent.b);
+  expect(held.c).toEqual(expected);
+  // Ideal base OTs have no message.
+  const cost = volesCost(count, options);
+  expect({ rounds, bytes: total(bytes) }).toEqual({ rounds: cost.rounds - 1, bytes: cost.bytes - 4128 });
 });

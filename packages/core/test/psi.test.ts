@@ -7,7 +7,7 @@ import { maskBytes, maskTable } from '../src/protocols/masks.ts';
 import { okvsSize } from '../src/protocols/okvs.ts';
 import { OtReceiver, OtSender } from '../src/protocols/ot-extension.ts';
 import type { ReceiverSource, SenderSource } from '../src/protocols/pair-source.ts';
-import { psiCost, psiDemand, recvPsi, sendPsi } from '../src/protocols/psi.ts';
+import { psiCost, psiVoles, recvPsi, sendPsi } from '../src/protocols/psi.ts';
 import { shuffled } from '../src/protocols/shuffle.ts';
 import { openVoleReceiver, openVoleSender } from '../src/protocols/vole.ts';
 import { chiSquareUpper } from '../src/query/measure/distribution.ts';
@@ -99,8 +99,10 @@ describe('private set intersection', () => {
       const { receiver, sender } = overlapping(n1, n2, 1);
       const { bytes, rounds, taken } = await run(receiver, sender);
       expect({ rounds, bytes: bytes.a! + bytes.b! }).toEqual(psiCost(sizes));
-      expect(taken).toEqual([psiDemand(sizes), psiDemand(sizes)]);
-      expect(psiDemand(sizes).voles).toBe(okvsSize(n1));
+      const voles = psiVoles(sizes);
+      const demand = { bitTriples: 0, sharedBits: 0, otsFromSender: 0, otsFromReceiver: 0, voles };
+      expect(taken).toEqual([demand, demand]);
+      expect(voles).toBe(okvsSize(n1));
     }
   });
 

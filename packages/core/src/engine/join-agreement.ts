@@ -10,9 +10,9 @@ import type { Preprocessing } from '../protocols/cost.ts';
 import { binsFor } from '../protocols/cuckoo.ts';
 import { dealtMax } from '../protocols/dealt-pair.ts';
 import { ellipticCost } from '../protocols/elliptic-psi.ts';
-import { pairCost } from '../protocols/pair-correlations.ts';
+import { pairCost, volesCost } from '../protocols/pair-correlations.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
-import { psiCost, psiDemand, type SetSizes } from '../protocols/psi.ts';
+import { psiCost, psiVoles, type SetSizes } from '../protocols/psi.ts';
 import type { CheckedJob } from '../query/check-job.ts';
 import type { Layout } from '../query/encode.ts';
 import type { JoinQuery, SideName } from '../query/join-query.ts';
@@ -138,7 +138,7 @@ const tossRounds = 2;
 const ellipticMax = 512;
 
 /** Whether matches are found without correlated randomness. */
-export function isElliptic({ join }: CheckedJob, { classes }: JoinAgreement): boolean {
+function isElliptic({ join }: CheckedJob, { classes }: JoinAgreement): boolean {
   return join!.reveal === 'matches' && Math.max(classSize(classes.left), classSize(classes.right)) <= ellipticMax;
 }
 
@@ -151,26 +151,33 @@ function sizesOf(checked: CheckedJob, agreement: JoinAgreement): SetSizes {
   return sizesFor(receivingSide(checked, agreement), agreement.classes);
 }
 
-/** What is made ahead of it; null for nothing. */
+/** What is made ahead of a hidden join; null where matches are revealed. */
 export function joinDemand(checked: CheckedJob, agreement: JoinAgreement): PairDemand | null {
-  const sizes = sizesOf(checked, agreement);
-  if (checked.join!.reveal === null) return joinSumsCost(agreement.plan, sizes).demand;
-  return isElliptic(checked, agreement) ? null : psiDemand(sizes);
+  if (checked.join!.reveal !== null) return null;
+  return joinSumsCost(agreement.plan, sizesOf(checked, agreement)).demand;
+}
+
+/** How many evaluations are made ahead of matches that are revealed; none for sets that are matched without. */
+export function revealVoles(checked: CheckedJob, agreement: JoinAgreement): number {
+  return isElliptic(checked, agreement) ? 0 : psiVoles(sizesOf(checked, agreement));
 }
 
 /** The rounds of the whole matching and its sums, the salt and what is made ahead included, and all parties' bytes. */
 export function joinCost(checked: CheckedJob, agreement: JoinAgreement): Preprocessing {
-  const sizes = sizesOf(checked, agreement);
-  const demand = joinDemand(checked, agreement);
-  const ahead = demand === null ? { rounds: 0, bytes: 0 } : pairCost(demand, { helper: checked.helper });
-  const matching =
-    checked.join!.reveal === null
-      ? joinSumsCost(agreement.plan, sizes)
-      : demand === null
-        ? ellipticCost(sizes)
-        : psiCost(sizes);
+  const [ahead, matching] = partsOf(checked, agreement);
   return {
     rounds: tossRounds + ahead.rounds + matching.rounds,
     bytes: 2 * tossBytes(saltBytes) + ahead.bytes + matching.bytes,
   };
+}
+
+/** What is made ahead, and what is computed with it. */
+function partsOf(checked: CheckedJob, agreement: JoinAgreement): readonly [Preprocessing, Preprocessing] {
+  const sizes = sizesOf(checked, agreement);
+  if (checked.join!.reveal === null) {
+    const cost = joinSumsCost(agreement.plan, sizes);
+    return [pairCost(cost.demand, { helper: checked.helper }), cost];
+  }
+  const count = revealVoles(checked, agreement);
+  return count === 0 ? [{ rounds: 0, bytes: 0 }, ellipticCost(sizes)] : [volesCost(count), psiCost(sizes)];
 }

@@ -20,7 +20,7 @@ import { toss } from '../protocols/coin-toss.ts';
 import { dealPair } from '../protocols/dealt-pair.ts';
 import { recvEllipticPsi, sendEllipticPsi } from '../protocols/elliptic-psi.ts';
 import type { Lanes } from '../protocols/lanes.ts';
-import { pairCorrelations } from '../protocols/pair-correlations.ts';
+import { pairCorrelations, recvVoles, sendVoles } from '../protocols/pair-correlations.ts';
 import type { ReceiverSource, SenderSource } from '../protocols/pair-source.ts';
 import { recvPsi, sendPsi } from '../protocols/psi.ts';
 import type { CheckedJob } from '../query/check-job.ts';
@@ -31,7 +31,7 @@ import type { SideQuery, SideRecords } from '../query/join-query.ts';
 import type { Protection } from '../query/protection.ts';
 import { classSize } from '../query/set-class.ts';
 import { type SideSet, sideSet } from '../query/side-set.ts';
-import { type JoinAgreement, joinDemand, receivingSide, saltBytes } from './join-agreement.ts';
+import { type JoinAgreement, joinDemand, receivingSide, revealVoles, saltBytes } from './join-agreement.ts';
 import { type Ends, joinSums } from './join-sums.ts';
 import { inSmaller } from './join-values.ts';
 
@@ -45,8 +45,8 @@ export interface JoinEffects {
   matches?(rows: Int32Array): Promise<void>;
 }
 
-/** What a side has for one attempt, made ahead. */
-type Source = ReceiverSource | SenderSource | null;
+/** What a side has for one attempt, made ahead; matches that are revealed take evaluations alone, or nothing. */
+type Source = ReceiverSource | SenderSource | Pick<ReceiverSource, 'vole'> | Pick<SenderSource, 'vole'> | null;
 
 /** What a side has for one attempt. */
 export interface JoinRun {
@@ -65,19 +65,23 @@ export async function pairFor(
   agreement: JoinAgreement,
   { rng, lanes, report }: { readonly rng: Rng; readonly lanes?: Lanes; readonly report?: (done: number) => void },
 ): Promise<Source> {
-  const demand = joinDemand(checked, agreement);
-  if (demand === null) return null;
   const own = sideOf(checked.join!, ch.self)!;
   const { party } = agreement.query[own === 'left' ? 'right' : 'left'];
   const role = receivingSide(checked, agreement) === own ? 'receiver' : 'sender';
+  const demand = joinDemand(checked, agreement);
+  if (demand === null) {
+    const count = revealVoles(checked, agreement);
+    if (count === 0) return null;
+    const open = role === 'receiver' ? recvVoles : sendVoles;
+    return { vole: await open(ch.fork('join/voles'), party, count, rng) } as Source;
+  }
   const terms = { helper: checked.helper, demand, rng, ...(lanes && { lanes }), ...(report && { report }) };
   return pairCorrelations(ch.fork('join/pair'), party, role, terms);
 }
 
 /** The helper's part of `pairFor`. */
 export async function dealJoin(ch: Channel, checked: CheckedJob, agreement: JoinAgreement): Promise<void> {
-  const demand = joinDemand(checked, agreement);
-  if (demand === null) return;
+  const demand = joinDemand(checked, agreement)!;
   const receiver = receivingSide(checked, agreement);
   const sender = receiver === 'left' ? 'right' : 'left';
   const { query } = agreement;
@@ -133,13 +137,13 @@ async function reveal(
 ): Promise<number[]> {
   if (!isReceiver) {
     if (source === null) await sendEllipticPsi(ch, peer, elements, peerCount, rng);
-    else await sendPsi(ch, peer, source as SenderSource, elements, peerCount, rng);
+    else await sendPsi(ch, peer, source as Pick<SenderSource, 'vole'>, elements, peerCount, rng);
     return [];
   }
   const isFound =
     source === null
       ? await recvEllipticPsi(ch, peer, elements, peerCount, rng)
-      : await recvPsi(ch, peer, source as ReceiverSource, elements, peerCount, rng);
+      : await recvPsi(ch, peer, source as Pick<ReceiverSource, 'vole'>, elements, peerCount, rng);
   return Array.from({ length: keys }, (_, element) => element).filter((element) => isFound[element] === 1);
 }
 

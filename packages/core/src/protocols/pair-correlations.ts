@@ -115,6 +115,42 @@ async function open(parent: Channel, peer: PartyId, { demand, rng, lanes, option
   return { sender, receiver, bits };
 }
 
+/**
+ * Evaluations alone, so many, at the receiver's end: they need a session one way, and half of the base OTs. Without a
+ * helper.
+ */
+export async function recvVoles(
+  ch: Channel,
+  peer: PartyId,
+  count: number,
+  rng: Rng,
+  options: PairTerms['options'] = {},
+): Promise<VoleReceiver> {
+  return receiveAhead(await OtReceiver.open(ch, peer, rng, { ...options, extension: 'silent' }), count);
+}
+
+/** The sender's end. */
+export async function sendVoles(
+  ch: Channel,
+  peer: PartyId,
+  count: number,
+  rng: Rng,
+  options: PairTerms['options'] = {},
+): Promise<VoleSender> {
+  return sendAhead(await OtSender.open(ch, peer, rng, { ...options, extension: 'silent' }), count);
+}
+
+/** Of `recvVoles` and `sendVoles`, the base OTs included. */
+export function volesCost(count: number, options: PairTerms['options'] = {}): Preprocessing {
+  const voles = voleCost(count);
+  const opening = baseBytes(2) / 2 + sessionBytes([], { ...options, extension: 'silent' });
+  return {
+    // The base OTs, the trees, and what is sent ahead.
+    rounds: count === 0 ? 2 : 3,
+    bytes: opening + batchBytes * batchesFor([voles.ots]) + voles.bytes,
+  };
+}
+
 async function sendAhead(session: OtSender, count: number): Promise<VoleSender> {
   const vole = openVoleSender(session);
   const take = reel(bytes, [await vole.extend(count)]);

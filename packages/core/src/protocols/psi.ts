@@ -25,7 +25,7 @@ import { toss, tossBytes } from './coin-toss.ts';
 import type { Preprocessing } from './cost.ts';
 import { maskBytes, maskTable, recvMasks, sendMasks, shortened } from './masks.ts';
 import { evaluateOprf, oprfCost, recvOprf, sendOprf } from './oprf.ts';
-import type { PairDemand, ReceiverSource, SenderSource } from './pair-source.ts';
+import type { ReceiverSource, SenderSource } from './pair-source.ts';
 import { shuffled } from './shuffle.ts';
 
 const elementBytes = 16;
@@ -40,10 +40,9 @@ export interface SetSizes {
   readonly sender: number;
 }
 
-/** What is taken of the source. */
-export function psiDemand({ receiver }: SetSizes): PairDemand {
-  const { voles } = oprfCost(receiver);
-  return { bitTriples: 0, sharedBits: 0, otsFromSender: 0, otsFromReceiver: 0, voles };
+/** How many evaluations are taken of the source, and nothing else. */
+export function psiVoles({ receiver }: SetSizes): number {
+  return oprfCost(receiver).voles;
 }
 
 /** What is sent, in bytes of both ends. What is taken of the source has a cost of its own. */
@@ -60,7 +59,7 @@ export function psiCost({ receiver, sender }: SetSizes): Preprocessing {
 export async function recvPsi(
   ch: Channel,
   peer: PartyId,
-  source: ReceiverSource,
+  source: Pick<ReceiverSource, 'vole'>,
   elements: Uint8Array,
   peerCount: number,
   rng: Rng,
@@ -79,7 +78,7 @@ export async function recvPsi(
 export async function sendPsi(
   ch: Channel,
   peer: PartyId,
-  source: SenderSource,
+  source: Pick<SenderSource, 'vole'>,
   elements: Uint8Array,
   peerCount: number,
   rng: Rng,

@@ -123,10 +123,16 @@ describe('the plan of a hidden join', () => {
       'A side may put identifiers into its records that it made up',
       'identifiers that match nobody do not help to reach it. But whoever knows enough people of the other side',
       'If the analyst and camden or ncl-health put together what they know',
+      'a count of as many, or nearly as many, says that all of them, or all but a few, are in both.',
+      'In `residents` of camden it is not `nhs_number` that tells people apart but `person`.',
+      'then see the code of the error and whose records it is about. It depends on whole columns',
       'The size classes stand in the acceptances, which the analyst and the coordinator see too.',
     ]) {
       expect(text).toContain(words);
     }
+    expect(text).not.toContain('In `patients` of ncl-health it is not');
+    const rows = charterOf(['unit: person ', 'unit: row ']);
+    expect(flat(planFor(joinYaml, { under: rows }))).toContain('tells people apart but each row by itself.');
     // That is of pooled answers.
     expect(text).not.toContain('the answer minus theirs');
   });
@@ -185,6 +191,20 @@ describe('the plan of a join that reveals its matches', () => {
     expect(filtered).not.toContain('No value of ncl-health’s');
   });
 
+  it('counts people and no pairs, however many rows they have', () => {
+    const several = flat(planFor(revealYaml, { under: withRows }));
+    expect(several).toContain('Someone with several is one match all the same, and counts once.');
+    expect(several).toContain('n (count): the number of people in both');
+    expect(several).not.toContain('pairs');
+  });
+
+  it('warns that values can be asked for one by one, and that no threshold is about the list', () => {
+    expect(text).toContain(
+      'Asked again with other conditions on ncl-health’s rows, the job tells of each match which of them hold',
+    );
+    expect(text).toContain('The threshold and rounding are about the figure that the analyst gets, and never about');
+  });
+
   it('warns that made-up identifiers are told of as well', () => {
     expect(text).toContain(
       'camden is told of every identifier that it brings whether ncl-health has it, of one that it made up',
@@ -226,6 +246,8 @@ describe('the plan of a protected join', () => {
   it('has the warnings of a protected answer, and those of a join that noise does not cover', () => {
     expect(text).toContain('There the noise protects that person like any other.');
     expect(text).not.toContain('Only noise prevents that.');
+    expect(text).not.toContain('then see the code of the error');
+    expect(text).toContain('The noise too protects all that is held of one `nhs_number`');
     const verdicts = new Map(
       made.parties.map(({ id }) => {
         const allow = { verdict: 'allow', rule: 'r', minGroup: 5, approval: 'automatic', exactToo: true } as const;

@@ -29,7 +29,10 @@ export const operationOf = (measure: Measure): string => (measure === 'count' ? 
 
 /** The dataset of a job as its columns are called in texts. */
 export function worded({ dataset, join }: Pick<CheckedJob, 'dataset' | 'join'>): Worded {
-  return join === null ? dataset : { ...dataset, sides: { left: join.left.party, right: join.right.party } };
+  if (join === null) return dataset;
+  const sides = { left: join.left.party, right: join.right.party };
+  // What a join that reveals its matches counts are these, and not their pairs of rows.
+  return join.reveal === null ? { ...dataset, sides } : { ...dataset, max_rows_per_unit: 1, sides };
 }
 
 export function planMeasures(checked: CheckedJob, query: LocalQuery, strictness: Strictness): PlannedMeasure[] {

@@ -63,7 +63,7 @@ function sizeText({ party, setSize }: PlannedSide): string {
     : `${grouped(setSize)} entries for ${party}`;
 }
 
-function rowsText({ left, right }: PlannedJoin): string {
+function rowsText({ left, right, reveal }: PlannedJoin): string {
   const [one, other] = [left, right].map(({ party, rowsPerPerson, extraRows }) => {
     const rows = rowsPerPerson === 1 ? 'one row' : `up to ${rowsPerPerson} rows`;
     const more = extraRows === 'refuse' ? 'more end the job' : 'more are left out';
@@ -73,7 +73,9 @@ function rowsText({ left, right }: PlannedJoin): string {
   const values =
     pairs === 1
       ? ''
-      : ` Each row of a person at one side stands beside each at the other: up to ${pairs} pairs, of which the figures are.`;
+      : reveal !== null
+        ? ' Someone with several is one match all the same, and counts once.'
+        : ` Each row of a person at one side stands beside each at the other: up to ${pairs} pairs, of which the figures are.`;
   return `What counts is ${one} and ${other}.${values}`;
 }
 
@@ -126,8 +128,14 @@ export function joinWarnings({
   const texts = [
     `What is matched is what stands in the records. An identifier that is misspelt, out of date or missing at one side matches nobody, or somebody else, and no figure tells how often. A person who stands under two \`${on}\`s counts as two.`,
     probeText(join, privacy !== null),
+    ...[left, right].flatMap((side) => unitText(side, on, privacy !== null)),
     `The size classes stand in the acceptances, which ${helper === null ? 'the analyst and the coordinator' : `the analyst, the coordinator and ${helper.id}`} see too.`,
   ];
+  if (privacy === null) {
+    texts.push(
+      `Where the records of ${left.party} or ${right.party} are not what the charter says (more rows of one \`${on}\` than count, a value that is none), the job may end. The coordinator, the analyst and the other side then see the code of the error and whose records it is about. It depends on whole columns of the dataset and not on the job’s conditions, and tells no value.`,
+    );
+  }
   if (reveal === null && privacy === null) {
     texts.push(
       `If the analyst and ${left.party} or ${right.party} put together what they know, they have the answer beside all records of that side. An exact figure can then tell who of its people the other side has: where few people stand behind it, and a sum of amounts that are each different even where many do. Only noise prevents that.`,
@@ -147,12 +155,23 @@ export function joinWarnings({
   return texts;
 }
 
+/** What is one person in a join need not be one elsewhere. */
+function unitText({ dataset, party, unit }: PlannedSide, on: string, isProtected: boolean): string[] {
+  if (unit === on) return [];
+  const noise = isProtected
+    ? ` The noise too protects all that is held of one \`${on}\`: whoever stands under several is protected less.`
+    : '';
+  return [
+    `In \`${dataset}\` of ${party} it is not \`${on}\` that tells people apart but ${unit === 'row' ? 'each row by itself' : `\`${unit}\``}. This join counts \`${on}\`s, and so does the threshold: someone whose rows there have several counts as several.${noise}`,
+  ];
+}
+
 function probeText({ left, right, reveal }: PlannedJoin, isProtected: boolean): string {
   if (reveal !== null) {
-    return `${left.party} is told of every identifier that it brings whether ${right.party} has it, of one that it made up too. Nothing bounds that but the size class of its dataset and how often ${right.party} accepts such a job.`;
+    return `${left.party} is told of every identifier that it brings whether ${right.party} has it, of one that it made up too. Asked again with other conditions on ${right.party}’s rows, the job tells of each match which of them hold, and so, value by value, what ${right.party} knows of that person. The threshold and rounding are about the figure that the analyst gets, and never about the list. Nothing bounds either but the size class of ${left.party}’s dataset and how often ${right.party} accepts such a job.`;
   }
   const lie =
     'A side may put identifiers into its records that it made up, to find out whether the other knows that person. By the matching itself it learns nothing, since it sees no match; what it could learn must come from the answer, by way of the analyst.';
   if (isProtected) return `${lie} There the noise protects that person like any other.`;
-  return `${lie} There the threshold wants as many people whom both have: identifiers that match nobody do not help to reach it. But whoever knows enough people of the other side can fill a group with them, and then see by two answers whether one more counts. Nobody can tell such a question from another.`;
+  return `${lie} There the threshold wants as many people whom both have: identifiers that match nobody do not help to reach it. But whoever knows enough people of the other side can fill a group with them, and then see by two answers whether one more counts. Nobody can tell such a question from another. Nor does the threshold look at those who are not in both: to whoever knows the people of one side a count of as many, or nearly as many, says that all of them, or all but a few, are in both.`;
 }

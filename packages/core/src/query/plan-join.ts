@@ -13,6 +13,8 @@ import { classSize, setClassFor, setClassMax } from './set-class.ts';
 export interface PlannedSide {
   readonly party: string;
   readonly dataset: string;
+  /** What tells persons apart there, elsewhere than in this join: an identifier, or `row`. */
+  readonly unit: string;
   /** Rows of one person that count, and what becomes of more. */
   readonly rowsPerPerson: number;
   readonly extraRows: 'refuse' | 'keep_first';
@@ -64,6 +66,7 @@ function planSide(
   return {
     party,
     dataset: dataset.name,
+    unit: dataset.unit,
     rowsPerPerson: rowsPerKey,
     extraRows: dataset.extra_rows,
     isFiltered,

@@ -22,6 +22,11 @@ export function joinedDataset({ left, right, on }: Join, charter: Charter): Data
   return { ...rest, name: `${name} and ${right.dataset}`, unit: `left.${on}`, columns: Object.fromEntries(columns) };
 }
 
+/** Of the pairs of each person that meet a condition, one. */
+export function onePair(pairs: string, where: string): string {
+  return `SELECT DISTINCT ON (${column(personColumn)}) * FROM (${pairs}) WHERE ${where}`;
+}
+
 /** A row for each pair of rows whose identifiers are the same; one that is missing or unusable is nobody's. */
 export async function joinedSql({ left, right, on }: Join, charter: Charter, folder: string): Promise<string> {
   const side = ({ party, dataset }: Join['left'], prefix: string, as: string) =>

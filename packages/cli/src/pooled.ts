@@ -13,7 +13,7 @@ import { type Dataset, labelsOf, type Value } from '@folkmoot/core/dictionary.js
 import type { Job } from '@folkmoot/core/job.js';
 import { inMemory } from '@folkmoot/node/in-memory.js';
 import { column, type Figure, figureOf } from './pooled-figures.ts';
-import { joinedDataset, joinedSql, personColumn } from './pooled-join.ts';
+import { joinedDataset, joinedSql, onePair, personColumn } from './pooled-join.ts';
 import type { Cell } from './pooled-numbers.ts';
 import { tableSql, text } from './pooled-table.ts';
 
@@ -67,7 +67,9 @@ export async function pooledAnswer({
   const isTotal = job.total === true;
 
   const groups = await inMemory(async (run) => {
-    await run(`CREATE TABLE pooled AS ${sql}`);
+    // Matches that are revealed are people: of each one pair that meets the conditions stands for them all.
+    const rows = job.reveal === undefined ? sql : onePair(sql, whereSql(job.where));
+    await run(`CREATE TABLE pooled AS ${rows}`);
     const found: Group[] = [];
     const places = combinations(keys.map(({ labels }) => labels.map((label) => [label])));
     for (const values of isTotal ? [...places, keys.map(({ labels }) => labels)] : places) {

@@ -56,6 +56,14 @@ describe('the pooled records of a join', () => {
     expect(await ask('measures: { n: count }', { threshold: 5 })).toEqual([{ n: withheld }]);
   });
 
+  it('are one of each person where matches are revealed', async () => {
+    const counting = 'measures: { n: count }\nreveal: matches';
+    expect(await ask(counting)).toEqual([{ n: exact('4') }]);
+    const [pairs] = await ask('where: { left.owed: { lt: 15 } }\nmeasures: { n: count }');
+    expect(pairs).toEqual({ n: exact('4') });
+    expect(await ask(`where: { left.owed: { lt: 15 } }\n${counting}`)).toEqual([{ n: exact('3') }]);
+  });
+
   it('leave out what fails the check of the dictionary', async () => {
     const nhs = '{ type: identifier, normalise: digits, check: nhs }';
     // The last digit of …43 is not that of the others.

@@ -2,8 +2,8 @@
  * Masks of a private set intersection: short hashes of one party's elements, and the other party's search for its own.
  *
  * They are found by a hash table with chains in typed arrays, under a multiply-shift hash (Dietzfelbinger et al., 1997)
- * whose odd factors are of this party's own chance: two masks that differ share a chain with a chance of 2 in all chains
- * at most, however the peer chose them, and so it cannot make a chain long.
+ * whose odd factors are of this party's own chance. Masks of a peer that follows the protocol look random, and no chain of
+ * them is long; those that make one are refused, so that nobody makes this party search for hours.
  *
  * Sends     n · `maskBytes`
  * @module
@@ -21,6 +21,9 @@ const masksPerMessage = 2 ** 16;
 
 /** −log2 of the chance of a false match, and of two masks of the sender's that are alike. */
 const statistical = 40;
+
+/** There are two chains for each mask: one of so many has a chance far below 2^-200. */
+const chainMax = 64;
 
 /** What masks are cut from. */
 const rowBytes = 16;
@@ -50,11 +53,11 @@ export function shortened(rows: Uint8Array, bytes: number, order: Uint32Array): 
   return { bytes, all };
 }
 
-/** @throws ProtocolError BAD_MESSAGE, naming the peer whose masks repeat. */
+/** @throws ProtocolError BAD_MESSAGE, naming the peer whose masks repeat, or are none that chance would make. */
 export function maskTable(peer: PartyId, masks: Masks, rng: Rng): MaskTable {
   const table = MaskTable.of(masks, rng);
   if (table === undefined)
-    throw new ProtocolError('BAD_MESSAGE', { party: peer, field: label, detail: 'masks repeat' });
+    throw new ProtocolError('BAD_MESSAGE', { party: peer, field: label, detail: 'masks repeat, or are not random' });
   return table;
 }
 
@@ -100,7 +103,7 @@ export class MaskTable {
     this.#next = new Int32Array(count);
   }
 
-  /** Undefined where two are alike. */
+  /** Undefined where two are alike, or too many in one chain. */
   static of(masks: Masks, rng: Rng): MaskTable | undefined {
     const table = new MaskTable(masks, rng);
     for (let i = 0; i < table.#next.length; i++) if (!table.#put(i)) return undefined;
@@ -117,11 +120,14 @@ export class MaskTable {
     return found;
   }
 
-  /** False where it is in already. */
+  /** False where it is in already, or its chain is full. */
   #put(i: number): boolean {
     const at = i * this.#bytes;
     const chain = this.#chainOf(this.#masks, at);
     if (this.#isIn(this.#masks, at, chain)) return false;
+    let length = 0;
+    for (let other = this.#heads[chain]!; other >= 0; other = this.#next[other]!) length++;
+    if (length === chainMax) return false;
     this.#next[i] = this.#heads[chain]!;
     this.#heads[chain] = i;
     return true;

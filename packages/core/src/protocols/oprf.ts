@@ -17,7 +17,7 @@
  * Security  The sender sees P ⊕ a, which is uniform as a is. For a key y that is none of the receiver's, the receiver knows
  *           K(y) ⊕ Δ·H(y) as c(y) ⊕ Δ·w with w = P(y) ⊕ H(y). Where w is not 0, that is a guess of Δ, and hashed it looks
  *           random with π an ideal permutation: two such inputs meet with a chance of 2^-127, and so does an input with a
- *           question to π. w is 0 with a chance of 2^-128 a key: P(y) depends on the seed, which is tossed when the y and the
+ *           question to π. Over N keys and Q questions these add up to Q·N·2^-127: at 3·2^20 keys, 105 bits of work. w is 0 with a chance of 2^-128 a key: P(y) depends on the seed, which is tossed when the y and the
  *           x are fixed. The seed being tossed late is also what bounds the chance that P cannot be built: a party that
  *           chose it could pick one that fails for a set that it guesses, and see. A receiver that knew it early could fit
  *           more than n keys into P; so it still can, as many as P has rows, when it departs from the protocol.

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { NODE_COMPILE_CACHE } from '../packages/cli/test/command-line.ts';
 
 const file = fileURLToPath(new URL('../examples/penguins/demo.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
@@ -17,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('npm run demo:penguins', () => {
   it('answers exactly and with noise over three islands, and leaves nothing behind', async () => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--conditions=source', file], {
-      env: { ...process.env, NODE_OPTIONS: undefined, TMPDIR: folder },
+      env: { ...process.env, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE, TMPDIR: folder },
     });
     expect(stderr).toBe('');
     for (const [species, count, mean] of [

@@ -186,10 +186,11 @@ describe('a denial', () => {
     await coordinator.next('camden', 'accepted');
   });
 
-  it('says NOT_SUPPORTED to what later versions bring', async () => {
-    expect(await denied(consortium.signed(`${jobYaml}reveal: count\n`))).toMatchObject({
+  it('says NOT_SUPPORTED to what no version can do yet', async () => {
+    const tested = 'having: { spread: { of: { chi_square: [tenure, tenure] }, gte: 1 } }';
+    expect(await denied(consortium.signed(`${jobYaml}${tested}\n`))).toMatchObject({
       code: 'NOT_SUPPORTED',
-      field: 'reveal',
+      field: 'having.spread.of',
     });
   });
 

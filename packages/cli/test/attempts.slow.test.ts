@@ -1,0 +1,55 @@
+/** What breaks in the middle of a join: a side that is killed while it prepares, a link that is cut while it matches. */
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseJob } from '@folkmoot/core/job.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Breaking, followed, startBreaking } from './breaking.ts';
+import { writeAgencies } from './two-agencies.ts';
+
+const job = parseJob(
+  `folkmoot: 1
+purpose: planning
+join: { left: { party: ash, dataset: tenants }, right: { party: clinic, dataset: patients }, on: number }
+measures: { n: count, cost: { sum: right.cost }, owed: { sum: left.owed } }
+`,
+  'job.yaml',
+);
+
+let breaking: Breaking;
+
+beforeAll(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'folkmoot-attempts-'));
+  writeAgencies(folder);
+  // Rows of nobody make the sets large, so that there is something to break.
+  const charter = join(folder, 'charter.yaml');
+  writeFileSync(charter, readFileSync(charter, 'utf8').replaceAll('max_rows: 1000', 'max_rows: 100000'));
+  for (const [party, dataset, row] of [
+    ['ash', 'tenants', ',tenant,1.00,2021-05-05\n'],
+    ['clinic', 'patients', ',8,male\n'],
+  ] as const) {
+    appendFileSync(join(folder, party, `${dataset}.csv`), `\n${row.repeat(60_000)}`);
+  }
+  breaking = await startBreaking({ folder, analyst: 'ann', own: 'clinic', behindLine: 'ash', others: [] });
+});
+afterAll(() => breaking.close());
+
+it('a join is answered at the third attempt, and its figures are those of the first', async () => {
+  const { client, kill, cut } = breaking;
+  const { id, states } = await followed(client, job, [
+    { party: 'clinic', phase: 'prepare', broken: kill },
+    { party: 'ash', phase: 'match', broken: cut },
+  ]);
+  const attempt = (number: number) => ['INVITING', 'READY', 'RUNNING'].map((state) => `${state} ${number}`);
+  expect(states).toEqual(['QUEUED 0', ...attempt(1), ...attempt(2), ...attempt(3), 'DONE 3']);
+  const { rows } = await client.answer(id);
+  // Three tenants are patients, one of them in two rows; the fourth number that both have is none.
+  expect(rows).toMatchObject([{ n: { exact: '4' }, cost: { exact: '151' }, owed: { exact: '30.50' } }]);
+  expect(await client.state(id)).toMatchObject({
+    attempt: 3,
+    setbacks: [
+      { code: 'LINK_LOST', party: 'clinic' },
+      { code: 'LINK_LOST', party: 'ash' },
+    ],
+  });
+});

@@ -14,7 +14,7 @@ import { decode, layout } from '@folkmoot/core/encode.js';
 import { evaluate } from '@folkmoot/core/evaluate.js';
 import { evaluateCost } from '@folkmoot/core/evaluate-cost.js';
 import { parseJob } from '@folkmoot/core/job.js';
-import { joinedSections, joinShares, pairFor } from '@folkmoot/core/join.js';
+import { joinedSections, joinShares, ownSet, pairFor } from '@folkmoot/core/join.js';
 import { joinOf } from '@folkmoot/core/join-agreement.js';
 import { compile } from '@folkmoot/core/local.js';
 import { openTogether } from '@folkmoot/core/open.js';
@@ -45,15 +45,15 @@ const shown = ([name, value]: [string, unknown]) =>
 
 const { outcomes, rounds, bytes } = await simulate({ parties: checked.parties, seed: 1 }, async (ch) => {
   const { randomBytes: rng } = platform;
-  const records = ch.self === 'camden' ? sideRecords(join.query.left, left) : sideRecords(join.query.right, right);
-  const source = await pairFor(ch, checked, join, { rng });
-  const shares = joinedSections(inputs, await joinShares(ch, { checked, agreement: join, source, records, rng }, {}));
+  const [run, rows] = [{ checked, agreement: join, rng }, ch.self === 'camden' ? left : right];
+  const set = await ownSet(ch, run, { joinRecords: async (side) => sideRecords(side, rows) });
+  const shares = joinedSections(inputs, await joinShares(ch, run, set, await pairFor(ch, run), {}));
   const correlations = await correlate(ch, { helper: null, demand: evaluateCost(2, disclosure), rng });
   const results = await evaluate(ch, correlations, disclosure, { layout: inputs, shares });
   const opened = await Promise.all(results.map((share, at) => openTogether(ch.fork(`open/${at}`), share, rng)));
   const figures = decode(openedLayout(disclosure), opened);
-  const { rows } = finishAnswer({ job: '', checked, disclosure, opened: figures, round: strictness.round });
-  for (const row of rows) console.log(`${ch.self}: ${Object.entries(row).map(shown).join(', ')}`);
+  const answer = finishAnswer({ job: '', checked, disclosure, opened: figures, round: strictness.round });
+  for (const row of answer.rows) console.log(`${ch.self}: ${Object.entries(row).map(shown).join(', ')}`);
 });
 
 for (const outcome of outcomes.values()) if ('error' in outcome) throw outcome.error;

@@ -13,6 +13,7 @@
  *           may guess them.
  * @module
  */
+import { assert } from '../algebra/assert.ts';
 import type { Rng } from '../algebra/prg.ts';
 import { addInto, fromIntegers, scale, slice, type Vector, vector } from '../algebra/ring.ts';
 import type { Channel, PartyId } from '../channel/channel.ts';
@@ -48,22 +49,42 @@ export interface JoinEffects {
 /** What a side has for one attempt, made ahead; matches that are revealed take evaluations alone, or nothing. */
 type Source = ReceiverSource | SenderSource | Pick<ReceiverSource, 'vole'> | Pick<SenderSource, 'vole'> | null;
 
-/** What a side has for one attempt. */
+/** One attempt of a join, as each side knows it. */
 export interface JoinRun {
   readonly checked: CheckedJob;
   readonly agreement: JoinAgreement;
-  /** Null where matches are found without. */
-  readonly source: Source;
-  readonly records: SideRecords;
   readonly rng: Rng;
+}
+
+/**
+ * This party's rows, as the set that is matched under a salt of both. What else was read of them is let go. The channel's
+ * roster are the two sides.
+ * @throws SourceError DUPLICATE_IDENTIFIER; InputError SET_TOO_LARGE; ProtocolError BAD_COMMITMENT
+ */
+export async function ownSet(
+  ch: Channel,
+  { checked, agreement: { query, classes }, rng }: JoinRun,
+  effects: JoinEffects,
+): Promise<SideSet> {
+  const own = sideOf(checked.join!, ch.self)!;
+  assert(effects.joinRecords !== undefined, 'a side of a join reads its records');
+  const records = await effects.joinRecords(query[own]);
+  const { party } = query[own === 'left' ? 'right' : 'left'];
+  const salt = await toss(ch.fork('join/salt'), party, saltBytes, rng);
+  const tally = newTally();
+  try {
+    return sideSet(query[own], records, salt, classes[own], rng, tally);
+  } finally {
+    // The owner is told too where the run ends here.
+    effects.identifierTally?.(tally);
+  }
 }
 
 /** Makes what a side computes with; it depends on no record. Null where that is nothing. */
 export async function pairFor(
   ch: Channel,
-  checked: CheckedJob,
-  agreement: JoinAgreement,
-  { rng, lanes, report }: { readonly rng: Rng; readonly lanes?: Lanes; readonly report?: (done: number) => void },
+  { checked, agreement, rng }: JoinRun,
+  { lanes, report }: { readonly lanes?: Lanes; readonly report?: (done: number) => void } = {},
 ): Promise<Source> {
   const own = sideOf(checked.join!, ch.self)!;
   const { party } = agreement.query[own === 'left' ? 'right' : 'left'];
@@ -89,12 +110,15 @@ export async function dealJoin(ch: Channel, checked: CheckedJob, agreement: Join
 }
 
 /**
- * Shares of every statistic of the query, each over the job's cells. The channel's roster are the two sides.
- * @throws ProtocolError CUCKOO_FULL, OKVS_FULL, BAD_MESSAGE; SourceError DUPLICATE_IDENTIFIER; InputError SET_TOO_LARGE
+ * Shares of every statistic of the query, each over the job's cells. The channel's roster are the two sides; the source is
+ * null where matches are found without.
+ * @throws ProtocolError CUCKOO_FULL, OKVS_FULL, BAD_MESSAGE
  */
 export async function joinShares(
   ch: Channel,
-  { checked, agreement, source, records, rng }: JoinRun,
+  { checked, agreement, rng }: JoinRun,
+  set: SideSet,
+  source: Source,
   effects: JoinEffects,
   report?: (done: number) => void,
 ): Promise<readonly Vector[]> {
@@ -102,15 +126,6 @@ export async function joinShares(
   const own = sideOf(checked.join!, ch.self)!;
   const other = own === 'left' ? 'right' : 'left';
   const peer = query[other].party;
-  const salt = await toss(ch.fork('join/salt'), peer, saltBytes, rng);
-  const tally = newTally();
-  let set: SideSet;
-  try {
-    set = sideSet(query[own], records, salt, classes[own], rng, tally);
-  } finally {
-    // The owner is told too where the run ends here.
-    effects.identifierTally?.(tally);
-  }
   const peerCount = classSize(classes[other]);
   const isReceiver = receivingSide(checked, agreement) === own;
   if (checked.join!.reveal === 'matches') {

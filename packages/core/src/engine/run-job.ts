@@ -24,7 +24,6 @@ import { noCost } from '../protocols/cost.ts';
 import { withoutDealer } from '../protocols/dealer-correlations.ts';
 import type { Lanes } from '../protocols/lanes.ts';
 import { type Opening, open, type Signatures } from '../protocols/open.ts';
-import { sideOf } from '../query/checked-join.ts';
 import type { Dataset } from '../query/dictionary.ts';
 import { encode } from '../query/encode.ts';
 import { inSlots } from '../query/input-slot.ts';
@@ -35,7 +34,7 @@ import { type Agreement, agree, checkBound, confirm, type Terms } from './agree.
 import { correlate, dealFor, isNone } from './correlate.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluateCost } from './evaluate-cost.ts';
-import { dealJoin, type JoinEffects, joinedParts, joinedSections, joinShares, pairFor } from './join.ts';
+import { dealJoin, type JoinEffects, joinedParts, joinedSections, joinShares, ownSet, pairFor } from './join.ts';
 import type { JoinAgreement } from './join-agreement.ts';
 import { addNoise } from './noise.ts';
 import { packShares } from './report.ts';
@@ -169,22 +168,21 @@ async function joined(
 ): Promise<readonly Vector[]> {
   const { checked, inputs, protection } = agreement;
   const { rng, lanes } = effects;
+  const run = { checked, agreement: join, rng };
   // While the records are read, that is what the run is at.
   let isRead = false;
   const report = (done: number) => {
     if (isRead) at('prepare', done);
   };
-  const source = confirmed.then(() => pairFor(ch, checked, join, { rng, report, ...(lanes && { lanes }) }));
+  const source = confirmed.then(() => pairFor(ch, run, { report, ...(lanes && { lanes }) }));
   source.catch(() => undefined);
   at('query');
-  const side = sideOf(checked.join!, ch.self)!;
-  assert(effects.joinRecords !== undefined, 'a side of a join reads its records');
-  const records = await effects.joinRecords(join.query[side]);
+  const set = await ownSet(among, run, effects);
   isRead = true;
   at('prepare');
-  const given = { checked, agreement: join, source: await source, records, rng };
+  const made = await source;
   at('match');
-  const statistics = await joinShares(among, given, effects, (done) => at('match', done));
+  const statistics = await joinShares(among, run, set, made, effects, (done) => at('match', done));
   return protection === null ? joinedSections(inputs, statistics) : joinedParts(protection, statistics);
 }
 

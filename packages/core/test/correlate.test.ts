@@ -1,32 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { seededRng } from '../src/algebra/prg.ts';
 import type { Channel } from '../src/channel/channel.ts';
 import { type Faults, simulate } from '../src/channel/simulate.ts';
-import { type CorrelateTerms, correlate, correlateCost, dealFor } from '../src/engine/correlate.ts';
+import { correlate, correlateCost, dealFor } from '../src/engine/correlate.ts';
 import type { Correlations, Demand } from '../src/protocols/correlations.ts';
-import { type LaneTask, laneDemands, lanesFor, otPreprocessing, runLane } from '../src/protocols/lanes.ts';
+import { type LaneTask, laneDemands, lanesFor, runLane } from '../src/protocols/lanes.ts';
 import type { OtOptions } from '../src/protocols/ot-extension.ts';
 import type { Stock } from '../src/protocols/prefetch.ts';
 import { partyNames } from './channels.ts';
+import { expectAll, expectAtCost, large, none, rngOf, small, total } from './correlate-cost.ts';
 import { lockstep } from './lockstep.ts';
-import { expectBitTriples, expectSharedBits, expectTriples, idealBaseOts } from './relations.ts';
+import { idealBaseOts } from './relations.ts';
 
-const none: Demand = { bitTriples: 0, triples: 0, sharedBits: 0 };
-const small: Demand = { bitTriples: 320, triples: 50, sharedBits: 77 };
-/** Enough for two lanes, most of it in the kind that is cheapest to make. */
-const large: Demand = { bitTriples: 3_200_000, triples: 130, sharedBits: 300 };
 const helper = 'helper';
-
-const rngOf = (ch: Channel) => seededRng(ch.context.roster.indexOf(ch.self));
-const total = (bytes: Readonly<Record<string, number>>) => Object.values(bytes).reduce((sum, each) => sum + each, 0);
-
-async function expectAll(sources: readonly Correlations[], demand: Demand): Promise<void> {
-  const { bitTriples, triples, sharedBits } = demand;
-  expectTriples(await Promise.all(sources.map((s) => s.triples(triples))), triples);
-  expectBitTriples(await Promise.all(sources.map((s) => s.bitTriples(bitTriples))), bitTriples);
-  expectSharedBits(await Promise.all(sources.map((s) => s.sharedBits(sharedBits))), sharedBits);
-  for (const source of sources) await expect(source.triples(1)).rejects.toThrow('no more correlations');
-}
 
 describe('lanes', () => {
   it('are as many as the demand is worth, and share it without a rest', () => {
@@ -53,57 +38,22 @@ describe('lanes', () => {
     }
   });
 
-  for (const parties of [2, 3, 4]) {
-    it(`make what the relations ask for, at the cost stated, among ${parties}`, async () => {
-      const ideal = { base: idealBaseOts };
-      const cases: [Demand, OtOptions][] = [
-        [small, {}],
-        [small, { extension: 'softspoken', k: 1, ...ideal }],
-        [small, { extension: 'silent', ...ideal }],
-        [
-          { ...none, triples: 8192 + 1, sharedBits: 200 },
-          { extension: 'silent', ...ideal },
-        ],
-        [
-          { ...none, sharedBits: 2 ** 20 + 100 },
-          { extension: 'softspoken', k: 2, ...ideal },
-        ],
-        [
-          { ...none, triples: 8192 + 1 },
-          { extension: 'softspoken', k: 2, ...ideal },
-        ],
-        ...(parties === 2
-          ? ([
-              [large, { extension: 'softspoken', ...ideal }],
-              [large, { extension: 'silent', ...ideal }],
-            ] as [Demand, OtOptions][])
-          : []),
-      ];
-      // Among more, what is counted a call is counted as between two.
-      for (const [demand, options] of parties > 2 ? cases.slice(0, 4) : cases) {
-        const told: number[] = [];
-        const report = (done: number) => void told.push(done);
-        const terms = (ch: Channel): CorrelateTerms => ({
-          ...{ helper: null, demand, rng: rngOf(ch), options },
-          ...(ch.self === partyNames(parties)[0] && { report }),
-        });
-        const run = await lockstep(partyNames(parties), (ch) => correlate(ch, terms(ch)));
-        const { rounds, bytes } = otPreprocessing(parties, demand, options);
-        // Ideal base OTs have no message.
-        const base = options.base === undefined ? [0, 0] : [1, parties * (parties - 1) * 4128];
-        expect([run.rounds, total(run.bytes)]).toEqual([rounds - base[0]!, bytes - base[1]!]);
-        // How far it is, up to the end.
-        expect(told).toEqual([...told].sort((a, b) => a - b));
-        expect(told.at(-1)).toBeCloseTo(1, 12);
-        expect(correlateCost(parties, { helper: null, demand, options })).toEqual({ rounds, bytes });
-        if (demand.sharedBits < 2 ** 20) await expectAll(run.values, demand);
-      }
-    });
-  }
+  const ideal = { base: idealBaseOts };
+  it.each<[number, string, Demand, OtOptions]>([
+    [2, 'few, over real base OTs', small, {}],
+    [2, 'few', small, { extension: 'silent', ...ideal }],
+    [2, 'many', { ...none, triples: 8192 + 1 }, { extension: 'softspoken', k: 2, ...ideal }],
+    [2, 'enough for two lanes', large, { extension: 'softspoken', ...ideal }],
+    [3, 'few', small, { extension: 'softspoken', k: 1, ...ideal }],
+    [3, 'few, silently', small, { extension: 'silent', ...ideal }],
+    [4, 'few', small, { extension: 'softspoken', k: 1, ...ideal }],
+  ])('make what the relations ask for, at the cost stated, among %i: %s', async (parties, _, demand, options) => {
+    await expectAtCost(parties, demand, options);
+  });
 
   it('run where the caller places them, from plain data', async () => {
     const places: string[] = [];
-    const run = await lockstep(partyNames(3), (ch) => {
+    const run = await lockstep(partyNames(2), (ch) => {
       const rng = rngOf(ch);
       const lanes = {
         async run(lane: Channel, task: LaneTask): Promise<Stock> {
@@ -113,7 +63,7 @@ describe('lanes', () => {
       };
       return correlate(ch, { helper: null, demand: large, rng, lanes, options: { base: idealBaseOts } });
     });
-    expect(places.sort()).toEqual(partyNames(3).flatMap((party) => [party, party]));
+    expect(places.sort()).toEqual(partyNames(2).flatMap((party) => [party, party]));
     await expectAll(run.values, large);
   });
 

@@ -79,13 +79,16 @@ function analyst(fetchOf: typeof fetch = fetch): Client {
 }
 
 /** Follows a job to its end. */
-async function asked(job: Job, onEvent?: (event: JobEvent) => unknown): Promise<{ id: string; events: JobEvent[] }> {
+async function asked(
+  job: Job,
+  onEvent?: (event: JobEvent, id: string) => unknown,
+): Promise<{ id: string; events: JobEvent[] }> {
   const client = analyst();
   const { job: id } = await client.submit(job);
   const events: JobEvent[] = [];
   for await (const event of client.events(id)) {
     events.push(event);
-    await onEvent?.(event);
+    await onEvent?.(event, id);
   }
   return { id, events };
 }
@@ -106,9 +109,15 @@ async function stopped(party: string) {
 }
 
 describe('a job with a helper', () => {
-  it('gives the parties’ answer, and names the helper in it', async () => {
-    for (const party of [...towns, helper]) await startOne(party);
-    const { id, events } = await asked(helped);
+  it('waits for its helper, gives the parties’ answer, and names the helper in it', async () => {
+    for (const town of towns) await startOne(town);
+    const { id, events } = await asked(helped, async (event, job) => {
+      if (event.type !== 'state' || event.state !== 'QUEUED') return;
+      const connected = async () => (await analyst().state(job)).parties.filter(({ connected }) => connected);
+      await expect.poll(connected, patience).toHaveLength(3);
+      expect((await analyst().state(job)).state).toBe('QUEUED');
+      await startOne(helper);
+    });
     expect(events.at(-1)).toMatchObject({ type: 'state', state: 'DONE' });
     const answer: Answer = await analyst().answer(id);
     expect(answer).toMatchObject({ parties: [...towns], helper, rows: expectedRows });
@@ -128,34 +137,21 @@ describe('a job with a helper', () => {
     expect(logged.some((line) => line.includes('"helps":true') && line.includes(`"party":"${helper}"`))).toBe(true);
     expect(logged.some((line) => line.includes('"helps":true') && line.includes('"party":"ash"'))).toBe(false);
 
+    // Without a helper the answer is the same.
+    const plain = await asked(parseJob(jobText, 'job.yaml'));
+    const same = await analyst().answer(plain.id);
+    expect(same).toMatchObject({ rows: answer.rows, receipts: [{}, {}, {}] });
+    expect(same.helper ?? null).toBeNull();
+
     // What the helper let out is an envelope around nothing, and it was charged for nothing.
-    await expect.poll(() => logged.filter((line) => line.includes('"state":"RESULT"')).length, patience).toBe(4);
+    await expect.poll(() => logged.filter((line) => line.includes('"state":"RESULT"')).length, patience).toBe(7);
     const { jobs, released, entries } = await stopped(helper);
     expect(jobs).toMatchObject([{ job: id, status: 'RESULT' }]);
     expect(released).toMatchObject([{ job: id, rule: helperRule, bytes: envelopeBytes(0) }]);
     expect(entries).toEqual([]);
-    expect((await stopped('ash')).released[0]!.bytes).toBeGreaterThan(envelopeBytes(0));
-  });
-
-  it('gives the answer that there is without a helper', async () => {
-    for (const party of [...towns, helper]) await startOne(party);
-    const [first, second] = [await asked(helped), await asked(parseJob(jobText, 'job.yaml'))];
-    const answers = [await analyst().answer(first.id), await analyst().answer(second.id)];
-    expect(answers[0]!.rows).toEqual(answers[1]!.rows);
-    expect(answers[1]!.helper ?? null).toBeNull();
-    expect(answers[1]!.receipts).toHaveLength(3);
-  });
-
-  it('waits for its helper, as for a party', async () => {
-    for (const town of towns) await startOne(town);
-    const client = analyst();
-    const { job } = await client.submit(helped);
-    await expect
-      .poll(async () => (await client.state(job)).parties.filter(({ connected }) => connected), patience)
-      .toHaveLength(3);
-    expect((await client.state(job)).state).toBe('QUEUED');
-    await startOne(helper);
-    await expect.poll(async () => (await client.state(job)).state, patience).toBe('DONE');
+    const own = (await stopped('ash')).released;
+    expect(own).toHaveLength(2);
+    expect(own[0]!.bytes).toBeGreaterThan(envelopeBytes(0));
   });
 
   it('is denied where one policy does not permit the helper, and says what would help', async () => {

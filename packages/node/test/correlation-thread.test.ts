@@ -4,10 +4,12 @@ import { correlate } from '@folkmoot/core/correlate.js';
 import type { Correlations, Demand } from '@folkmoot/core/correlations.js';
 import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
 import { lanesFor } from '@folkmoot/core/lanes.js';
+import type { OtOptions } from '@folkmoot/core/ot-extension.js';
 import { platform } from '@folkmoot/core/platform.js';
 import type { SessionChannel } from '@folkmoot/core/session.js';
 import { channelContract } from '@folkmoot/testkit/channel-contract.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { idealBaseOts } from '../../core/test/relations.ts';
 import { channelOver } from '../src/correlation-thread-channel.ts';
 import { CorrelationThreads } from '../src/correlation-thread-pool.ts';
 import { failureOf } from '../src/failure.ts';
@@ -43,6 +45,9 @@ channelContract('a port to the thread that holds the sessions', async (parties, 
 /** Two lanes, and little work. */
 const demand: Demand = { bitTriples: 3_200_000, triples: 130, sharedBits: 300 };
 const small: Demand = { bitTriples: 320, triples: 5, sharedBits: 33 };
+/** Base OTs are made before there are threads. */
+const ideal: OtOptions = { base: idealBaseOts };
+const real: OtOptions = {};
 
 describe('threads for correlations', () => {
   let started: Worker[];
@@ -65,12 +70,12 @@ describe('threads for correlations', () => {
   };
 
   /** What each party comes to; one that fails ends its channel, as a network does. */
-  function run(all: readonly SessionChannel[], wanted: Demand, cores: number) {
+  function run(all: readonly SessionChannel[], wanted: Demand, cores: number, options: OtOptions = ideal) {
     return Promise.allSettled(
       all.map(async (ch) => {
         const lanes = pool(cores);
         try {
-          return await correlate(ch, { helper: null, demand: wanted, rng: platform.randomBytes, lanes });
+          return await correlate(ch, { helper: null, demand: wanted, rng: platform.randomBytes, lanes, options });
         } catch (error) {
           leave(all, ch);
           throw error;
@@ -94,7 +99,7 @@ describe('threads for correlations', () => {
 
   it('make what the relations ask for among three, and end with their work', async () => {
     expect(lanesFor(demand)).toBe(2);
-    const outcomes = await run(memoryChannels(three), demand, 2);
+    const outcomes = await run(memoryChannels(three), demand, 2, real);
     expect(codes(outcomes)).toEqual(['ok', 'ok', 'ok']);
     expect(started.length).toBe(3 * 2);
     await ended();
@@ -155,8 +160,8 @@ describe('threads for correlations', () => {
       return new Promise<never>(() => undefined);
     });
     const [camden, hackney, islington] = all as [SessionChannel, SessionChannel, SessionChannel];
-    const stopped = run([islington], demand, 2);
-    const outcomes = await run([camden, hackney], demand, 2);
+    const stopped = run([islington], demand, 2, real);
+    const outcomes = await run([camden, hackney], demand, 2, real);
     expect(codes(outcomes)).toEqual(['PARTY_FAILED', 'PARTY_FAILED']);
     // The other may hear of it from the first that does.
     const named = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.party : undefined));

@@ -63,7 +63,7 @@ describe('a local query as SQL', () => {
           outcome,
         );
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 
@@ -78,7 +78,7 @@ describe('a local query as SQL', () => {
           outcome,
         );
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 
@@ -261,7 +261,7 @@ describe('a local query as SQL', () => {
           const outcome = await evaluated(given);
           expect(await askedOfFile(folder, writeCsv(folder, 'wide.csv', rows), given)).toEqual(outcome);
         }),
-        { numRuns: 30 },
+        { numRuns: 12 },
       );
     });
 

@@ -131,11 +131,11 @@ describe('a protected job', () => {
     expect(partyNoise(other, key, 'camden')).not.toEqual(partyNoise(own, key, 'camden'));
   });
 
-  it('ends with the right noisy totals or a typed error under every fault, for 126 seeds', async () => {
+  it('ends with the right noisy totals or a typed error under every fault, for 56 seeds', async () => {
     const given = asked();
     const expected = expectedTotals(given);
     let answered = 0;
-    for (let seed = 0; seed < 126; seed++) {
+    for (let seed = 0; seed < 56; seed++) {
       const fault: Faults[] = [
         { loss: 0.1 },
         { repeat: 0.1 },
@@ -154,8 +154,8 @@ describe('a protected job', () => {
       expect(totalsOf(given, openings)).toEqual(expected);
       answered += 1;
     }
-    expect(answered).toBeGreaterThan(20);
-    expect(answered).toBeLessThan(126);
+    expect(answered).toBeGreaterThan(8);
+    expect(answered).toBeLessThan(56);
   });
 
   it('has the same totals at a retry, under other masks, and when it is asked again', async () => {

@@ -32,6 +32,7 @@
  */
 import type { PartyId } from '@folkmoot/core/channel.js';
 import {
+  concerning,
   type ErrorReport,
   type FolkmootError,
   PolicyError,
@@ -401,7 +402,7 @@ function stillAsking<A>(state: JobState<A>, nowMs: number): Step<A> {
   if (nowMs < askingSinceMs + returnMs) return same({ ...state, askingSinceMs });
   const due = state.roster.filter((party) => !(party in state.renounced) || !state.present.includes(party));
   const detail = `it did not come back within ${returnMs / 1_000} s for another attempt`;
-  return ended(state, 'FAILED', reportOf(new TransportError('UNREACHABLE', { party: due.join(', '), detail })));
+  return ended(state, 'FAILED', reportOf(new TransportError('UNREACHABLE', concerning(due, detail))));
 }
 
 function ended<A>(

@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { Z2_64, Z2_128 } from '../src/algebra/ring.ts';
 import { checkJoinRoom, type JoinAgreement, joinOf } from '../src/engine/join-agreement.ts';
 import { joinPlan } from '../src/engine/join-plan.ts';
+import { type Charter, parseCharter } from '../src/query/charter.ts';
 import { layout } from '../src/query/encode.ts';
 import type { Feature, JoinQuery, SideQuery } from '../src/query/join-query.ts';
 import { termsMax } from '../src/query/join-terms.ts';
 import { compile } from '../src/query/local.ts';
-import { checkedJob, joinYaml, replaced } from './consortium.ts';
+import { charterWith, checkedJob, joinYaml, replaced } from './consortium.ts';
 import { refusalOf } from './refusal.ts';
 
 const always = { kind: 'true' } as const;
@@ -70,8 +71,8 @@ describe('a plan of a join', () => {
 });
 
 describe('what two sides agree on', () => {
-  const agreed = (text: string, left: number, right: number): JoinAgreement => {
-    const checked = checkedJob(text);
+  const agreed = (text: string, left: number, right: number, under?: Charter): JoinAgreement => {
+    const checked = checkedJob(text, under);
     const local = compile(checked, null);
     const inputs = layout(local, checked.dataset, checked.contributors);
     return joinOf(checked, local, { inputs, protection: null }, { left, right })!;
@@ -82,6 +83,19 @@ describe('what two sides agree on', () => {
     expect(agreed(joinYaml, 40, 20).plan.receiver).toBe('right');
     const byRight = replaced(joinYaml, [['group_by: [left.tenure]', 'group_by: [right.sex]']]);
     expect(agreed(byRight, 30, 30).plan.receiver).toBe('right');
+  });
+
+  it('takes the other way round where one will not do', () => {
+    const charter = charterWith([
+      'arrears:    { type: decimal, scale: 2, min: 0, max: 20000',
+      'arrears: { type: integer, min: -9223372036854775807, max: 9223372036854775807',
+    ]);
+    expect(agreed(joinYaml, 30, 30, parseCharter(charter, 'charter.yaml')).plan.receiver).toBe('right');
+    // A number that is too wide to be a factor fits a word.
+    const most = 2n ** 63n - 1n;
+    const sides = query(side('a', 1, 1, one, value(-most, most)), side('b', 1, 1, one), [[1, 0]]);
+    expect(refusalOf(() => joinPlan(sides, [Z2_128], 'left'))).toMatchObject({ code: 'OVERFLOW' });
+    expect(joinPlan(sides, [Z2_128], 'right').columns).toMatchObject([{ kind: 'word' }]);
   });
 
   it('refuses what no side has room for, by the sizes that are stated', () => {

@@ -192,8 +192,11 @@ async function live(): Promise<void> {
   const assignment = workerData as Assignment;
   const orders = ordersFrom(node);
   const threads = new CorrelationThreads(assignment.cores);
+  // What fails while nobody waits for it has failed all the same, and is no crash that another attempt could mend.
+  const unheard = Promise.withResolvers<never>();
+  process.on('unhandledRejection', unheard.reject);
   try {
-    await Promise.race([compute(assignment, node, orders, threads), orders.stop]);
+    await Promise.race([compute(assignment, node, orders, threads), orders.stop, unheard.promise]);
   } catch (error) {
     // The other parties learn it from the coordinator, which the node tells the code.
     node.postMessage({ word: 'failed', ...failureOf(error, assignment.party) } satisfies Word);

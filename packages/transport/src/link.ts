@@ -97,7 +97,7 @@ export class WebSocketLink implements FrameLink {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
   #receiver: ((frame: Uint8Array) => void | Promise<void>) | undefined;
-  /** What came before there was a receiver: little, since the socket is paused at once. */
+  /** What came before it could be handed on: little, since the socket is paused at once. */
   readonly #early: Uint8Array[] = [];
   readonly #closeListeners: ((reason?: Error) => void)[] = [];
   /** Senders that wait until less is buffered. */
@@ -143,10 +143,8 @@ export class WebSocketLink implements FrameLink {
   }
 
   onFrame(receiver: (frame: Uint8Array) => void | Promise<void>): void {
-    const isFirst = this.#receiver === undefined;
     this.#receiver = receiver;
-    for (const frame of this.#early.splice(0)) this.#hand(frame);
-    if (isFirst && this.#holds === 0) this.#socket.resume();
+    this.#handOn();
   }
 
   onClose(listener: (reason?: Error) => void): void {
@@ -163,12 +161,19 @@ export class WebSocketLink implements FrameLink {
     this.#hear();
     if (!isBinary) {
       this.#finish(new TransportError('TEXT_FRAME'));
-    } else if (this.#receiver === undefined) {
+    } else if (this.#receiver === undefined || this.#holds > 0) {
+      // A paused socket still hands over what it has read already.
       this.#early.push(data);
       this.#socket.pause();
     } else {
       this.#hand(data);
     }
+  }
+
+  /** What has waited, one after the other, as long as nothing is dealt with; then what comes. */
+  #handOn(): void {
+    while (this.#holds === 0 && this.#early.length > 0 && this.#end === undefined) this.#hand(this.#early.shift()!);
+    if (this.#holds === 0) this.#socket.resume();
   }
 
   #hand(frame: Uint8Array): void {
@@ -186,7 +191,7 @@ export class WebSocketLink implements FrameLink {
     this.#socket.pause();
     const release = () => {
       this.#holds--;
-      if (this.#holds === 0) this.#socket.resume();
+      this.#handOn();
     };
     taken.then(release, (error: Error) => {
       release();

@@ -10,7 +10,7 @@
  */
 import { toHex } from '@folkmoot/core/bytes.js';
 import type { Channel, Context, PartyId } from '@folkmoot/core/channel.js';
-import { ProtocolError, TransportError } from '@folkmoot/core/errors.js';
+import { concerning, ProtocolError, TransportError } from '@folkmoot/core/errors.js';
 import { SessionChannel } from '@folkmoot/core/session.js';
 import type { Clock } from './clock.ts';
 import { decodeFrame, encodeFrame, type Frame, frameType, sessionId } from './frame.ts';
@@ -140,7 +140,7 @@ class Network implements PeerNetwork {
 
   #giveUp(): void {
     const missing = this.#peers.filter((peer) => !peer.ready).map((peer) => peer.id);
-    this.#abort(new TransportError('UNREACHABLE', { party: missing.join(', '), detail: 'it did not answer in time' }));
+    this.#abort(new TransportError('UNREACHABLE', concerning(missing, 'it did not answer in time')));
   }
 
   #onFrame(link: FrameLink, bytes: Uint8Array): void {

@@ -106,6 +106,21 @@ describe('a WebSocket link', () => {
     expect(got).toEqual(Array.from({ length: 100 }, (_, i) => i));
   });
 
+  it('hands nothing on while its receiver is at work, though it came in one piece', async () => {
+    const [a, b] = await linked();
+    let [atWork, most, got] = [0, 0, 0];
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    b.onFrame(async () => {
+      most = Math.max(most, ++atWork);
+      await new Promise((turn) => setImmediate(turn));
+      atWork--;
+      if (++got === 50) resolve();
+    });
+    await Promise.all(Array.from({ length: 50 }, (_, i) => a.send(Uint8Array.of(i))));
+    await done;
+    expect(most).toBe(1);
+  });
+
   it('makes the sender wait when the receiver does not read, and lets it go on later', async () => {
     const [a, b] = await linked();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();

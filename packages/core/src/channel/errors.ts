@@ -355,6 +355,16 @@ export type FolkmootError =
   | SourceError
   | StateError;
 
+/** Names in one text: more would only hide the first. */
+const namesMax = 12;
+
+/** Whom an error is about: one party by its field, several in its text. */
+export function concerning(parties: readonly string[], detail: string): Fault {
+  if (parties.length === 1) return { party: parties[0], detail };
+  const rest = parties.length > namesMax ? ` and ${parties.length - namesMax} more` : '';
+  return { detail: `${parties.slice(0, namesMax).join(', ')}${rest}: ${detail}` };
+}
+
 export function isFolkmootError(error: unknown): error is FolkmootError {
   return error instanceof Error && 'layer' in error && 'code' in error && (error.layer as string) in errorTable;
 }

@@ -61,19 +61,26 @@ function cheapest(
   classes: Readonly<Record<SideName, number>>,
   helper: string | null,
 ): JoinPlan {
-  const first = joinPlan(query, ringOf);
-  let other: JoinPlan;
-  try {
-    other = joinPlan(query, ringOf, otherSide(first.receiver));
-  } catch (error) {
-    if (error instanceof InputError) return first;
-    throw error;
+  const [first, other] = (['left', 'right'] as const).map((receiver) => planOr(query, ringOf, receiver));
+  if (first instanceof InputError || other instanceof InputError) {
+    const only = first instanceof InputError ? other : first;
+    if (only instanceof InputError) throw first;
+    return only!;
   }
   const bytesOf = (plan: JoinPlan): number => {
     const { bytes, demand } = joinSumsCost(plan, sizesFor(plan.receiver, classes));
     return bytes + pairCost(demand, { helper }).bytes;
   };
-  return bytesOf(other) < bytesOf(first) ? other : first;
+  return bytesOf(other!) < bytesOf(first!) ? other! : first!;
+}
+
+function planOr(query: JoinQuery, ringOf: readonly Ring[], receiver: SideName): JoinPlan | InputError {
+  try {
+    return joinPlan(query, ringOf, receiver);
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
 }
 
 function otherSide(side: SideName): SideName {

@@ -71,7 +71,10 @@ export async function joinSums(
         known: elements === null ? null : known(given, elements.subarray(start, end)),
         stock: await takePair(ends.source, { bitTriples, sent, received }),
       };
-      underWay.push(buckets.run(ch.fork(`bucket/${first + at}`), peer, task));
+      const bucket = buckets.run(ch.fork(`bucket/${first + at}`), peer, task);
+      // It may fail while the next one is prepared, before anyone waits for it.
+      bucket.catch(() => undefined);
+      underWay.push(bucket);
     }
     for (const bucket of await Promise.all(underWay)) {
       for (const [product, sum] of bucket.entries()) addInto(sums[product]!, sum);

@@ -37,12 +37,13 @@ export interface PairStock {
 
 /** Takes the next part. Both ends take the same parts in the same order. */
 export async function takePair(source: PairSource, part: PairPart): Promise<PairStock> {
-  const bitTriples = await source.bits.bitTriples(part.bitTriples);
+  const { a, b, c } = await source.bits.bitTriples(part.bitTriples);
   const [sent, received] = await Promise.all([
     sentRows(source.sender, part.sent),
     heldRows(source.receiver, part.received),
   ]);
-  return { bitTriples, delta: source.sender.delta, sent, received };
+  // Of its own memory: what is a view of more would take all of it along.
+  return { bitTriples: { a: a.slice(), b: b.slice(), c: c.slice() }, delta: source.sender.delta, sent, received };
 }
 
 /** A source of a part alone, over a channel of its own. */

@@ -99,7 +99,11 @@ export async function pooledAnswer({
       const { ranges } = figure;
       if (ranges !== undefined && (isTotal || shownFigures.length > 1)) {
         const filter = (job.where?.[ranges.of] ?? {}) as Filter;
-        const mayHold = ranges.parts.map(([start, end]) => !isOutside(filter, start, end));
+        const column = dataset.columns[ranges.of] as { readonly min: Value; readonly max: Value };
+        const bounds: Filter = { gte: Number(column.min), lte: Number(column.max) };
+        const mayHold = ranges.parts.map(
+          ([start, end]) => ![filter, bounds].some((each) => isOutside(each, start, end)),
+        );
         if (isTotal) {
           // A table is shown whole or not.
           shown.fill(shown.every((isShown, at) => isShown || !mayHold[at]));
@@ -197,7 +201,7 @@ function greatest(groups: readonly Group[], by: Named, count: number): Group[] {
 interface Parts {
   readonly shown: boolean[];
   readonly needed: number;
-  /** Whether the job's own filter leaves anyone in a part. */
+  /** Whether the job's own filter and the bounds of the column leave anyone in a part. */
   readonly mayHold: readonly boolean[];
 }
 
@@ -224,7 +228,8 @@ interface Filter {
 function isOutside({ gte, gt, lte, lt, between }: Filter, start: number, end: number): boolean {
   const low = Math.max(gte ?? -Infinity, gt ?? -Infinity, between?.[0] ?? -Infinity);
   const high = Math.min(lte ?? Infinity, lt ?? Infinity, between?.[1] ?? Infinity);
-  return low >= end || high < start;
+  // Above all bins begins behind the last edge, which is its bin's.
+  return low >= end || high < start || (end === Infinity && high === start);
 }
 
 interface Key {

@@ -56,6 +56,17 @@ describe('the pooled records of a join', () => {
     expect(await ask('measures: { n: count }', { threshold: 5 })).toEqual([{ n: withheld }]);
   });
 
+  it('know that nobody is beyond the bounds of a column, whom a bin could be withheld for', async () => {
+    const [row] = await ask('measures: { n: count, h: { histogram: { of: right.cost, bins: [0, 10, 100] } } }', {
+      threshold: 2,
+    });
+    const bins = [
+      { from: 0, to: 10, ...exact('3') },
+      { from: 10, to: 100, ...exact('2') },
+    ];
+    expect(row!.h).toMatchObject({ bins, below: { suppressed: true }, above: { suppressed: true } });
+  });
+
   it('are one of each person where matches are revealed', async () => {
     const counting = 'measures: { n: count }\nreveal: matches';
     expect(await ask(counting)).toEqual([{ n: exact('4') }]);

@@ -45,8 +45,9 @@ import { newKernels } from '../kernels/kernels.ts';
 import { correctionBytes, type Ground, growHeld, growOwned, scratchBytes } from './correlated-tree.ts';
 import { maskRows } from './correlation-hash.ts';
 import { checkLengths } from './cost.ts';
+import { octetsOf } from './given-choices.ts';
 import { type Message, octets, recvFrom, sendTo } from './message.ts';
-import { type TransferCost, wholeOctets } from './oblivious-transfer.ts';
+import type { TransferCost } from './oblivious-transfer.ts';
 import { type OtReceiver, type OtSender, otsMax } from './ot-extension.ts';
 
 /** Cells of the largest trees: those of a job, and one for values without a cell. */
@@ -165,7 +166,7 @@ export function placedCost(count: number, rings: readonly Ring[], cells: number)
   return {
     rounds: 2 * callsOf(count, levels).length,
     bytes: answerBytes(rings, levels, count),
-    ots: wholeOctets(levels * count),
+    ots: octetsOf(levels * count),
   };
 }
 

@@ -15,7 +15,8 @@ import { assert } from '../algebra/assert.ts';
 import { addInto, length, type Ring, slice, subInto, type Vector, vector } from '../algebra/ring.ts';
 import { type Bits, wordsFor } from '../sharing/bit-share.ts';
 import { checkLengths } from './cost.ts';
-import { addWhere, recvCorrelated, sendCorrelated, type TransferCost, wholeOctets } from './oblivious-transfer.ts';
+import { octetsOf } from './given-choices.ts';
+import { addWhere, recvCorrelated, sendCorrelated, type TransferCost } from './oblivious-transfer.ts';
 import type { OtReceiver, OtSender } from './ot-extension.ts';
 import type { PairSource } from './pair-source.ts';
 
@@ -32,7 +33,7 @@ export async function sendBitProducts(session: OtSender, bits: Bits, values: rea
   const shares = rings.map((ring) => vector(ring, bits.count));
   for (const [start, end] of piecesOf(bits.count, rings)) {
     const parts = values.map((v) => slice(v, start, end));
-    const own = octetsOf(bits, start, end);
+    const own = bytesBetween(bits, start, end);
     const products = parts.map((v) => whereSet(v, own));
     const x = await sendCorrelated(
       session,
@@ -50,7 +51,7 @@ export async function sendBitProducts(session: OtSender, bits: Bits, values: rea
 export async function recvBitProducts(session: OtReceiver, bits: Bits, rings: readonly Ring[]): Promise<Vector[]> {
   const shares = rings.map((ring) => vector(ring, bits.count));
   for (const [start, end] of piecesOf(bits.count, rings)) {
-    const products = await recvCorrelated(session, rings, end - start, octetsOf(bits, start, end));
+    const products = await recvCorrelated(session, rings, end - start, bytesBetween(bits, start, end));
     for (const [i, product] of products.entries()) slice(shares[i]!, start, end).words.set(product.words);
   }
   return shares;
@@ -71,7 +72,7 @@ export async function bitProducts(source: PairSource, bits: Bits, shares: readon
 export function bitProductCost(count: number, rings: readonly Ring[]): TransferCost {
   if (rings.length === 0) return { rounds: 0, bytes: 0, ots: 0 };
   const limbs = rings.reduce((sum, ring) => sum + ring.limbs, 0);
-  return { rounds: 2 * piecesOf(count, rings).length, bytes: 8 * limbs * count, ots: wholeOctets(count) };
+  return { rounds: 2 * piecesOf(count, rings).length, bytes: 8 * limbs * count, ots: octetsOf(count) };
 }
 
 /** From where to where each piece goes, in whole words of bits. */
@@ -83,7 +84,7 @@ function piecesOf(count: number, rings: readonly Ring[]): [start: number, end: n
   return Array.from({ length: Math.ceil(count / most) }, (_, i) => [i * most, Math.min((i + 1) * most, count)]);
 }
 
-function octetsOf({ words }: Bits, start: number, end: number): Uint8Array {
+function bytesBetween({ words }: Bits, start: number, end: number): Uint8Array {
   const part = words.subarray(start / 32, start / 32 + wordsFor(end - start));
   return new Uint8Array(part.buffer, part.byteOffset, Math.ceil((end - start) / 8));
 }

@@ -36,11 +36,6 @@ export interface TransferCost {
   readonly ots: number;
 }
 
-/** OTs are taken in whole octets, so that their choices lie in bytes. */
-export function wholeOctets(count: number): number {
-  return 8 * Math.ceil(count / 8);
-}
-
 const noOffset = new Uint8Array(16);
 
 /** Two random messages of 16 bytes for each OT. */

@@ -8,8 +8,7 @@
  *
  *   F(y) = G(K(y) ⊕ Δ·H(y))   is   G(c(x))   for the receiver's own keys.
  *
- * H(x) is AES of x ⊕ x under a fixed key, G the hash of `correlation-hash.ts` under a key of the session's; its block
- * counter makes an output of as many blocks as are wanted.
+ * H(x) is AES of x ⊕ x under a fixed key, G the hash of `correlation-hash.ts` under a key of the session's.
  *
  * Rounds    1 (receiver to sender), and that of the evaluations
  * Sends     16 bytes for each row of the store (receiver): see `oprfCost`
@@ -17,15 +16,15 @@
  * Security  The sender sees P ⊕ a, which is uniform as a is. For a key y that is none of the receiver's, the receiver knows
  *           K(y) ⊕ Δ·H(y) as c(y) ⊕ Δ·w with w = P(y) ⊕ H(y). Where w is not 0, that is a guess of Δ, and hashed it looks
  *           random with π an ideal permutation: two such inputs meet with a chance of 2^-127, and so does an input with a
- *           question to π. Over N keys and Q questions these add up to Q·N·2^-127: at 3·2^20 keys, 105 bits of work. w is 0 with a chance of 2^-128 a key: P(y) depends on the seed, which is tossed when the y and the
- *           x are fixed. The seed being tossed late is also what bounds the chance that P cannot be built: a party that
- *           chose it could pick one that fails for a set that it guesses, and see. A receiver that knew it early could fit
- *           more than n keys into P; so it still can, as many as P has rows, when it departs from the protocol.
+ *           question to π. Over N keys and Q questions these add up to Q·N·2^-127: at 3·2^20 keys, 105 bits of work. w is
+ *           0 with a chance of 2^-128 a key: P(y) depends on the seed, which is tossed when the y and the x are fixed. The
+ *           seed being tossed late is also what bounds the chance that P cannot be built: a party that chose it could pick
+ *           one that fails for a set that it guesses, and see. A receiver that knew it early could fit more than n keys
+ *           into P; so it still can, as many as P has rows, when it departs from the protocol.
  * Memory    At 3·2^20 keys 340 MB at the receiver and 310 MB at the sender, of which the caller's keys are 50.
  * @module
  */
 import { platform } from '#platform';
-import { assert } from '../algebra/assert.ts';
 import { lengthPrefixed, u32, utf8 } from '../algebra/bytes.ts';
 import { sha256 } from '../algebra/hash.ts';
 import type { AesPermutation } from '../algebra/platform.ts';
@@ -46,12 +45,6 @@ const noOffset = new Uint8Array(blockBytes);
  * many as a message has, so that neither end holds all of a beside P.
  */
 const pieceBytes = 2 ** 20;
-
-/** Outputs are hashed so many bytes at a time where they have several blocks. */
-const widenedBytes = 64 * 1024;
-
-/** Blocks of an output: 1 KiB, more than any payload has. */
-const blocksMax = 64;
 
 /** What n keys cost, in bytes of the receiver. The evaluations have a cost of their own. */
 export function oprfCost(n: number): { readonly rounds: number; readonly bytes: number; readonly voles: number } {
@@ -75,19 +68,19 @@ export class OprfKey {
     this.#table = table;
   }
 
-  evaluate(keys: Uint8Array, blocks: number): Uint8Array {
+  evaluate(keys: Uint8Array): Uint8Array {
     const rows = decodeOkvs(this.#store, this.#n, keys, this.#seed);
     for (const [start, end] of pieces(keys.length)) {
       const products = hashed(keys.subarray(start, end));
       kernels().multiply128(products, this.#table);
       kernels().xorInto(rows.subarray(start, end), products);
     }
-    return widened(this.#pi, rows, blocks);
+    return masked(this.#pi, rows);
   }
 }
 
 /**
- * The receiver's end: of each of its keys the output, so many blocks of 16 bytes.
+ * The receiver's end: of each of its keys the output, 16 bytes.
  * @throws ProtocolError OKVS_FULL
  */
 export async function recvOprf(
@@ -97,12 +90,11 @@ export async function recvOprf(
   keys: Uint8Array,
   seed: Uint8Array,
   rng: Rng,
-  blocks = 1,
 ): Promise<Uint8Array> {
   const n = keys.length / blockBytes;
   const c = encodeOkvs(keys, hashed(keys), seed, stretched(rng));
   await recvInPlace(ch, peer, vole, c);
-  return widened(hashOf(ch, peer, ch.self), decodeOkvs(c, n, keys, seed), blocks);
+  return masked(hashOf(ch, peer, ch.self), decodeOkvs(c, n, keys, seed));
 }
 
 /** Chance for the free rows of a store, which are as many as its keys. */
@@ -147,9 +139,9 @@ export async function sendOprf(
   return new OprfKey(hashOf(ch, ch.self, peer), store, n, seed, table);
 }
 
-/** What the function gives for these keys: any number of them, so many blocks of 16 bytes each. */
-export function evaluateOprf(key: OprfKey, keys: Uint8Array, blocks = 1): Uint8Array {
-  return key.evaluate(keys, blocks);
+/** What the function gives for these keys: however many they are, 16 bytes each. */
+export function evaluateOprf(key: OprfKey, keys: Uint8Array): Uint8Array {
+  return key.evaluate(keys);
 }
 
 /** H of each key. */
@@ -160,29 +152,10 @@ function hashed(keys: Uint8Array): Uint8Array {
   return out;
 }
 
-/** G of each row, in blocks, which lie beside each other; the rows are spent. */
-function widened(pi: AesPermutation, rows: Uint8Array, blocks: number): Uint8Array {
-  assert(Number.isInteger(blocks) && blocks >= 1 && blocks <= blocksMax, 'an output has from 1 to 64 blocks');
-  if (blocks === 1) {
-    maskRows(pi, rows, noOffset, 0, rows);
-    return rows;
-  }
-  const out = new Uint32Array((rows.length / 4) * blocks);
-  const masks = new Uint32Array(widenedBytes / 4);
-  for (let start = 0; start < rows.length; start += widenedBytes) {
-    const piece = rows.subarray(start, start + widenedBytes);
-    for (let c = 0; c < blocks; c++) {
-      maskRows(pi, piece, noOffset, c, new Uint8Array(masks.buffer, 0, piece.length));
-      let to = (start / 4) * blocks + 4 * c;
-      for (let from = 0; from < piece.length / 4; from += 4, to += 4 * blocks) {
-        out[to] = masks[from]!;
-        out[to + 1] = masks[from + 1]!;
-        out[to + 2] = masks[from + 2]!;
-        out[to + 3] = masks[from + 3]!;
-      }
-    }
-  }
-  return new Uint8Array(out.buffer);
+/** G of each row, in its place. */
+function masked(pi: AesPermutation, rows: Uint8Array): Uint8Array {
+  maskRows(pi, rows, noOffset, 0, rows);
+  return rows;
 }
 
 function* pieces(length: number): Generator<readonly [start: number, end: number]> {

@@ -9,10 +9,10 @@
  * whether its text was missing, which is what `is_null` asks: a text of another form is not. Where a person has more rows than
  * `max_rows_per_unit`, those count that come first by a hash under a key of the node: an order that nobody can aim at. No
  * row is left out for those of others, so there is no limit on all rows together: what leaves is clamped instead
- * (`combine`). The file holds integers, no texts, and in the place of the person a number. Only the identifiers that the
- * charter permits this party to be matched on stand in it, in canonical form: a join has no other way to its rows. It takes
- * all rows, those of nobody and those beyond a person's too, and as many of one identifier as the charter lets count, in the
- * same order.
+ * (`combine`). The file holds integers (wide ones as their digits), and in the place of the person a number. Of the texts of
+ * records only the identifiers that the charter permits this party to be matched on stand in it, in canonical form: a join
+ * has no other way to its rows. It takes all rows, those of nobody and those beyond a person's too, and as many of one
+ * identifier as the charter lets count, in the same order.
  * @module
  */
 import { createHmac } from 'node:crypto';

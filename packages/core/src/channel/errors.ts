@@ -246,7 +246,7 @@ export const errorTable = {
       remedy: 'restore the state folder, or have the data owner declare the next period',
     },
     SNAPSHOT_OTHER: {
-      text: 'the snapshot of the period was read under another dictionary, or by another version',
+      text: 'the snapshot of the period was read under another dictionary, by another version, or before the charter let this identifier be matched',
       remedy: 'have the data owner declare the next period',
     },
   },

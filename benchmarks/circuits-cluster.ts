@@ -1,6 +1,6 @@
 /**
- * The processes of `circuits` and `psi` from the parent's side: it starts them, runs stage after stage at all of them at once, and
- * reads what each took.
+ * The processes of `circuits` and `psi` from the parent's side: it starts them, runs stage after stage at all of them at
+ * once, and reads what each took.
  *
  * A stage's time is the wall clock's, from the word go to the last answer. Processor seconds are those of all processes,
  * relay and links included: unlike the wall clock's they hardly grow where the machine has other work.

@@ -92,7 +92,11 @@ function sumsPlan(): JoinPlan {
     features,
   });
   const terms = [0, 1].map((at) => ({ statistic: at, left: 0, right: at }));
-  return joinPlan({ left: side([one]), right: side([one, amount]), terms, cellOf: new Int32Array(1) }, [Z2_64, Z2_64]);
+  return joinPlan(
+    { left: side([one]), right: side([one, amount]), terms, cellOf: new Int32Array(1) },
+    [Z2_64, Z2_64],
+    'left',
+  );
 }
 
 /** How many people both have, and the sum of an amount that the sender has of them: both learn shares, and no more. */

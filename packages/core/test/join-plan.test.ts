@@ -33,16 +33,16 @@ describe('a plan of a join', () => {
   it('refuses what the rows of a key could add up to beyond 64 bits, on either side, and nothing below', () => {
     const most = 2n ** 62n;
     const fits = query(side('a', 1, 1, one), side('b', 1, 3, one, value(-most / 3n, most / 3n)), [[0, 1]]);
-    expect(joinPlan(fits, [Z2_128]).columns).toMatchObject([{ kind: 'word' }]);
+    expect(joinPlan(fits, [Z2_128], 'left').columns).toMatchObject([{ kind: 'word' }]);
     const wide = query(side('a', 1, 1, one), side('b', 1, 3, one, value(0n, most)), [[0, 1]]);
-    expect(refusalOf(() => joinPlan(wide, [Z2_128]))).toMatchObject({
+    expect(refusalOf(() => joinPlan(wide, [Z2_128], 'left'))).toMatchObject({
       code: 'OVERFLOW',
       field: 'datasets.b.columns.x',
     });
     const below = query(side('a', 1, 1, one), side('b', 1, 3, one, value(-most, 0n)), [[0, 1]]);
-    expect(refusalOf(() => joinPlan(below, [Z2_128]))).toMatchObject({ code: 'OVERFLOW' });
+    expect(refusalOf(() => joinPlan(below, [Z2_128], 'left'))).toMatchObject({ code: 'OVERFLOW' });
     const own = query(side('a', 1, 3, one, value(0n, most)), side('b', 1, 1, one), [[1, 0]]);
-    expect(refusalOf(() => joinPlan(own, [Z2_128]))).toMatchObject({ code: 'OVERFLOW' });
+    expect(refusalOf(() => joinPlan(own, [Z2_128], 'left'))).toMatchObject({ code: 'OVERFLOW' });
   });
 
   it('does not take a number that can only be 0 for one that is always 1', () => {
@@ -51,7 +51,7 @@ describe('a plan of a join', () => {
       [0, 1],
       [0, 0],
     ]);
-    const { factors, columns } = joinPlan(none, [Z2_64, Z2_64, Z2_64]);
+    const { factors, columns } = joinPlan(none, [Z2_64, Z2_64, Z2_64], 'left');
     expect(factors.map(({ bits }) => bits)).toEqual([1, 0]);
     expect(columns.map(({ kind }) => kind)).toEqual(['match', 'flag']);
   });
@@ -64,6 +64,7 @@ describe('a plan of a join', () => {
         joinPlan(
           many,
           terms.map(() => Z2_64),
+          'left',
         ),
       ),
     ).toMatchObject({ code: 'TOO_MANY_CELLS' });

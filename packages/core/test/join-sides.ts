@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import { seededRng } from '../src/algebra/prg.ts';
 import { type Ring, toIntegers, Z2_64, Z2_128 } from '../src/algebra/ring.ts';
-import { joinPlan } from '../src/engine/join-plan.ts';
+import { type JoinPlan, joinPlan } from '../src/engine/join-plan.ts';
 import { joinSums } from '../src/engine/join-sums.ts';
 import { idealReceiver, idealSender } from '../src/protocols/ideal-pair.ts';
 import type { Feature, JoinQuery, JoinTerm, SideName, SideQuery } from '../src/query/join-query.ts';
@@ -145,10 +145,15 @@ export function plainSums({ count, query, sets: { left, right }, rings }: Drawn)
   return sums;
 }
 
+/** A plan with either side as the receiver, whichever has more cells. */
+export function planOf({ query, rings }: Drawn, seed: number): JoinPlan {
+  return joinPlan(query, rings, seed % 2 === 0 ? 'left' : 'right');
+}
+
 /** Both sides, in a network that delivers round by round: their sums, and what these cost. */
 export async function run(drawn: Drawn, seed: number) {
   const { count, query, sets, rings } = drawn;
-  const plan = joinPlan(query, rings);
+  const plan = planOf(drawn, seed);
   const { values, rounds, bytes } = await lockstep(['camden', 'health'], async (ch) => {
     const side: SideName = ch.self === 'camden' ? 'left' : 'right';
     const peer = ch.peers[0]!;

@@ -1,9 +1,8 @@
 /** Sums over more bins than a bucket has. */
 import { expect, it } from 'vitest';
 import { bucketsOf, joinSumsCost } from '../src/engine/join-cost.ts';
-import { joinPlan } from '../src/engine/join-plan.ts';
 import { binsFor } from '../src/protocols/cuckoo.ts';
-import { draw, plainSums, run } from './join-sides.ts';
+import { draw, plainSums, planOf, run } from './join-sides.ts';
 
 it('adds up over several buckets, some at once, at the cost stated', async () => {
   const count = 40_000;
@@ -17,7 +16,7 @@ it('adds up over several buckets, some at once, at the cost stated', async () =>
     [4, 0],
     [5, 1],
   ]);
-  const plan = joinPlan(drawn.query, drawn.rings);
+  const plan = planOf(drawn, 5);
   expect(bucketsOf(plan, binsFor(count)).length).toBeGreaterThan(2);
   const { sums, rounds, bytes, taken } = await run(drawn, 5);
   expect(sums).toEqual(plainSums(drawn));

@@ -34,7 +34,7 @@ describe('a join', () => {
 
   it.each([
     ['an elliptic curve', 100],
-    ['an extension, above a thousand elements', 1_100],
+    ['an extension, above 512 elements', 1_100],
   ] as const)('reveals matches over %s', async (_, size) => {
     const rows = { left: residents(0, size), right: patients(size - 40, 2 * size) };
     const { answer, told } = await ask({ job: matches, rows });

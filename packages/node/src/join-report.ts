@@ -7,7 +7,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '@folkmoot/core/assert.js';
-import { type CheckedJoin, sideOf } from '@folkmoot/core/checked-join.js';
+import { type CheckedJoin, otherSide, sideOf } from '@folkmoot/core/checked-join.js';
 import { StateError } from '@folkmoot/core/errors.js';
 import type { NodeConfig } from './config.ts';
 import { type JoinWord, keepMatches } from './join-record.ts';
@@ -69,7 +69,7 @@ export function keepJoin(
   assert(side !== undefined, 'only a side of a join reads records for it');
   if (word.word === 'tally') {
     const { dataset, key } = join[side];
-    const counterpart = join[side === 'left' ? 'right' : 'left'].party;
+    const counterpart = join[otherSide(side)].party;
     store.enterJoin({ job, attempt, side, counterpart, dataset: dataset.name, key, tally: word.tally });
   } else {
     assert(side === 'left' && join.reveal === 'matches', 'only the left side of a job that says so is told of matches');

@@ -14,14 +14,15 @@ import { pairCost, volesCost } from '../protocols/pair-correlations.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
 import { psiCost, psiVoles, type SetSizes } from '../protocols/psi.ts';
 import type { CheckedJob } from '../query/check-job.ts';
+import { otherSide } from '../query/checked-join.ts';
 import type { Layout } from '../query/encode.ts';
 import type { JoinQuery, SideName } from '../query/join-query.ts';
 import { joinQueryOf } from '../query/join-terms.ts';
 import type { Protection } from '../query/protection.ts';
-import { classSize } from '../query/set-class.ts';
+import { classSize, setClassMin } from '../query/set-class.ts';
 import type { LocalQuery } from '../query/statistic.ts';
 import { joinSumsCost } from './join-cost.ts';
-import { type JoinPlan, joinPlan } from './join-plan.ts';
+import { type JoinPlan, joinPlan, payloadOf } from './join-plan.ts';
 
 /** What the two sides have agreed to compute. */
 export interface JoinAgreement {
@@ -47,13 +48,18 @@ export function joinOf(
   if (join === null || classes === null) return null;
   const ringOf = protection === null ? ringsIn(inputs, query) : ringsFor(protection, query);
   const sides = joinQueryOf(checked, query);
-  return { query: sides, plan: cheapest(sides, ringOf, classes, helper), rings: ringOf, classes };
+  return {
+    query: sides,
+    plan: join.reveal === 'matches' ? joinPlan(sides, ringOf, 'left') : cheapest(sides, ringOf, classes, helper),
+    rings: ringOf,
+    classes,
+  };
 }
 
 /**
- * The plan that sends less, of those with either side as the receiver: groups speak for the side that has more of them, and
- * sizes for the smaller one. Both sides count alike.
- * @throws InputError where neither will do
+ * The plan that sends less, of those with either side as the receiver; the left one's where they are alike. Both sides count
+ * alike.
+ * @throws InputError where neither will do: that of the left
  */
 function cheapest(
   query: JoinQuery,
@@ -61,30 +67,24 @@ function cheapest(
   classes: Readonly<Record<SideName, number>>,
   helper: string | null,
 ): JoinPlan {
-  const [first, other] = (['left', 'right'] as const).map((receiver) => planOr(query, ringOf, receiver));
-  if (first instanceof InputError || other instanceof InputError) {
-    const only = first instanceof InputError ? other : first;
-    if (only instanceof InputError) throw first;
-    return only!;
+  const plans: JoinPlan[] = [];
+  let refusal: InputError | undefined;
+  for (const receiver of ['left', 'right'] as const) {
+    try {
+      plans.push(joinPlan(query, ringOf, receiver));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      refusal ??= error;
+    }
   }
+  const [first, other] = plans;
+  if (first === undefined) throw refusal;
+  if (other === undefined) return first;
   const bytesOf = (plan: JoinPlan): number => {
     const { bytes, demand } = joinSumsCost(plan, sizesFor(plan.receiver, classes));
     return bytes + pairCost(demand, { helper }).bytes;
   };
-  return bytesOf(other!) < bytesOf(first!) ? other! : first!;
-}
-
-function planOr(query: JoinQuery, ringOf: readonly Ring[], receiver: SideName): JoinPlan | InputError {
-  try {
-    return joinPlan(query, ringOf, receiver);
-  } catch (error) {
-    if (error instanceof InputError) return error;
-    throw error;
-  }
-}
-
-function otherSide(side: SideName): SideName {
-  return side === 'left' ? 'right' : 'left';
+  return bytesOf(other) < bytesOf(first) ? other : first;
 }
 
 /** Elements of the receiver's and of the sender's set. */
@@ -102,9 +102,9 @@ const keptMax = 2 ** 30;
 export function checkJoinRoom(checked: CheckedJob, agreement: JoinAgreement): void {
   if (checked.join!.reveal !== null) return;
   const { plan } = agreement;
-  const { receiver, sender } = sizesOf(checked, agreement);
-  const words = plan.wordRings.reduce((sum, ring) => sum + (ring?.limbs ?? 0), 0);
-  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
+  const { receiver, sender } = sizesOf(agreement);
+  const { rings: carried, flags } = payloadOf(plan);
+  const words = carried.reduce((sum, { limbs }) => sum + limbs, 0);
   const kept = (2 * binsFor(receiver) + sender) * (8 * words + flags / 8);
   const demand = joinDemand(checked, agreement)!;
   const dealt = checked.helper === null ? 0 : Math.max(demand.otsFromSender, demand.otsFromReceiver);
@@ -139,34 +139,27 @@ export const saltBytes = 32;
 const tossRounds = 2;
 
 /**
- * Sets of up to so many elements, those of the smallest class, are matched on an elliptic curve: it sends a quarter of what
- * the other way does, and rests on no code. It takes 1.8 s of processor for them, and grows with them.
+ * Whether matches are found without correlated randomness: those of the smallest sets, on an elliptic curve. It sends a
+ * quarter of what the other way does, and rests on no code; but it takes 1.8 s of processor for them, and grows with them.
  */
-const ellipticMax = 512;
-
-/** Whether matches are found without correlated randomness. */
 function isElliptic({ join }: CheckedJob, { classes }: JoinAgreement): boolean {
-  return join!.reveal === 'matches' && Math.max(classSize(classes.left), classSize(classes.right)) <= ellipticMax;
+  return join!.reveal === 'matches' && Math.max(classes.left, classes.right) === setClassMin;
 }
 
-/** The side that has the hash table; of a join that reveals matches, the one that learns them. */
-export function receivingSide({ join }: CheckedJob, { plan }: JoinAgreement): SideName {
-  return join!.reveal === 'matches' ? 'left' : plan.receiver;
-}
-
-function sizesOf(checked: CheckedJob, agreement: JoinAgreement): SetSizes {
-  return sizesFor(receivingSide(checked, agreement), agreement.classes);
+/** Elements of the receiver's and of the sender's set. */
+function sizesOf({ plan, classes }: JoinAgreement): SetSizes {
+  return sizesFor(plan.receiver, classes);
 }
 
 /** What is made ahead of a hidden join; null where matches are revealed. */
 export function joinDemand(checked: CheckedJob, agreement: JoinAgreement): PairDemand | null {
   if (checked.join!.reveal !== null) return null;
-  return joinSumsCost(agreement.plan, sizesOf(checked, agreement)).demand;
+  return joinSumsCost(agreement.plan, sizesOf(agreement)).demand;
 }
 
 /** How many evaluations are made ahead of matches that are revealed; none for sets that are matched without. */
 export function revealVoles(checked: CheckedJob, agreement: JoinAgreement): number {
-  return isElliptic(checked, agreement) ? 0 : psiVoles(sizesOf(checked, agreement));
+  return isElliptic(checked, agreement) ? 0 : psiVoles(sizesOf(agreement));
 }
 
 /** The rounds of the whole matching and its sums, the salt and what is made ahead included, and all parties' bytes. */
@@ -180,7 +173,7 @@ export function joinCost(checked: CheckedJob, agreement: JoinAgreement): Preproc
 
 /** What is made ahead, and what is computed with it. */
 function partsOf(checked: CheckedJob, agreement: JoinAgreement): readonly [Preprocessing, Preprocessing] {
-  const sizes = sizesOf(checked, agreement);
+  const sizes = sizesOf(agreement);
   if (checked.join!.reveal === null) {
     const cost = joinSumsCost(agreement.plan, sizes);
     return [pairCost(cost.demand, { helper: checked.helper }), cost];

@@ -7,7 +7,7 @@
  * A bucket's task is plain data and needs nothing of any other bucket: it may be worked on in another thread or on another
  * machine of the party, in any order, if the other side works on the same bucket over the same channel.
  *
- * Rounds    and Sends: `bucketCost`
+ * Rounds    and Sends: those of `bucketSteps`
  * Security  that of bit products, Gilboa products and placement: semi-honest
  * Memory    16 bytes a transfer, and each product of each bin
  * @module
@@ -22,7 +22,7 @@ import type { TransferCost } from '../protocols/oblivious-transfer.ts';
 import type { PairSource } from '../protocols/pair-source.ts';
 import { type PairStock, pairOver } from '../protocols/pair-stock.ts';
 import { type Bits, wordsFor } from '../sharing/bit-share.ts';
-import type { JoinPlan, Product } from './join-plan.ts';
+import { type JoinPlan, type Product, payloadOf } from './join-plan.ts';
 import { inRing, inSmaller, shifted } from './join-values.ts';
 
 /** What the receiver knows of the bins, slot by slot. */
@@ -195,8 +195,7 @@ export type Step =
 
 /** The steps of a bucket of so many bins, in their order. `from` is whose session of transfers it is. */
 export function bucketSteps(plan: JoinPlan, count: number): Step[] {
-  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
-  const words = plan.wordRings.filter((ring) => ring !== null);
+  const { rings: words, flags } = payloadOf(plan);
   const { rounds, bytes, bitTriples } = andCost(2, flags * wordsFor(count));
   const steps: Step[] = [
     { kind: 'exchange', rounds, bytes: 2 * bytes, bitTriples },

@@ -9,7 +9,7 @@ import { octetsOf } from '../protocols/given-choices.ts';
 import type { PairDemand } from '../protocols/pair-source.ts';
 import type { SetSizes } from '../protocols/psi.ts';
 import { bucketSteps, type Step } from './join-bucket.ts';
-import type { JoinPlan } from './join-plan.ts';
+import { type JoinPlan, payloadOf } from './join-plan.ts';
 
 export interface JoinSumsCost {
   readonly rounds: number;
@@ -60,10 +60,9 @@ export function demandOf(plan: JoinPlan, count: number): Omit<PairDemand, 'share
 
 /** Of `joinSums`. */
 export function joinSumsCost(plan: JoinPlan, sizes: SetSizes): JoinSumsCost {
-  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
-  const rings = plan.wordRings.filter((ring) => ring !== null);
-  const matching = matchesCost(sizes.receiver, sizes.sender, { rings, flags });
-  const demand = { ...{ sharedBits: 0, otsFromSender: 0, otsFromReceiver: 0 }, ...pick(matching) };
+  const matching = matchesCost(sizes.receiver, sizes.sender, payloadOf(plan));
+  const { bitTriples, voles } = matching;
+  const demand = { bitTriples, sharedBits: 0, otsFromSender: 0, otsFromReceiver: 0, voles };
   let { bytes } = matching;
   // The sender begins to compare when its hint has gone out.
   const hinted = matching.rounds - matching.compared;
@@ -95,10 +94,6 @@ export function joinSumsCost(plan: JoinPlan, sizes: SetSizes): JoinSumsCost {
     clocks = Clocks.latest(ends);
   }
   return { rounds: clocks.rounds, bytes, demand };
-}
-
-function pick({ bitTriples, voles }: { readonly bitTriples: number; readonly voles: number }) {
-  return { bitTriples, voles };
 }
 
 /** Rounds after which each side goes on: who has answered need not wait for the other to have read it. */

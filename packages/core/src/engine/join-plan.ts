@@ -1,14 +1,16 @@
 /**
- * How the sums of a join are computed on shares: which side has the hash table, what the other's elements carry, and which
- * products of the two are added up where. A function of public texts, the same at both sides.
+ * How the sums of a join are computed on shares with the given side as the receiver: what the other's elements carry, and
+ * which products of the two are added up where. A function of public texts, the same at both sides.
  *
- * The receiver's cells are free: it knows them. Each cell of the sender's side makes a column of each of its features: a flag where every element has 0 or 1 there, a word of a ring otherwise. A feature that is
- * 1 for every element that takes part needs no column; the match itself stands for it.
+ * The receiver's cells are free: it knows them. Each cell of the sender's side makes a column of each of its features: a
+ * flag where every element has 0 or 1 there, a word of a ring otherwise. A feature that is 1 for every element that takes
+ * part needs no column; the match itself stands for it.
  * @module
  */
 import { bitLength } from '../algebra/integer-root.ts';
 import { type Ring, Z2_64 } from '../algebra/ring.ts';
 import { InputError } from '../channel/errors.ts';
+import { otherSide } from '../query/checked-join.ts';
 import type { Feature, JoinQuery, SideName, SideQuery } from '../query/join-query.ts';
 import { termsMax, tooMany } from '../query/join-terms.ts';
 
@@ -53,19 +55,25 @@ export interface JoinPlan {
   readonly addends: readonly Addend[];
 }
 
+/** What the sender's elements carry, but for the tag: the rings of the words, and how many flags. */
+export function payloadOf({ columns, wordRings }: JoinPlan): {
+  readonly rings: readonly Ring[];
+  readonly flags: number;
+} {
+  return {
+    rings: wordRings.filter((ring) => ring !== null),
+    flags: columns.filter(({ kind }) => kind === 'flag').length,
+  };
+}
+
 /** Words and flags of an element together: each word has 8 bytes at least, and its hint is sent for three bins. */
 const columnsMax = 1_024;
-
-/** The side with more cells. */
-function manyCelled({ left, right }: JoinQuery): SideName {
-  return right.cells > left.cells ? 'right' : 'left';
-}
 
 /**
  * The plan of these sums, each statistic over the ring that is given for it. `receiver` is the side that has the hash table.
  * @throws InputError TOO_MANY_CELLS, OVERFLOW
  */
-export function joinPlan(query: JoinQuery, ringOf: readonly Ring[], receiver: SideName = manyCelled(query)): JoinPlan {
+export function joinPlan(query: JoinQuery, ringOf: readonly Ring[], receiver: SideName): JoinPlan {
   const [own, other] = receiver === 'left' ? [query.left, query.right] : [query.right, query.left];
   const slots = own.cells === 1 ? 1 : own.rowsPerKey;
   const columns = new Numbered<Column>();
@@ -90,8 +98,8 @@ export function joinPlan(query: JoinQuery, ringOf: readonly Ring[], receiver: Si
   if (columns.all.length > columnsMax) {
     throw new InputError('TOO_MANY_CELLS', {
       field: 'group_by',
-      detail: `the ${receiver === 'left' ? 'right' : 'left'} side’s elements would carry ${columns.all.length} numbers, over ${columnsMax}`,
-      remedy: 'ask for fewer groups or fewer measures of the side that has fewer groups',
+      detail: `the ${otherSide(receiver)} side’s elements would carry ${columns.all.length} numbers, over ${columnsMax}`,
+      remedy: 'ask for fewer groups or fewer measures of that side',
     });
   }
   const wordRings = columns.all.map(({ kind }): Ring | null => (kind === 'word' ? Z2_64 : null));

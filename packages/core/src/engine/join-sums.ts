@@ -21,7 +21,7 @@ import type { SideSet } from '../query/side-set.ts';
 import { type Bits, wordsFor } from '../sharing/bit-share.ts';
 import { type Buckets, type BucketTask, type KnownBins, runBucket } from './join-bucket.ts';
 import { bucketsAtOnce, bucketsOf, demandOf } from './join-cost.ts';
-import type { JoinPlan } from './join-plan.ts';
+import { type JoinPlan, payloadOf } from './join-plan.ts';
 import { carriedBy, cellsAt, factorsAt } from './join-values.ts';
 
 /** This party's end of the pair. */
@@ -38,7 +38,7 @@ export interface JoinSums {
   readonly rings: readonly Ring[];
   /** Cells of the job. */
   readonly cells: number;
-  /** Where buckets are worked on; one after the other in this thread by default. */
+  /** Where buckets are worked on; in this thread by default. `bucketsAtOnce` of them are under way. */
   readonly buckets?: Buckets;
 }
 
@@ -97,9 +97,8 @@ async function match(
     const carried = carriedBy(set, plan);
     return { ...(await sendMatches(ch, peer, ends.source, { elements, peerCount, ...carried }, rng)), elements: null };
   }
-  const rings = plan.wordRings.filter((ring) => ring !== null);
-  const flags = plan.columns.filter(({ kind }) => kind === 'flag').length;
-  const { table, ...shares } = await recvMatches(ch, peer, ends.source, { elements, peerCount, rings, flags }, rng);
+  const input = { elements, peerCount, ...payloadOf(plan) };
+  const { table, ...shares } = await recvMatches(ch, peer, ends.source, input, rng);
   return { ...shares, elements: table.bins };
 }
 

@@ -7,10 +7,10 @@
  * identifier outlives the attempt. With `reveal: matches` the left side learns which of its keys the other has, and how
  * many these are is all that is shared.
  *
- * Rounds    2 for the salt, and those of `joinSums` or `recvPsi`
+ * Rounds    2 for the salt, and those of `joinSums`, `recvPsi` or `recvEllipticPsi`
  * Security  semi-honest, and by two parties: what one side could learn of the other's identifiers rests on the OPRF, the
- *           programmed store and GMW. The salt keeps elements of two sessions apart; it does not hide identifiers from who
- *           may guess them.
+ *           programmed store and GMW; of small sets whose matches are revealed, on the curve alone. The salt keeps
+ *           elements of two sessions apart; it does not hide identifiers from who may guess them.
  * @module
  */
 import { assert } from '../algebra/assert.ts';
@@ -25,14 +25,14 @@ import { pairCorrelations, recvVoles, sendVoles } from '../protocols/pair-correl
 import type { ReceiverSource, SenderSource } from '../protocols/pair-source.ts';
 import { recvPsi, sendPsi } from '../protocols/psi.ts';
 import type { CheckedJob } from '../query/check-job.ts';
-import { sideOf } from '../query/checked-join.ts';
+import { otherSide, sideOf } from '../query/checked-join.ts';
 import type { Layout } from '../query/encode.ts';
 import { type IdentifierTally, newTally } from '../query/identifier.ts';
 import type { SideQuery, SideRecords } from '../query/join-query.ts';
 import type { Protection } from '../query/protection.ts';
 import { classSize } from '../query/set-class.ts';
 import { type SideSet, sideSet } from '../query/side-set.ts';
-import { type JoinAgreement, joinDemand, receivingSide, revealVoles, saltBytes } from './join-agreement.ts';
+import { type JoinAgreement, joinDemand, revealVoles, saltBytes } from './join-agreement.ts';
 import { type Ends, joinSums } from './join-sums.ts';
 import { inSmaller } from './join-values.ts';
 
@@ -69,7 +69,7 @@ export async function ownSet(
   const own = sideOf(checked.join!, ch.self)!;
   assert(effects.joinRecords !== undefined, 'a side of a join reads its records');
   const records = await effects.joinRecords(query[own]);
-  const { party } = query[own === 'left' ? 'right' : 'left'];
+  const { party } = query[otherSide(own)];
   const salt = await toss(ch.fork('join/salt'), party, saltBytes, rng);
   const tally = newTally();
   try {
@@ -87,8 +87,8 @@ export async function pairFor(
   { lanes, report }: { readonly lanes?: Lanes; readonly report?: (done: number) => void } = {},
 ): Promise<Source> {
   const own = sideOf(checked.join!, ch.self)!;
-  const { party } = agreement.query[own === 'left' ? 'right' : 'left'];
-  const role = receivingSide(checked, agreement) === own ? 'receiver' : 'sender';
+  const { party } = agreement.query[otherSide(own)];
+  const role = agreement.plan.receiver === own ? 'receiver' : 'sender';
   const demand = joinDemand(checked, agreement);
   if (demand === null) {
     const count = revealVoles(checked, agreement);
@@ -103,8 +103,8 @@ export async function pairFor(
 /** The helper's part of `pairFor`. */
 export async function dealJoin(ch: Channel, checked: CheckedJob, agreement: JoinAgreement): Promise<void> {
   const demand = joinDemand(checked, agreement)!;
-  const receiver = receivingSide(checked, agreement);
-  const sender = receiver === 'left' ? 'right' : 'left';
+  const receiver = agreement.plan.receiver;
+  const sender = otherSide(receiver);
   const { query } = agreement;
   await dealPair(ch.fork('join/pair'), query[sender].party, query[receiver].party, demand);
 }
@@ -124,10 +124,10 @@ export async function joinShares(
 ): Promise<readonly Vector[]> {
   const { query, plan, rings, classes } = agreement;
   const own = sideOf(checked.join!, ch.self)!;
-  const other = own === 'left' ? 'right' : 'left';
+  const other = otherSide(own);
   const peer = query[other].party;
   const peerCount = classSize(classes[other]);
-  const isReceiver = receivingSide(checked, agreement) === own;
+  const isReceiver = agreement.plan.receiver === own;
   if (checked.join!.reveal === 'matches') {
     const found = await reveal(ch.fork('join/psi'), peer, isReceiver, set, source, peerCount, rng);
     if (isReceiver) await effects.matches?.(Int32Array.from(found, (element) => set.rows[element]!));

@@ -35,3 +35,7 @@ export function datasetOf({ dataset, join }: Pick<CheckedJob, 'dataset' | 'join'
   const side = join === null ? undefined : sideOf(join, party);
   return side === undefined ? dataset : join![side].dataset;
 }
+
+export function otherSide(side: SideName): SideName {
+  return side === 'left' ? 'right' : 'left';
+}

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Client } from '@folkmoot/client/client.js';
-import type { JobEvent, JobStateName } from '@folkmoot/client/events.js';
+import { hasEnded, type JobEvent, type JobStateName } from '@folkmoot/client/events.js';
 import { errorOf, ProtocolError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import type { Progress } from './progress.ts';
 import { phaseInWords, TimeLeft } from './time-left.ts';
@@ -29,6 +29,7 @@ const words: Readonly<Record<JobStateName, string>> = {
   FAILED: 'failed',
   CANCELLED: 'cancelled',
   EXPIRED: 'expired',
+  POISONED: 'broken at every attempt',
 };
 
 /**
@@ -85,7 +86,7 @@ export async function followToEnd({
         if (state === 'DONE') return;
         if (event.error !== undefined) throw errorOf(event.error);
         if (state === 'CANCELLED') throw new ProtocolError('CANCELLED');
-        if (state === 'FAILED' || state === 'EXPIRED') throw new StateError('INTERNAL', { detail: words[state] });
+        if (hasEnded(state)) throw new StateError('INTERNAL', { detail: words[state] });
       }
       show();
     }

@@ -9,7 +9,8 @@ import { type ErrorReport, isFolkmootError, TransportError } from '@folkmoot/cor
 import type { Clock } from '@folkmoot/transport/clock.js';
 import { type Http, harmless, reportFrom } from './http.ts';
 
-export const jobStates = ['QUEUED', 'INVITING', 'READY', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED', 'EXPIRED'] as const;
+const endings = ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED', 'POISONED'] as const;
+export const jobStates = ['QUEUED', 'INVITING', 'READY', 'RUNNING', ...endings] as const;
 export type JobStateName = (typeof jobStates)[number];
 
 interface Common {
@@ -70,7 +71,7 @@ export interface Following {
 }
 
 export function hasEnded(state: JobStateName): boolean {
-  return ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED'].includes(state);
+  return (endings as readonly JobStateName[]).includes(state);
 }
 
 /** @throws StateError UNKNOWN_JOB, TransportError UNREACHABLE */

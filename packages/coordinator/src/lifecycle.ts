@@ -3,7 +3,7 @@
  *
  *   QUEUED → INVITING → READY → RUNNING → DONE
  *               ↑__________|________|      another attempt, up to three
- *        each of the first four may also end as FAILED | CANCELLED | EXPIRED
+ *        each of the first four may also end as FAILED | CANCELLED | EXPIRED, the last three of them as POISONED
  *
  * A protected job whose question was answered before, over the same readings, goes from READY to DONE by itself: its
  * answer is the earlier one, and the parties are told that nothing is to be done.
@@ -14,7 +14,8 @@
  *
  * An attempt that a broken link or a crash ends leads back to INVITING, where now the renunciation of every party is
  * gathered: its signed word that it opened none of the attempts so far. The acceptances stand. A party that is away has
- * `returnMs` to come back; what a party says to be final, and a third broken attempt, is the end of the job.
+ * `returnMs` to come back. What a party says to be final ends the job as FAILED; a third attempt that is broken ends it as
+ * POISONED, with the reason of each of the three.
  *
  * Each party says that it opens just before its commitment leaves, and none signs before it has those of all. So once all
  * have said it, any of them may have signed, charged its budget and stored what it sends: that cannot be taken back, and
@@ -40,9 +41,10 @@ import {
   StateError,
   TransportError,
 } from '@folkmoot/core/errors.js';
-import { attemptsMax, type SignedRenunciation } from '@folkmoot/core/renunciation.js';
+import { attemptsMax, passingCodes, type SignedRenunciation } from '@folkmoot/core/renunciation.js';
 
-export const phases = ['QUEUED', 'INVITING', 'READY', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED', 'EXPIRED'] as const;
+const endings = ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED', 'POISONED'] as const;
+export const phases = ['QUEUED', 'INVITING', 'READY', 'RUNNING', ...endings] as const;
 export type Phase = (typeof phases)[number];
 
 /** How far the coordinator's clock and that of the signer may be apart: the nodes grant the same. */
@@ -163,7 +165,7 @@ export function queued<A>(roster: readonly PartyId[], expiresMs: number, helper:
 }
 
 export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
-  return ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED'].includes(state.phase);
+  return (endings as readonly Phase[]).includes(state.phase);
 }
 
 /**
@@ -331,7 +333,7 @@ function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
 function failed<A>(state: JobState<A>, party: PartyId, said: ErrorReport): Step<A> {
   const report = { ...said, party: said.party ?? party };
   const entry: Entry = { type: 'party', ...by(state, party), did: 'failed', report: said };
-  if (said.code !== 'PARTY_FAILED') return ended(state, 'FAILED', report, [entry]);
+  if (said.code !== 'PARTY_FAILED') return ended(state, failureAs(state, said), report, [entry]);
   return { state: { ...state, failing: state.failing ?? { report } }, effects: [], entries: [entry] };
 }
 
@@ -359,7 +361,7 @@ function setback<A>(
   before: readonly Entry[] = [],
 ): Step<A> {
   if (state.opened.length > 0) return ended(state, 'FAILED', halfOpened(state.opened[0]!), before);
-  if (state.attempt >= attemptsMax) return ended(state, 'FAILED', report, before);
+  if (state.attempt >= attemptsMax) return ended(state, 'POISONED', report, before);
   const { failing: _, opening: __, releasing: ___, askingSinceMs: ____, ...rest } = state;
   const setbacks = [...state.setbacks, report];
   const attempt = state.attempt + 1;
@@ -370,6 +372,12 @@ function setback<A>(
     asked.map((to) => ({ send: 'again', to })),
     before,
   );
+}
+
+/** At the last attempt a party says of a broken one that it failed: there is none to renounce it for. */
+function failureAs(state: JobState, report: ErrorReport): 'FAILED' | 'POISONED' {
+  const isLast = state.attempt >= attemptsMax && !isRetrying(state);
+  return isLast && passingCodes.includes(report.code) ? 'POISONED' : 'FAILED';
 }
 
 function halfOpened(party: PartyId): ErrorReport {
@@ -393,7 +401,7 @@ function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
   }
   if (state.failing === undefined) return isRetrying(state) ? stillAsking(state, nowMs) : same(state);
   const { report, sinceMs = nowMs } = state.failing;
-  if (nowMs >= sinceMs + reasonMs) return ended(state, 'FAILED', report);
+  if (nowMs >= sinceMs + reasonMs) return ended(state, failureAs(state, report), report);
   return same({ ...state, failing: { report, sinceMs } });
 }
 
@@ -407,7 +415,7 @@ function stillAsking<A>(state: JobState<A>, nowMs: number): Step<A> {
 
 function ended<A>(
   state: JobState<A>,
-  phase: 'FAILED' | 'CANCELLED' | 'EXPIRED',
+  phase: 'FAILED' | 'POISONED' | 'CANCELLED' | 'EXPIRED',
   error?: ErrorReport,
   before: readonly Entry[] = [],
 ): Step<A> {

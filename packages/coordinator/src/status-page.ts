@@ -36,6 +36,7 @@ const stateWords: Record<Phase, string> = {
   FAILED: 'ended without an answer',
   CANCELLED: 'taken back by its analyst',
   EXPIRED: 'not finished in time',
+  POISONED: 'broken three times',
 };
 
 export function statusPage(

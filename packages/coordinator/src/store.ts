@@ -230,7 +230,7 @@ export class Store {
     const rows = await this.#db
       .selectFrom('jobs')
       .select(['id', 'roster_json'])
-      .where('phase', 'in', ['FAILED', 'CANCELLED'])
+      .where('phase', 'in', ['FAILED', 'POISONED', 'CANCELLED'])
       .where('expires_ms', '>', nowMs)
       .where('attempt', '>', 0)
       .orderBy('updated_ms', 'desc')

@@ -1,4 +1,11 @@
-import { PolicyError, ProtocolError, reportOf, SourceError, StateError } from '@folkmoot/core/errors.js';
+import {
+  type ErrorReport,
+  PolicyError,
+  ProtocolError,
+  reportOf,
+  SourceError,
+  StateError,
+} from '@folkmoot/core/errors.js';
 import { attemptsMax, type SignedRenunciation } from '@folkmoot/core/renunciation.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -268,7 +275,7 @@ describe('the life of a job at the coordinator', () => {
     expect(third).toMatchObject({ phase: 'INVITING', attempt: 3 });
   });
 
-  it('fails after the third attempt with the reasons of all, however long they are', () => {
+  it('is POISONED after the third attempt, with the reasons of all, however long they are', () => {
     let state = after(running).state;
     for (let attempt = 1; attempt < attemptsMax; attempt++) {
       const report = { ...crashed, message: `${attempt}${'!'.repeat(4_000)}` };
@@ -277,13 +284,27 @@ describe('the life of a job at the coordinator', () => {
       expect(state).toMatchObject({ phase: 'RUNNING', attempt: attempt + 1 });
     }
     const last = after([lose('cat')], state);
-    expect(last.state).toMatchObject({ phase: 'FAILED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
+    expect(last.state).toMatchObject({ phase: 'POISONED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
     const { message } = last.state.error!;
     expect(message).toMatch(/^cat: the connection was lost \(attempt 1: 1!+; attempt 2: 2!+\)$/);
     expect(message.length).toBeLessThan(4_000);
     expect(sends(last.effects)).toEqual(['abort ant', 'abort bee']);
     // What is renounced after the end is answered with it.
     expect(sends(step(last.state, renounce('ant', 3)).effects)).toEqual(['abort ant']);
+  });
+
+  it('is POISONED where a party says of the third attempt that it broke, and FAILED where that is final', () => {
+    let state = after(running).state;
+    for (let attempt = 1; attempt < attemptsMax; attempt++) {
+      const words = roster.map((party) => renounce(party, attempt));
+      state = after([...words, { type: 'started' }], state).state;
+    }
+    const said = (report: ErrorReport): Event<string> => ({ type: 'failed', party: 'bee', attempt: 3, report });
+    expect(step(state, said(crashed)).state).toMatchObject({ phase: 'POISONED', error: { code: 'CRASHED' } });
+    expect(step(state, said(tampered)).state).toMatchObject({ phase: 'FAILED', error: { code: 'TAMPERED' } });
+    const felt = after([said(secondary), { type: 'tick', nowMs: 0 }, { type: 'tick', nowMs: reasonMs }], state);
+    expect(felt.state).toMatchObject({ phase: 'POISONED', error: { code: 'PARTY_FAILED' } });
+    expect(step(after(running).state, { ...said(crashed), attempt: 1 } as Event<string>).state.phase).toBe('FAILED');
   });
 
   it('believes no word about an attempt that is not under way, nor before anything could start', () => {
@@ -594,7 +615,7 @@ describe('the life of a job at the coordinator', () => {
               starts.set(started, (starts.get(started) ?? 0) + 1);
             }
             if (effect.send === 'stored') expect(next.state.opened).toContain(effect.to);
-            if (effect.send === 'abort') expect(['FAILED', 'EXPIRED']).toContain(next.state.phase);
+            if (effect.send === 'abort') expect(['FAILED', 'EXPIRED', 'POISONED']).toContain(next.state.phase);
           }
           if (next.state.phase === 'DONE') expect(next.state.opened).toEqual(roster);
           if (next.state.phase !== state.phase) {

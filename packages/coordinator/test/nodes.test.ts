@@ -268,7 +268,7 @@ describe('a job among nodes', () => {
       for (const node of nodes) expect(await node.next('start')).toMatchObject({ attempt: attempt + 1 });
     }
     nodes[2]!.link.close();
-    await becomes(job, { state: 'FAILED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
+    await becomes(job, { state: 'POISONED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
     const { message } = (await nodes[0]!.next('abort')).report;
     for (const reason of ['attempt 1: bee', 'for the 1. time', 'attempt 2: bee', 'for the 2. time']) {
       expect(message).toContain(reason);

@@ -30,22 +30,9 @@
 
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
-import {
-  type ErrorCode,
-  type ErrorReport,
-  PolicyError,
-  ProtocolError,
-  reportOf,
-  StateError,
-} from '@folkmoot/core/errors.js';
-import { attemptsMax } from '@folkmoot/core/renunciation.js';
+import { type ErrorReport, PolicyError, ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import { attemptsMax, passingCodes } from '@folkmoot/core/renunciation.js';
 import type { Claim } from './ledger.ts';
-
-/**
- * What ends an attempt and not the job. PARTY_FAILED is another party's failure: if that was final, that party gives no
- * renunciation, and there is no other attempt.
- */
-const passing: readonly ErrorCode[] = ['LINK_LOST', 'UNREACHABLE', 'INTERRUPTED', 'CRASHED', 'PARTY_FAILED'];
 
 /** What the last part of a run is called, from its commitment on (see runJob). */
 const openingPhase = 'open';
@@ -279,7 +266,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     }
     case 'failed': {
       if (state.status === 'OPENING' || event.attempt !== state.attempt) return stay;
-      return isComputing(state) && passing.includes(event.report.code)
+      return isComputing(state) && passingCodes.includes(event.report.code)
         ? renounce(state, event.report, { detail: event.detail })
         : abort(state, event.report, { tell: true, detail: event.detail });
     }

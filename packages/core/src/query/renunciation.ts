@@ -10,7 +10,7 @@
 import { z } from 'zod';
 import { fromHex, toHex } from '../algebra/bytes.ts';
 import { hashJson } from '../algebra/hash.ts';
-import { ProtocolError } from '../channel/errors.ts';
+import { type ErrorCode, ProtocolError } from '../channel/errors.ts';
 import type { Charter } from './charter.ts';
 import { conform } from './document.ts';
 import { type Sign, verify } from './identity.ts';
@@ -18,6 +18,18 @@ import { lookUp, memberSchema } from './name.ts';
 
 /** Attempts at one job. What breaks three times breaks again, and each attempt is computed in full. */
 export const attemptsMax = 3;
+
+/**
+ * What ends an attempt and not the job. PARTY_FAILED is another party's failure: if that was final, that party gives no
+ * renunciation, and there is no other attempt.
+ */
+export const passingCodes: readonly ErrorCode[] = [
+  'LINK_LOST',
+  'UNREACHABLE',
+  'INTERRUPTED',
+  'CRASHED',
+  'PARTY_FAILED',
+];
 
 const label = 'folkmoot renunciation v1';
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected a hash in hexadecimal digits');

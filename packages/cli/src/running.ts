@@ -138,7 +138,15 @@ async function startProcesses({ setting, family, sealed, folder, listen }: Start
 
   const nodes = [...consortium.nodeFiles].map(([party, file]) => {
     const own = ['--keys', sealed.keyFolder(party), '--state', join(folder, 'parties', party, 'state')];
-    const shared = ['--charter', sealed.charterFile, '--coordinator', url, ...(approve ? ['--approve'] : [])];
+    const shared = [
+      '--charter',
+      sealed.charterFile,
+      '--coordinator',
+      url,
+      '--owner',
+      '127.0.0.1:0',
+      ...(approve ? ['--approve'] : []),
+    ];
     return family.start(party, ['node', file, ...own, ...shared], listen(party));
   });
   for (const { name, ready } of nodes) {

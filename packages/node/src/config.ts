@@ -31,6 +31,7 @@ const nodeSchema = z.strictObject({
   datasets: z.record(nameSchema, bindingSchema),
   policy: policySchema,
   cores: z.int().min(1).max(coresMax).optional(),
+  owner: z.string().max(64).optional(),
 });
 
 /** What stands in for the file's own words; paths are taken as they are. */
@@ -39,6 +40,7 @@ export interface Overrides {
   readonly state?: string;
   readonly charter?: string;
   readonly coordinator?: string;
+  readonly owner?: string;
   /** The data owner has approved what rules with `approval: manual` hold back. */
   readonly approve?: boolean;
 }
@@ -58,6 +60,8 @@ export interface NodeConfig {
   readonly approve: boolean;
   /** How many cores a computation may use at once; those of the machine unless the file says fewer. */
   readonly cores: number;
+  /** Where the owner's channel listens, on loopback; port 0 lets the system choose. */
+  readonly owner: { readonly host: string; readonly port: number };
 }
 
 /**
@@ -80,7 +84,17 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     policy: given.policy,
     approve: overrides.approve ?? false,
     cores: given.cores ?? availableParallelism(),
+    owner: ownerAddress(overrides.owner ?? given.owner ?? '127.0.0.1:0'),
   };
+}
+
+/** Loopback only: what the owner may ask is not for other machines. */
+function ownerAddress(text: string): NodeConfig['owner'] {
+  const [, host, digits] = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || Number(digits) > 65_535) {
+    throw new InputError('BAD_VALUE', { field: 'owner', detail: 'expected 127.0.0.1:PORT' });
+  }
+  return { host, port: Number(digits) };
 }
 
 /** Reads `node.yaml`. @throws as `parseNodeConfig` does, and FILE_UNREADABLE */

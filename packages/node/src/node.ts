@@ -1,5 +1,5 @@
 /**
- * A party's node: it dials out to the coordinator, and listens to nobody.
+ * A party's node: it dials out to the coordinator, and listens to its owner alone, on loopback.
  *
  * What it may do is in its node.yaml and the sealed charter; what it does about a job is in jobs.ts. When the link is
  * lost it connects again, with growing, random pauses, and says again what the coordinator may have missed.
@@ -16,6 +16,7 @@ import type { Logger } from 'pino';
 import { type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
+import { type OwnerChannel, type OwnerRoute, openOwnerChannel } from './owner-channel.ts';
 import { openStore, type Store } from './store.ts';
 
 export interface StartOptions {
@@ -69,8 +70,14 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     link.onClose(() => jobs.unlinked(connection));
   };
   let dialling: { stop(): void };
+  let channel: OwnerChannel | undefined;
+  const routes: readonly OwnerRoute[] = [
+    { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
+  ];
   try {
     jobs.start();
+    const { state, owner } = config;
+    channel = await openOwnerChannel({ state, ...owner, routes, randomBytes, log });
     dialling = keepConnected({
       url: nodeUrl(config.coordinator),
       clock,
@@ -82,6 +89,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       },
     });
   } catch (error) {
+    await channel?.close();
     await jobs.stop();
     store.close();
     throw error;
@@ -92,7 +100,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const stop = async () => {
     const stopped = jobs.stop();
     dialling.stop();
-    await stopped;
+    await Promise.all([stopped, channel.close()]);
     store.close();
     log.info({ event: 'node-stopped' }, 'node stopped');
   };

@@ -47,6 +47,16 @@ describe('node.yaml', () => {
     }
   });
 
+  it('listens to its owner on loopback, at a port of the system’s choice unless it names one', () => {
+    expect(parseNodeConfig(nodeYaml('camden'), file).owner).toEqual({ host: '127.0.0.1', port: 0 });
+    const named = `${nodeYaml('camden')}owner: localhost:7711\n`;
+    expect(parseNodeConfig(named, file).owner).toEqual({ host: 'localhost', port: 7711 });
+    expect(parseNodeConfig(named, file, { owner: '[::1]:0' }).owner).toEqual({ host: '[::1]', port: 0 });
+    for (const owner of ['0.0.0.0:1', 'camden.example:80', '127.0.0.1', '127.0.0.1:65536', '127.0.0.1:-1']) {
+      expect(() => parseNodeConfig(`${nodeYaml('camden')}owner: ${owner}\n`, file)).toThrow(code('BAD_VALUE'));
+    }
+  });
+
   it('names an unknown or repeated key with its line and column', () => {
     expect(() => parseNodeConfig(`${nodeYaml('camden')}extra: 1\n`, file)).toThrow(
       expect.objectContaining({ code: 'UNKNOWN_KEY', field: 'extra', line: 26, column: 1 }),

@@ -1,5 +1,5 @@
 /**
- * `folkmoot node`: one party beside its own records; it dials out and listens to nobody.
+ * `folkmoot node`: one party beside its own records; it dials out, and listens to its owner alone, on loopback.
  * @module
  */
 import { resolve } from 'node:path';
@@ -13,6 +13,7 @@ interface Options {
   readonly state?: string;
   readonly charter?: string;
   readonly coordinator?: string;
+  readonly owner?: string;
   readonly approve?: boolean;
   readonly passphraseFile?: string;
 }
@@ -25,6 +26,7 @@ export const node: CommandSpec<Options> = {
     { flags: '--state <folder>', text: 'instead of `state`' },
     { flags: '--charter <file>', text: 'instead of `charter`' },
     { flags: '--coordinator <url>', text: 'instead of `coordinator`' },
+    { flags: '--owner <address>', text: 'instead of `owner`: where it listens to its owner, such as 127.0.0.1:7711' },
     { flags: '--approve', text: 'approve what rules with `approval: manual` hold back' },
     { flags: '--passphrase-file <file>', text: 'unwraps the keys (default: FOLKMOOT_PASSPHRASE_FILE)' },
   ],

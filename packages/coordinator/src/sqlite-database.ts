@@ -66,21 +66,25 @@ export function openDatabase(folder: string): OpenDatabase {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // A short wait: a process that was told to stop may be on its last page.
     database = new Database(join(folder, 'coordinator.sqlite'), { timeout: 500 });
-    database.pragma('locking_mode = EXCLUSIVE');
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    database.pragma('foreign_keys = ON');
-    prepare(database);
-    const opened = database;
-    const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
-    // Kysely closes only a database that it has used.
-    return { queries, close: () => queries.destroy().then(() => void opened.close()) };
+    return prepareDatabase(database);
   } catch (cause) {
     database?.close();
     if (cause instanceof StateError) throw cause;
     const busy = (cause as { code?: string }).code?.startsWith('SQLITE_BUSY') === true;
     throw new StateError(busy ? 'STATE_IN_USE' : 'STATE_FAILED', { field: 'state', cause });
   }
+}
+
+/** Locks a database, brings its tables up to date, and has every write in it wait for the disk. */
+export function prepareDatabase(database: Database.Database): OpenDatabase {
+  database.pragma('locking_mode = EXCLUSIVE');
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL');
+  database.pragma('foreign_keys = ON');
+  prepare(database);
+  const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+  // Kysely closes only a database that it has used.
+  return { queries, close: () => queries.destroy().then(() => void database.close()) };
 }
 
 function prepare(database: Database.Database): void {
@@ -98,6 +102,8 @@ function prepare(database: Database.Database): void {
     }
     database.prepare("INSERT OR REPLACE INTO meta VALUES ('schema', ?)").run(String(schemaVersion));
   })();
+  // One in memory ends with its process, and has no disk to wait for.
+  if (database.memory) return;
   const synchronous = database.pragma('synchronous', { simple: true });
   const journal = database.pragma('journal_mode', { simple: true });
   if (synchronous !== 2 || journal !== 'wal') {

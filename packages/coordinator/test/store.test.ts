@@ -8,7 +8,7 @@ import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { queued } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
-import { openDatabase } from '../src/sqlite-database.ts';
+import { openDatabase, prepareDatabase } from '../src/sqlite-database.ts';
 import { Store } from '../src/store.ts';
 import {
   acceptanceOf,
@@ -48,6 +48,15 @@ function submitted(text?: string) {
 }
 
 describe('the coordinator’s store', () => {
+  it('is the same in memory, for as long as its process lives', async () => {
+    const inMemory = new Store(prepareDatabase(new Database(':memory:')));
+    const job = submitted();
+    expect(await inMemory.insert(job, queued(parties, 9_000))).toBe(true);
+    expect(await inMemory.insert(job, queued(parties, 9_000))).toBe(false);
+    expect(await inMemory.job(job.id)).toMatchObject({ id: job.id, state: { phase: 'QUEUED' } });
+    await inMemory.close();
+  });
+
   it('gives back after a restart what a step made durable', async () => {
     const job = submitted();
     const { id } = job;

@@ -69,20 +69,25 @@ export function openDatabase(folder: string): Database.Database {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // No waiting: whoever holds the lock holds it for as long as it runs.
     db = new Database(join(folder, 'node.sqlite'), { timeout: 0 });
-    db.pragma('locking_mode = EXCLUSIVE');
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
-    db.pragma('foreign_keys = ON');
-    // Without it `INSERT OR REPLACE` would pass by the triggers that keep rows.
-    db.pragma('recursive_triggers = ON');
-    db.exec('BEGIN EXCLUSIVE; COMMIT');
-    migrate(db);
-    assertDurable(db);
-    return db;
+    return prepareDatabase(db);
   } catch (error) {
     db?.close();
     throw stateError(error);
   }
+}
+
+/** Locks a database, brings its tables up to date, and has every write in it wait for the disk. */
+export function prepareDatabase(db: Database.Database): Database.Database {
+  db.pragma('locking_mode = EXCLUSIVE');
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.pragma('foreign_keys = ON');
+  // Without it `INSERT OR REPLACE` would pass by the triggers that keep rows.
+  db.pragma('recursive_triggers = ON');
+  db.exec('BEGIN EXCLUSIVE; COMMIT');
+  migrate(db);
+  assertDurable(db);
+  return db;
 }
 
 function migrate(db: Database.Database): void {
@@ -99,6 +104,8 @@ function migrate(db: Database.Database): void {
 
 /** @throws StateError STATE_FAILED where a write would no longer wait for the disk */
 export function assertDurable(db: Database.Database): void {
+  // One in memory ends with its process, and has no disk to wait for.
+  if (db.memory) return;
   const level = db.pragma('synchronous', { simple: true });
   const mode = db.pragma('journal_mode', { simple: true });
   if (level !== 2 || mode !== 'wal') {

@@ -7,11 +7,9 @@
  */
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { assert } from '@folkmoot/core/assert.js';
-import { fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
-import { matchedColumns } from '@folkmoot/core/charter.js';
+import { toHex } from '@folkmoot/core/bytes.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { CheckedJoin } from '@folkmoot/core/checked-join.js';
-import { datasetOf } from '@folkmoot/core/checked-join.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
 import {
   type ErrorReport,
@@ -21,30 +19,19 @@ import {
   StateError,
   TransportError,
 } from '@folkmoot/core/errors.js';
-import { hkdf } from '@folkmoot/core/hash.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Logger } from 'pino';
-import { Computation } from './computation.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
 import { keepJoin } from './join-report.ts';
-import {
-  checkAccepted,
-  checkStillAllowed,
-  claimOnStart,
-  decide,
-  fingerprintOfNothing,
-  type Judge,
-  lookingAt,
-} from './judgement.ts';
-import { keepReport, reportLedger } from './ledger-report.ts';
+import { checkAccepted, checkStillAllowed, claimOnStart, decide, type Judge } from './judgement.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
-import { Snapshots } from './snapshot.ts';
+import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
 import { stateBudgets } from './statement.ts';
 import type { Store } from './store.ts';
 
@@ -62,39 +49,32 @@ export interface JobsOptions {
   readonly store: Store;
   /** The period that each dataset is in, for as long as this process runs. */
   readonly periods: ReadonlyMap<string, string>;
+  readonly records: OwnRecords;
+  /** Writes down what the ledger holds, for its owner to read while the node runs. */
+  keepReport(): void;
   readonly clock: Clock;
-  /** What sources find their addresses in. */
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
 }
+
+/** What jobs need of the link to the coordinator. */
+export type Outlet = Pick<Connection, 'send' | 'sendFrame' | 'sendOpening'>;
 
 type Invitation = Extract<CoordinatorMessage, { type: 'invite' }>;
 type Start = Extract<CoordinatorMessage, { type: 'start' }>;
 
 export class Jobs {
   readonly #options: JobsOptions;
-  readonly #fingerprintKey: Uint8Array;
-  readonly #snapshots: Snapshots;
   /** The jobs that have not ended, as they are in the store. */
   readonly #open = new Map<string, JobState>();
-  readonly #computations = new Map<string, Computation>();
+  readonly #computations = new Map<string, ComputationUnderWay>();
   /** Threads that were told to stop and have not ended: a query runs to its end. */
   readonly #ending = new Set<Promise<void>>();
-  #connection: Connection | undefined;
+  #connection: Outlet | undefined;
   #stopTicking = () => {};
   #stopped = false;
 
   constructor(options: JobsOptions) {
     this.#options = options;
-    const { secret } = options.membership.keys;
-    this.#fingerprintKey = hkdf(secret.node, new Uint8Array(0), utf8('folkmoot fingerprint v1'), 32);
-    const { config, store, membership } = options;
-    this.#snapshots = new Snapshots({
-      store,
-      state: config.state,
-      secret: secret.node,
-      matchedColumns: (dataset) => matchedColumns(membership.charter, config.party, dataset),
-    });
   }
 
   /** Takes up what the store holds. */
@@ -117,13 +97,13 @@ export class Jobs {
   }
 
   /** The link is up, and logged in. */
-  linked(connection: Connection): void {
+  linked(connection: Outlet): void {
     this.#connection = connection;
     this.#all({ event: 'linked' });
   }
 
   /** The sessions of running attempts went over the link that is lost: they end, cleanly and at once. */
-  unlinked(connection: Connection): void {
+  unlinked(connection: Outlet): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     const report = reportOf(new TransportError('LINK_LOST', { party: this.#options.config.party }));
@@ -335,9 +315,9 @@ export class Jobs {
 
   /** For its owner to read while the node runs. The database is what counts, so a failure here stops nothing. */
   #keepReport(): void {
-    const { config, store, periods, log } = this.#options;
+    const { config, log } = this.#options;
     try {
-      keepReport(config.state, reportLedger(config, store, periods));
+      this.#options.keepReport();
     } catch (error) {
       const message = failureOf(error, config.party).detail;
       log.warn({ event: 'report-not-kept', message }, 'the report of the ledger could not be written');
@@ -345,11 +325,9 @@ export class Jobs {
   }
 
   #judge(job: string, signed: SignedJob): void {
-    const { config, membership, build, sign, clock, env, store, periods } = this.#options;
-    const looking = lookingAt(config, env, this.#fingerprintKey, this.#snapshots);
-    const noRecords = fingerprintOfNothing(this.#fingerprintKey);
+    const { config, membership, build, sign, clock, records, store, periods } = this.#options;
     const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
-    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, ...looking, noRecords, afford };
+    const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, ...records, afford };
     decide(signed, by).then(
       (decision) => this.#dispatch(job, { event: 'allowed', ...decision }),
       (error: unknown) => {
@@ -360,31 +338,11 @@ export class Jobs {
   }
 
   #compute(job: string, attempt: number, acceptances: readonly SignedAcceptance[]): void {
-    const { config, membership, clock, env } = this.#options;
+    const { membership, clock, records } = this.#options;
     const { signed } = this.#open.get(job)!;
-    const { charter, charterHash, keys } = membership;
-    const checked = checkJob(signed.envelope.job, charter);
-    const { party, folder, cores } = config;
-    const { name } = datasetOf(checked, party);
-    // A helper brings no records: its computation is given none to read.
-    const binding = checked.helper === party ? undefined : config.datasets[name]!;
-    const secrets = {
-      identity: keys.secret.identity,
-      static: keys.secret.static,
-      fingerprintKey: this.#fingerprintKey,
-    };
-    const nowMs = clock.now();
-    const { period } = acceptances.find(({ acceptance }) => acceptance.party === party)!.acceptance;
-    const snapshot = period === null ? undefined : this.#snapshots.file(name, period);
-    // The noise is that of this very reading: if the state were lost and a period read again, the old noise over other
-    // records would show what differs.
-    const noiseKey = hkdf(keys.secret.node, fromHex(snapshot?.sha256 ?? ''), utf8('folkmoot noise key v1'), 32);
-    const reading = { folder, env: { ...env }, ...(binding && { binding }), ...(snapshot && { snapshot }) };
-    const own = { party, attempt, nowMs, noiseKey, cores, ...reading, ...secrets };
-    const computation = new Computation({
-      assignment: { ...own, charter, charterHash, signed, acceptances },
-      job: fromHex(job),
-      roster: rosterOf(checked),
+    const checked = checkJob(signed.envelope.job, membership.charter);
+    const task = { job, attempt, signed, checked, acceptances, nowMs: clock.now() };
+    const computation = records.compute(task, {
       send: async (frame) => {
         if (this.#connection === undefined) throw new TransportError('LINK_LOST');
         await this.#connection.sendFrame(frame);

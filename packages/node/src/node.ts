@@ -16,6 +16,8 @@ import type { Logger } from 'pino';
 import { type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
+import { keepReport, reportLedger } from './ledger-report.ts';
+import { ownRecords } from './own-records.ts';
 import { type OwnerChannel, type OwnerRoute, openOwnerChannel } from './owner-channel.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -51,7 +53,11 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const sign = signer(membership.keys.secret.identity);
   const store = openStore(config.state, () => clock.now());
   const periods = takePeriods(config, store);
-  const jobs = new Jobs({ config, membership, build, sign, store, periods, clock, env, log });
+  const records = ownRecords({ config, membership, store, env });
+  const jobs = new Jobs({
+    ...{ config, membership, build, sign, store, periods, records, clock, log },
+    keepReport: () => keepReport(config.state, reportLedger(config, store, periods)),
+  });
 
   const onLink = (link: FrameLink) => {
     const connection: Connection = new Connection(link, {

@@ -11,6 +11,7 @@ import { readMembership, readNodeConfig } from '../src/config.ts';
 import type { Connection } from '../src/connection.ts';
 import { Jobs } from '../src/jobs.ts';
 import type { JobState, Status } from '../src/lifecycle.ts';
+import { ownRecords } from '../src/own-records.ts';
 import type { Store } from '../src/store.ts';
 import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, parties } from './consortium.ts';
 
@@ -49,7 +50,20 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promi
   const membership = await readMembership(config);
   const sign = signer(membership.keys.secret.identity);
   const log = pino({ level: 'silent' });
-  jobs = new Jobs({ config, membership, build: 'test', sign, store, periods: new Map(), clock, env: {}, log });
+  const records = ownRecords({ config, membership, store, env: {} });
+  const keepReport = () => undefined;
+  jobs = new Jobs({
+    config,
+    membership,
+    build: 'test',
+    sign,
+    store,
+    periods: new Map(),
+    records,
+    keepReport,
+    clock,
+    log,
+  });
   jobs.start();
   jobs.linked(connection);
 }

@@ -6,8 +6,9 @@ import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { prepareDatabase } from '../src/database.ts';
 import type { JobState } from '../src/lifecycle.ts';
-import { openStore, type Store } from '../src/store.ts';
+import { openStore, Store } from '../src/store.ts';
 
 const signed = {
   envelope: { analyst: 'ana', job: { title: 'Arrears', purpose: 'prevention' } },
@@ -58,6 +59,15 @@ describe('the state of a node', () => {
       expect(store.load('a1')).toEqual(state);
     }
     expect(store.load('b2')).toBeUndefined();
+  });
+
+  it('is the same in memory, for as long as its process lives', () => {
+    const inMemory = new Store(prepareDatabase(new Database(':memory:')), () => clock);
+    for (const state of states) {
+      inMemory.save(state);
+      expect(inMemory.load('a1')).toEqual(state);
+    }
+    inMemory.close();
   });
 
   const next: JobState = { ...common, attempt: 2, status: 'ACCEPTED', acceptance: own };

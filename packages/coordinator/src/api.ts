@@ -11,9 +11,12 @@ import { conform } from '@folkmoot/core/document.js';
 import { parseSignedJob } from '@folkmoot/core/envelope.js';
 import { InputError, StateError } from '@folkmoot/core/errors.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
+import { type Health, httpStatusOf } from '@folkmoot/transport/health.js';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { routePath } from 'hono/route';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { answerStream } from './answer-stream.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -21,6 +24,7 @@ import { eventStream } from './event-stream.ts';
 import { answerTo } from './http-error.ts';
 import { limits } from './limits.ts';
 import type { Login } from './login.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { statusPage } from './status-page.ts';
 
@@ -31,6 +35,9 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
+  readonly health: Health;
+  readonly registry: Registry;
+  readonly metrics: CoordinatorMetrics;
 }
 
 type Env = { Variables: { analyst: string } };
@@ -44,13 +51,13 @@ const idForm = /^[0-9a-f]{64}$/;
 
 /** The routes, without a socket: `server.ts` puts them on one. */
 export function createApi(options: ApiOptions): Hono<Env> {
-  const { charter, coordinator, login, log } = options;
+  const { charter, coordinator, login, log, health, registry, metrics } = options;
   const app = new Hono<Env>();
   const followers = new Map<string, number>();
 
   app.onError((error, context) => {
     const { status, body, ours } = answerTo(error);
-    if (!ours) log.error({ path: context.req.routePath, name: error.name }, 'request failed');
+    if (!ours) log.error({ event: 'request-failed', path: context.req.routePath, name: error.name }, 'request failed');
     if (status === 401) context.header('WWW-Authenticate', 'Bearer');
     // What is left of the body is not read: the connection is of no further use.
     if (status === 413) context.header('Connection', 'close');
@@ -65,6 +72,7 @@ export function createApi(options: ApiOptions): Hono<Env> {
     context.header('X-Content-Type-Options', 'nosniff');
     context.header('Cache-Control', 'no-store');
     await next();
+    metrics.answered(methodOf(context.req.method), routePath(context, -1), context.res.status);
   });
 
   app.get('/', async (context) => {
@@ -83,8 +91,18 @@ export function createApi(options: ApiOptions): Hono<Env> {
         fingerprint: fingerprint(charter),
       },
       connected: coordinator.connected(),
+      builds: coordinator.builds(),
       jobs: await coordinator.counts(),
     }),
+  );
+  for (const path of ['/health', '/ready']) {
+    app.get(path, async (context) => {
+      const report = await health.look();
+      return context.json(report, httpStatusOf(report));
+    });
+  }
+  app.get('/metrics', async (context) =>
+    context.text(await registry.metrics(), 200, { 'Content-Type': registry.contentType }),
   );
   app.get('/v1/openapi.json', (context) => context.json(openApi(options.version)));
 
@@ -156,6 +174,13 @@ export function createApi(options: ApiOptions): Hono<Env> {
     return context.body(stream, 200, { 'Content-Type': 'text/event-stream' });
   });
   return app;
+}
+
+const methods: readonly string[] = ['GET', 'HEAD', 'POST', 'OPTIONS'];
+
+/** A caller may write any word there; a series it is not. */
+function methodOf(method: string): string {
+  return methods.includes(method) ? method : 'OTHER';
 }
 
 /** @throws InputError BAD_SYNTAX, BAD_VALUE */

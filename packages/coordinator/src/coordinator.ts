@@ -35,6 +35,7 @@ import {
   step,
 } from './lifecycle.ts';
 import { limits } from './limits.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
 import { eventOf, messageOf, type PartyMessage } from './party-message.ts';
 import { AttemptProgress, type Progress } from './progress.ts';
 import type { NumberedEntry, Store, StoredJob, StoredOpening } from './store.ts';
@@ -45,6 +46,8 @@ export type Follower = (what: 'entry' | 'progress') => void;
 /** The coordinator's end of a logged-in party's link. */
 export interface PartyLink {
   readonly party: PartyId;
+  /** The version that the node says it runs. */
+  readonly build: string;
   send(message: CoordinatorMessage): void;
   /** Ends the link: another one of the same party has taken its place, or the coordinator stops. */
   close(): void;
@@ -67,6 +70,7 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly relay: Relay;
+  readonly metrics?: CoordinatorMetrics;
 }
 
 export class Coordinator {
@@ -133,7 +137,8 @@ export class Coordinator {
     const present = roster.filter((party) => this.#links.has(party));
     this.#open.set(id, { ...submitted, updatedMs: submitted.submittedMs, state: { ...state, present } });
     const { parties, helper } = checked;
-    this.#options.log.info({ job: id, analyst, parties, ...(helper === null ? {} : { helper }) }, 'job queued');
+    const what = { event: 'job-queued', job: id, state: 'QUEUED', attempt: 0, analyst, parties };
+    this.#options.log.info({ ...what, ...(helper === null ? {} : { helper }) }, 'job queued');
     this.#schedule();
     return { job: id, state: 'QUEUED', created: true };
   }
@@ -276,6 +281,16 @@ export class Coordinator {
     return [...this.#links.keys()].sort();
   }
 
+  /** What the nodes that are connected say they run. */
+  builds(): Readonly<Record<PartyId, string>> {
+    return Object.fromEntries(this.connected().map((party) => [party, this.#links.get(party)!.build]));
+  }
+
+  /** @throws StateError STATE_FAILED where nothing can be made durable */
+  probe(): Promise<void> {
+    return durably(this.#options.store.probe());
+  }
+
   counts(): Promise<Partial<Record<Phase, number>>> {
     return this.#options.store.counts();
   }
@@ -312,7 +327,10 @@ export class Coordinator {
     try {
       await this.#apply(id, event);
     } catch (error) {
-      this.#options.log.error({ job: id, event: event.type, code: reportOf(error).code }, 'step failed');
+      const { phase: state, attempt } = this.#open.get(id)?.state ?? {};
+      const party = 'party' in event ? event.party : undefined;
+      const what = { event: 'step-failed', job: id, party, state, attempt, step: event.type };
+      this.#options.log.error({ ...what, code: reportOf(error).code }, 'step failed');
     }
   }
 
@@ -337,7 +355,7 @@ export class Coordinator {
   async #step(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
     const job = await this.#find(id);
     if (job === undefined) return undefined;
-    const { store, clock, log, relay } = this.#options;
+    const { store, clock, log, relay, metrics } = this.#options;
     const attempt = { job: fromHex(id), attempt: job.state.attempt, roster: job.state.roster };
     const { question, ...next } = await this.#recalled(job, step(job.state, event));
     const { state, entries } = next;
@@ -357,6 +375,7 @@ export class Coordinator {
         ...(question === undefined ? {} : { question }),
       };
       await durably(store.save(change));
+      if (came) metrics?.opened(opening.sealed.length);
     }
     if (state.phase !== 'READY' && state.phase !== 'RUNNING') this.#progress.delete(id);
     if (hasEnded(state)) this.#open.delete(id);
@@ -365,8 +384,11 @@ export class Coordinator {
     const starts = next.effects.some((effect) => effect.send === 'start');
     if (starts) relay.admit(attempt);
     for (const effect of next.effects) this.#links.get(effect.to)?.send(messageOf(job, state, effect));
+    metrics?.moved(id, job.state, state, { submittedMs: job.submittedMs, nowMs: clock.now() });
     if (state.phase !== job.state.phase) {
-      log.info({ job: id, state: state.phase, attempt: state.attempt, code: state.error?.code }, 'job moved');
+      const party = 'party' in event ? event.party : undefined;
+      const what = { event: 'job-moved', job: id, party, state: state.phase, attempt: state.attempt };
+      log.info({ ...what, code: state.error?.code }, 'job moved');
     }
     const isOver = hasEnded(state) && !hasEnded(job.state);
     if (isOver || state.attempt > attempt.attempt) relay.retire(attempt);

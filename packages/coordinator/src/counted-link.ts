@@ -20,20 +20,27 @@ export interface Traffic {
 
 const kinds = Object.keys(frameType) as (keyof typeof frameType)[];
 
-/** The same link, and what has passed over it so far; `sent` and `received` are those of the other end. */
-export function countedLink(link: FrameLink): { readonly link: FrameLink; readonly traffic: Traffic } {
+export function noTraffic(): Traffic {
   const none = (): Counts => ({ control: count(), session: count(), bulk: count() });
-  const traffic = { sent: none(), received: none() };
+  return { sent: none(), received: none() };
+}
+
+/**
+ * The same link, and what has passed over it so far; `sent` and `received` are those of the other end. It is added to
+ * the traffic of all links as well.
+ */
+export function countedLink(link: FrameLink, all: Traffic): { readonly link: FrameLink; readonly traffic: Traffic } {
+  const traffic = noTraffic();
   return {
     traffic,
     link: {
       send(frame) {
-        add(traffic.received, frame);
+        for (const { received } of [traffic, all]) add(received, frame);
         return link.send(frame);
       },
       onFrame: (receiver) =>
         link.onFrame((frame) => {
-          add(traffic.sent, frame);
+          for (const { sent } of [traffic, all]) add(sent, frame);
           return receiver(frame);
         }),
       onClose: (listener) => link.onClose(listener),

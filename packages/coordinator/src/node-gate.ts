@@ -25,6 +25,7 @@ import type { Coordinator, PartyLink } from './coordinator.ts';
 import { countedLink, type Traffic } from './counted-link.ts';
 import { limits } from './limits.ts';
 import type { Login } from './login.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
 import { type InFlight, OpeningCollector } from './opening-collector.ts';
 
 export interface Gate {
@@ -37,6 +38,9 @@ export interface Gate {
   readonly epoch: number;
   /** Shared by all links. */
   readonly inFlight: InFlight;
+  /** Of all links together. */
+  readonly traffic: Traffic;
+  readonly metrics: CoordinatorMetrics;
 }
 
 /** Takes care of a link until it ends. */
@@ -58,7 +62,7 @@ class NodeLink {
   #party: { readonly link: PartyLink; readonly collector: OpeningCollector } | undefined;
 
   constructor(link: FrameLink, gate: Gate) {
-    const counted = countedLink(link);
+    const counted = countedLink(link, gate.traffic);
     this.#link = counted.link;
     this.#traffic = counted.traffic;
     this.#gate = gate;
@@ -73,7 +77,9 @@ class NodeLink {
     this.#link.onClose((reason) => {
       cancel();
       const code = reason instanceof TransportError ? reason.code : undefined;
-      log.info({ party: this.#hello?.party, loggedIn: this.#party !== undefined, code }, 'node link ended');
+      const loggedIn = this.#party !== undefined;
+      log.info({ event: 'link-ended', party: this.#hello?.party, loggedIn, code }, 'node link ended');
+      this.#gate.metrics.linkEnded(code ?? 'CLOSED');
       if (this.#party === undefined) return;
       log.info({ event: 'link-traffic', party: this.#party.link.party, ...this.#traffic }, 'what passed over the link');
       this.#party.collector.close();
@@ -116,11 +122,13 @@ class NodeLink {
   }
 
   #welcome(party: string, signature: string): void {
-    const { login, log, coordinator, relay, epoch, inFlight } = this.#gate;
+    const { login, log, coordinator, relay, epoch, inFlight, metrics } = this.#gate;
     login.checkParty(party, this.#nonce, signature);
-    const link: PartyLink = { party, send: (message) => this.#send(message), close: () => this.#link.close() };
+    const build = this.#hello!.build;
+    const link: PartyLink = { party, build, send: (message) => this.#send(message), close: () => this.#link.close() };
     this.#party = { link, collector: new OpeningCollector(party, inFlight) };
-    log.info({ party, build: this.#hello?.build }, 'node logged in');
+    log.info({ event: 'logged-in', party, build }, 'node logged in');
+    metrics.loggedIn();
     this.#send({ type: 'welcome', epoch });
     relay.attach(party, this.#link);
     coordinator.attach(link).catch(() => this.#link.close());

@@ -32,12 +32,37 @@ const helper = {
   description: 'It brings no records, and deals the correlated randomness',
 };
 
+const health = object({
+  status: { enum: ['ok', 'failing', 'stopping'] },
+  version: text,
+  time: instant,
+  checks: list(object({ check: text, ok: { type: 'boolean' }, code: text, remedy: text }, ['code', 'remedy'])),
+});
+
 const paths: Json = {
   '/v1/health': {
     get: {
       ...open,
       summary: 'Whether the coordinator works',
       responses: { 200: answer('It does', { type: 'object' }) },
+    },
+  },
+  ...Object.fromEntries(
+    [
+      ['/health', 'Whether its database takes writes and its charter stands'],
+      ['/ready', 'The same, for whoever sends it work: 503 from the moment it is told to stop'],
+    ].map(([path, summary]) => [
+      path,
+      {
+        get: { ...open, summary, responses: { 200: answer('All is well', health), 503: answer('It is not', health) } },
+      },
+    ]),
+  ),
+  '/metrics': {
+    get: {
+      ...open,
+      summary: 'Series for Prometheus',
+      responses: { 200: { description: 'Text', content: { 'text/plain': { schema: text } } } },
     },
   },
   '/v1/login/nonce': {

@@ -3,20 +3,25 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { statfsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Charter, checkSealed, parseCharter, partiesOf } from '@folkmoot/core/charter.js';
-import { InputError } from '@folkmoot/core/errors.js';
+import { type Charter, charterHash, checkSealed, parseCharter, partiesOf } from '@folkmoot/core/charter.js';
+import { CharterError, InputError } from '@folkmoot/core/errors.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
+import { createHealth } from '@folkmoot/transport/health.js';
 import { listen } from '@folkmoot/transport/listener.js';
 import { Relay } from '@folkmoot/transport/relay.js';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
 import { createApi } from './api.ts';
 import { type ConfigOverrides, type CoordinatorConfig, readConfig, readText } from './config.ts';
 import { Coordinator } from './coordinator.ts';
+import { noTraffic } from './counted-link.ts';
 import { limits } from './limits.ts';
 import { Login } from './login.ts';
+import { createMetrics } from './metrics.ts';
 import { admit } from './node-gate.ts';
 import { openDatabase } from './sqlite-database.ts';
 import { Store } from './store.ts';
@@ -60,13 +65,30 @@ async function serve(
   config: CoordinatorConfig,
   charter: Charter,
   store: Store,
-  { log, clock = systemClock }: StartOptions,
+  { log: processLog, clock = systemClock }: StartOptions,
 ): Promise<RunningCoordinator> {
+  const log = processLog.child({ role: 'coordinator' });
   const epoch = await store.nextEpoch();
   const relay = new Relay(partiesOf(charter));
-  const coordinator = await Coordinator.open({ charter, store, clock, log, relay });
+  const registry = new Registry();
+  const traffic = noTraffic();
+  let coordinator: Coordinator | undefined;
+  const metrics = createMetrics(registry, {
+    charter,
+    version,
+    traffic,
+    coordinator: () => coordinator,
+    freeBytes: () => freeBytes(config.state),
+  });
+  coordinator = await Coordinator.open({ charter, store, clock, log, relay, metrics });
+  const opened = coordinator;
+  const health = createHealth({
+    version,
+    clock,
+    checks: { database: () => opened.probe(), charter: () => checkUnchanged(config, charter) },
+  });
   const login = new Login({ charter, now: () => clock.now(), randomBytes });
-  const app = createApi({ charter, coordinator, login, clock, log, version });
+  const app = createApi({ charter, coordinator, login, clock, log, version, health, registry, metrics });
   const server = createServer(
     { requestTimeout: limits.requestMs, headersTimeout: limits.headersMs, connectionsCheckingInterval: 5_000 },
     getRequestListener(app.fetch, { overrideGlobalObjects: false }),
@@ -74,26 +96,48 @@ async function serve(
   server.maxConnections = limits.httpConnectionsMax;
   server.timeout = limits.idleMs;
   const inFlight = { bytes: 0 };
-  const gate = { charter, coordinator, login, relay, clock, log, epoch, inFlight };
+  const gate = { charter, coordinator, login, relay, clock, log, epoch, inFlight, traffic, metrics };
   const nodes = listen(server, { path: '/node', clock, onLink: (link) => admit(link, gate) });
   const port = await listening(server, config);
   // Such as too many open files: those that are open go on.
-  server.on('error', (error) => log.error({ name: error.name }, 'server error'));
-  const stopTicking = every(clock, tickMs, () => coordinator.tick());
+  server.on('error', (error) => log.error({ event: 'server-error', name: error.name }, 'server error'));
+  const stopTicking = every(clock, tickMs, () => opened.tick());
   const url = `ws://${config.host}:${port}`;
-  log.info({ url, epoch, charter: charter.charter }, 'coordinator listens');
+  log.info(
+    { event: 'coordinator-started', url, epoch, charter: charter.charter, build: version },
+    'coordinator listens',
+  );
   return {
     url,
     async stop() {
+      health.stopping();
       stopTicking();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await coordinator.stop();
+      await opened.stop();
       nodes.close();
       server.closeAllConnections();
       await closed;
-      log.info('coordinator stopped');
+      log.info({ event: 'coordinator-stopped' }, 'coordinator stopped');
     },
   };
+}
+
+/** @throws CharterError CHARTER_MISMATCH where the file is another one than this process runs: it is taken up by a restart */
+function checkUnchanged(config: CoordinatorConfig, charter: Charter): void {
+  const onDisk = parseCharter(readText(config.charter, 'charter'), 'charter');
+  checkSealed(onDisk);
+  if (charterHash(onDisk) !== charterHash(charter)) {
+    throw new CharterError('CHARTER_MISMATCH', { field: 'charter', remedy: 'start the coordinator again' });
+  }
+}
+
+function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
 }
 
 function listening(server: Server, { host, port }: CoordinatorConfig): Promise<number> {

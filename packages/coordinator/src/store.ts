@@ -239,6 +239,13 @@ export class Store {
     return rows.filter((row) => (JSON.parse(row.roster_json) as string[]).includes(party)).map(({ id }) => id);
   }
 
+  /** Writes a row that says nothing: whatever stands in the way of a write shows. */
+  async probe(): Promise<void> {
+    const row = { key: 'probe', value: '' };
+    const insert = this.#db.insertInto('meta').values(row);
+    await insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value: row.value })).execute();
+  }
+
   async counts(): Promise<Partial<Record<Phase, number>>> {
     const rows = await this.#db
       .selectFrom('jobs')

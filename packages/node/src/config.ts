@@ -22,6 +22,9 @@ const path = z.string().min(1).max(4096);
 /** More threads than any computation has work for. */
 const coresMax = 1024;
 
+const listenForm = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):(\d{1,5})$/i;
+const listen = z.string().regex(listenForm, 'expected host:port');
+
 const nodeSchema = z.strictObject({
   party: memberSchema,
   charter: path,
@@ -32,7 +35,14 @@ const nodeSchema = z.strictObject({
   policy: policySchema,
   cores: z.int().min(1).max(coresMax).optional(),
   owner: z.string().max(64).optional(),
+  metrics: z.union([listen, z.strictObject({ listen, behind_tls_proxy: z.boolean().default(false) })]).optional(),
 });
+
+/** Port 0 lets the system choose. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** What stands in for the file's own words; paths are taken as they are. */
 export interface Overrides {
@@ -41,6 +51,7 @@ export interface Overrides {
   readonly charter?: string;
   readonly coordinator?: string;
   readonly owner?: string;
+  readonly metrics?: string;
   /** The data owner has approved what rules with `approval: manual` hold back. */
   readonly approve?: boolean;
 }
@@ -62,6 +73,8 @@ export interface NodeConfig {
   readonly cores: number;
   /** Where the owner's channel listens, on loopback; port 0 lets the system choose. */
   readonly owner: { readonly host: string; readonly port: number };
+  /** Where /metrics and /health are served; nowhere unless the file says so. */
+  readonly metrics?: ListenAddress;
 }
 
 /**
@@ -73,6 +86,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
   const folder = dirname(resolve(file));
   const place = (override: string | undefined, own: string) =>
     override === undefined ? resolve(folder, own) : resolve(override);
+  const metrics = overrides.metrics ?? given.metrics;
   return {
     party: given.party,
     charter: place(overrides.charter, given.charter),
@@ -85,6 +99,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     approve: overrides.approve ?? false,
     cores: given.cores ?? availableParallelism(),
     owner: ownerAddress(overrides.owner ?? given.owner ?? '127.0.0.1:0'),
+    ...(metrics === undefined ? {} : { metrics: metricsAddress(metrics) }),
   };
 }
 
@@ -134,6 +149,29 @@ export async function readMembership(config: NodeConfig, passphrase?: string): P
   return { charter, charterHash: charterHash(charter), keys };
 }
 
+/** On loopback, unless the owner says that something before it speaks TLS and asks who is there. */
+function metricsAddress(given: NonNullable<z.infer<typeof nodeSchema>['metrics']>): ListenAddress {
+  const { listen: address, behind_tls_proxy } =
+    typeof given === 'string' ? { listen: given, behind_tls_proxy: false } : given;
+  const [, host = '', digits = ''] = listenForm.exec(address) ?? [];
+  const port = Number(digits);
+  if (host === '' || port > 65_535) {
+    throw new InputError('BAD_VALUE', { field: 'metrics', detail: 'expected host:port' });
+  }
+  if (!isLoopback(host) && !behind_tls_proxy) {
+    throw new TransportError('INSECURE_URL', {
+      field: 'metrics',
+      detail: 'this address is reached from other machines',
+      remedy: 'listen on 127.0.0.1, or give `{ listen, behind_tls_proxy: true }` where a proxy before it speaks TLS',
+    });
+  }
+  return { host, port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 /** wss:, or ws: to this machine only. */
 function safeUrl(text: string): string {
   let url: URL;
@@ -147,8 +185,7 @@ function safeUrl(text: string): string {
     throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'expected an address such as wss://host' });
   }
   const isPlain = protocol === 'ws:' || protocol === 'http:';
-  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-  if (isPlain && !isLoopback) throw new TransportError('INSECURE_URL', { field: 'coordinator' });
+  if (isPlain && !isLoopback(hostname)) throw new TransportError('INSECURE_URL', { field: 'coordinator' });
   if (url.username !== '' || url.password !== '') {
     throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'no name and password belong here' });
   }

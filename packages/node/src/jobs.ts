@@ -31,6 +31,7 @@ import type { JoinWord } from './join-record.ts';
 import { keepJoin } from './join-report.ts';
 import { checkAccepted, checkStillAllowed, claimOnStart, decide, type Judge } from './judgement.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
+import type { NodeMetrics } from './metrics.ts';
 import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
 import { stateBudgets } from './statement.ts';
 import type { Store } from './store.ts';
@@ -54,6 +55,7 @@ export interface JobsOptions {
   keepReport(): void;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics?: NodeMetrics;
 }
 
 /** What jobs need of the link to the coordinator. */
@@ -159,7 +161,7 @@ export class Jobs {
     } catch (error) {
       // A job that cannot even be read leaves no trace but this.
       const { report } = failureOf(error, config.party);
-      log.warn({ event: 'job-failed', job, ...inWords(report) }, 'job denied');
+      log.warn({ event: 'job-failed', job, attempt, state: 'RECEIVED', ...inWords(report) }, 'job denied');
       this.#connection?.send({ type: 'denied', job, attempt, report });
     }
   }
@@ -239,8 +241,10 @@ export class Jobs {
       this.#dispatch(job, { event: 'denied', report, detail });
       return;
     }
-    log.error({ event: 'job-failed', job, ...inWords(own), message: detail }, 'a step of the job failed');
-    const attempt = this.#open.get(job)?.attempt ?? ('attempt' in event ? event.attempt : 1);
+    const known = this.#open.get(job);
+    const attempt = known?.attempt ?? ('attempt' in event ? event.attempt : 1);
+    const what = { event: 'job-failed', job, attempt, state: known?.status ?? 'RECEIVED', ...inWords(own) };
+    log.error({ ...what, message: detail }, 'a step of the job failed');
     if (event.event !== 'failed' && this.#open.has(job)) {
       this.#dispatch(job, { event: 'failed', attempt, report, detail });
     } else {
@@ -281,8 +285,9 @@ export class Jobs {
   }
 
   #save(state: JobState, detail: string | undefined): void {
-    const { store, log, config } = this.#options;
+    const { store, log, config, metrics, clock } = this.#options;
     store.save(state, detail);
+    metrics?.moved(state, clock.now());
     const { job, status, attempt } = state;
     if (isTerminal(status)) this.#open.delete(job);
     else this.#open.set(job, state);
@@ -291,17 +296,20 @@ export class Jobs {
     if (state.claim !== undefined) this.#keepReport();
     // Why a job failed here stands in full in this party's own log; why it failed elsewhere is for that party's.
     if ('report' in state && detail !== undefined) {
-      log.warn({ event: 'job-failed', job, attempt, ...inWords(state.report), message: detail }, 'job failed here');
+      const what = { event: 'job-failed', job, attempt, state: status, ...inWords(state.report), message: detail };
+      log.warn(what, 'job failed here');
     }
   }
 
   /** What is signed here is durable, and the same whenever it is signed again. */
   #renounce({ job, attempt, report, detail }: Extract<Effect, { effect: 'renounce' }>): void {
-    const { config, membership, sign, log } = this.#options;
+    const { config, membership, sign, log, metrics, clock } = this.#options;
     const { party } = config;
     if (report !== undefined) {
+      metrics?.attemptEnded(job, report.code, clock.now());
       const why = { ...inWords(report), ...(detail === undefined ? {} : { message: detail }) };
-      log.warn({ event: 'attempt-ended', job, attempt, ...why }, 'the attempt ended, and another one may follow');
+      const what = { event: 'attempt-ended', job, attempt, state: 'ACCEPTED', ...why };
+      log.warn(what, 'the attempt ended, and another one may follow');
     }
     const renunciation = signRenunciation({ job, party, charter: membership.charterHash, attempt }, sign);
     this.#connection?.send({
@@ -379,7 +387,8 @@ export class Jobs {
   #sendOpening(job: string, attempt: number, opening: OpeningBytes): void {
     this.#connection?.sendOpening(job, attempt, opening).catch((error: unknown) => {
       const { code } = reportOf(error);
-      this.#options.log.error({ event: 'opening-failed', job, attempt, code }, 'an opening could not be sent');
+      const what = { event: 'opening-failed', job, attempt, state: 'OPENING', code };
+      this.#options.log.error(what, 'an opening could not be sent');
     });
   }
 }

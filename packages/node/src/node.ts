@@ -1,25 +1,31 @@
 /**
- * A party's node: it dials out to the coordinator, and listens to its owner alone, on loopback.
+ * A party's node: it dials out to the coordinator, and listens on loopback alone: to its owner and, where
+ * node.yaml asks for it, to a supervisor.
  *
  * What it may do is in its node.yaml and the sealed charter; what it does about a job is in jobs.ts. When the link is
  * lost it connects again, with growing, random pauses, and says again what the coordinator may have missed.
  * @module
  */
 import { randomBytes as systemRandomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { reportOf } from '@folkmoot/core/errors.js';
+import { readFileSync, statfsSync } from 'node:fs';
+import { charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
+import { CharterError, InputError, reportOf, TransportError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
+import { createHealth } from '@folkmoot/transport/health.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type { Logger } from 'pino';
-import { type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
+import { Registry } from 'prom-client';
+import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
 import { keepReport, reportLedger } from './ledger-report.ts';
+import { createMetrics } from './metrics.ts';
 import { ownRecords } from './own-records.ts';
 import { type OwnerChannel, type OwnerRoute, openOwnerChannel } from './owner-channel.ts';
 import { openStore, type Store } from './store.ts';
+import { openWatchPort, type WatchPort } from './watch-port.ts';
 
 export interface StartOptions {
   readonly configFile: string;
@@ -35,6 +41,8 @@ export interface StartOptions {
 
 export interface RunningNode {
   readonly party: string;
+  /** Where /metrics and /health are, if node.yaml asks for them. */
+  readonly metricsUrl?: string;
   /** Ends the link, the computations and the store; what was under way is renounced as INTERRUPTED at the next start. */
   stop(): Promise<void>;
 }
@@ -54,9 +62,33 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const store = openStore(config.state, () => clock.now());
   const periods = takePeriods(config, store);
   const records = ownRecords({ config, membership, store, env });
+  const registry = new Registry();
+  const metrics = createMetrics(registry, {
+    party,
+    version: build,
+    charterHash: membership.charterHash,
+    counts: () => store.counts(),
+    freeBytes: () => freeBytes(config.state),
+  });
   const jobs = new Jobs({
-    ...{ config, membership, build, sign, store, periods, records, clock, log },
+    ...{ config, membership, build, sign, store, periods, records, clock, log, metrics },
     keepReport: () => keepReport(config.state, reportLedger(config, store, periods)),
+  });
+  let isLinked = false;
+  const linked = (is: boolean) => {
+    isLinked = is;
+    metrics.linkUp(is);
+  };
+  const health = createHealth({
+    version: build,
+    clock,
+    checks: {
+      database: () => store.probe(),
+      charter: () => checkUnchanged(config, membership),
+      link: () => {
+        if (!isLinked) throw new TransportError('LINK_LOST');
+      },
+    },
   });
 
   const onLink = (link: FrameLink) => {
@@ -68,19 +100,25 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       clock,
       onWelcome: (epoch) => {
         log.info({ event: 'connected', epoch }, 'connected to the coordinator');
+        linked(true);
         jobs.linked(connection);
       },
       onMessage: (message) => jobs.hear(message),
       onSession: (frame, bytes) => jobs.deliver(frame.session, bytes),
     });
-    link.onClose(() => jobs.unlinked(connection));
+    link.onClose(() => {
+      linked(false);
+      jobs.unlinked(connection);
+    });
   };
   let dialling: { stop(): void };
   let channel: OwnerChannel | undefined;
   const routes: readonly OwnerRoute[] = [
     { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
   ];
+  let port: WatchPort | undefined;
   try {
+    if (config.metrics !== undefined) port = await openWatchPort(config.metrics, health, registry);
     jobs.start();
     const { state, owner } = config;
     channel = await openOwnerChannel({ state, ...owner, routes, randomBytes, log });
@@ -91,12 +129,14 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       onLink,
       onLost: (reason, pauseMs) => {
         const { code, message } = reportOf(reason);
+        metrics.linkLost(reason === undefined ? 'CLOSED' : code);
         log.warn({ event: 'link-lost', code, message, pauseMs }, 'no link to the coordinator');
       },
     });
   } catch (error) {
     await channel?.close();
     await jobs.stop();
+    await port?.close();
     store.close();
     throw error;
   }
@@ -104,14 +144,16 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
+    health.stopping();
     const stopped = jobs.stop();
     dialling.stop();
-    await Promise.all([stopped, channel.close()]);
+    await Promise.all([stopped, channel.close(), port?.close()]);
     store.close();
     log.info({ event: 'node-stopped' }, 'node stopped');
   };
   return {
     party,
+    ...(port === undefined ? {} : { metricsUrl: port.url }),
     stop() {
       stopping ??= stop();
       return stopping;
@@ -126,6 +168,32 @@ function takePeriods({ datasets }: NodeConfig, store: Store): ReadonlyMap<string
   } catch (error) {
     store.close();
     throw error;
+  }
+}
+
+/** @throws CharterError where the file is another one than this process runs: it is taken up by a restart */
+function checkUnchanged({ charter: file }: NodeConfig, membership: Membership): void {
+  const onDisk = parseCharter(readText(file), file);
+  checkSealed(onDisk);
+  if (charterHash(onDisk) !== membership.charterHash) {
+    throw new CharterError('CHARTER_MISMATCH', { field: 'charter', remedy: 'start the node again' });
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new InputError('FILE_UNREADABLE', { field: 'charter', detail: file, cause });
+  }
+}
+
+function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
   }
 }
 

@@ -14,6 +14,7 @@ import { assertDurable, openDatabase, stateError } from './database.ts';
 import { type JoinRecord, JoinRecords } from './join-record.ts';
 import { type Claim, Ledger } from './ledger.ts';
 import { isTerminal, type JobState, type Status } from './lifecycle.ts';
+import type { Counts } from './metrics.ts';
 import { Periods, type SnapshotRecord } from './period.ts';
 
 /** How the job's own words are found in a signed job, for the list of what was released. */
@@ -152,6 +153,23 @@ export class Store {
       detail: row.detail,
       changedMs: row.changed_ms,
     }));
+  }
+
+  /** What the metrics tell of it. */
+  counts(): Counts {
+    const rows = this.#prepare('SELECT status, count(*) AS count FROM jobs GROUP BY status').all() as {
+      status: string;
+      count: number;
+    }[];
+    const [ledgerEntries, released] = ['ledger', 'released'].map(
+      (table) => this.#prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number,
+    ) as [number, number];
+    return { jobs: Object.fromEntries(rows.map(({ status, count }) => [status, count])), ledgerEntries, released };
+  }
+
+  /** Writes what stands there already: whatever stands in the way of a write shows. @throws StateError STATE_FAILED */
+  probe(): void {
+    this.#durably(() => this.#db.pragma(`user_version = ${this.#db.pragma('user_version', { simple: true })}`));
   }
 
   /** Everything that this party let out, oldest first: entered in the transaction before the first byte left. */

@@ -57,6 +57,18 @@ describe('node.yaml', () => {
     }
   });
 
+  it('serves its metrics on loopback, and elsewhere only where a proxy is said to stand before it', () => {
+    const at = (metrics: string) => parseNodeConfig(`${nodeYaml('camden')}metrics: ${metrics}\n`, file).metrics;
+    expect(parseNodeConfig(nodeYaml('camden'), file).metrics).toBeUndefined();
+    expect(at('127.0.0.1:9464')).toEqual({ host: '127.0.0.1', port: 9464 });
+    expect(at('{ listen: "[::1]:0" }')).toEqual({ host: '[::1]', port: 0 });
+    expect(at('{ listen: 0.0.0.0:9464, behind_tls_proxy: true }')).toEqual({ host: '0.0.0.0', port: 9464 });
+    expect(() => at('0.0.0.0:9464')).toThrow(code('INSECURE_URL'));
+    expect(() => at('{ listen: 10.0.0.1:9464 }')).toThrow(code('INSECURE_URL'));
+    for (const bad of ['9464', '127.0.0.1:65536', '127.0.0.1', 'true'])
+      expect(() => at(bad)).toThrow(code('BAD_VALUE'));
+  });
+
   it('names an unknown or repeated key with its line and column', () => {
     expect(() => parseNodeConfig(`${nodeYaml('camden')}extra: 1\n`, file)).toThrow(
       expect.objectContaining({ code: 'UNKNOWN_KEY', field: 'extra', line: 26, column: 1 }),

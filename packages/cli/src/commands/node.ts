@@ -14,6 +14,7 @@ interface Options {
   readonly charter?: string;
   readonly coordinator?: string;
   readonly owner?: string;
+  readonly metrics?: string;
   readonly approve?: boolean;
   readonly passphraseFile?: string;
 }
@@ -27,6 +28,7 @@ export const node: CommandSpec<Options> = {
     { flags: '--charter <file>', text: 'instead of `charter`' },
     { flags: '--coordinator <url>', text: 'instead of `coordinator`' },
     { flags: '--owner <address>', text: 'instead of `owner`: where it listens to its owner, such as 127.0.0.1:7711' },
+    { flags: '--metrics <host:port>', text: 'instead of `metrics`; port 0 takes a free one' },
     { flags: '--approve', text: 'approve what rules with `approval: manual` hold back' },
     { flags: '--passphrase-file <file>', text: 'unwraps the keys (default: FOLKMOOT_PASSPHRASE_FILE)' },
   ],
@@ -43,7 +45,10 @@ export const node: CommandSpec<Options> = {
           log: createLog(invocation.env),
           ...(passphrase === undefined ? {} : { passphrase }),
         }),
-      ({ party }) => ({ ready: { event: 'ready', party }, text: `Node of ${party} is running` }),
+      ({ party, metricsUrl }) => ({
+        ready: { event: 'ready', party, ...(metricsUrl === undefined ? {} : { metrics: metricsUrl }) },
+        text: `Node of ${party} is running`,
+      }),
     );
   },
 };

@@ -4,7 +4,8 @@
  * ```yaml
  * charter: ../charter.json      # sealed; paths are relative to this file
  * listen: 127.0.0.1:7700
- * state: ./state                # a folder for SQLite
+ * state: ./state                # a folder for SQLite, for one coordinator; or for several that share the load:
+ *                               # { postgres: { url_env: FOLKMOOT_DATABASE_URL } }, the address in the environment
  * behind_tls_proxy: true        # only where a proxy before it speaks TLS: lets it listen beyond loopback
  * ```
  * The coordinator itself speaks plain http: and ws:. Beyond loopback that is allowed only behind a proxy that ends TLS,
@@ -32,29 +33,27 @@ export interface CoordinatorConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Absolute path of the folder of the database. */
-  readonly state: string;
+  readonly state: StateConfig;
 }
+
+/** The absolute path of a folder for SQLite, or the name of the variable that holds the address of a PostgreSQL. */
+type StateConfig = { readonly folder: string } | { readonly urlEnv: string };
 
 /** What a caller (the command line, a test) sets in place of the file's own. */
 export interface ConfigOverrides {
   readonly charter?: string | undefined;
   readonly listen?: string | undefined;
+  /** A folder. */
   readonly state?: string | undefined;
 }
 
 /**
  * The settings in this text, with paths relative to `folder`.
- * @throws InputError BAD_SYNTAX, DUPLICATE_KEY, UNKNOWN_KEY, BAD_VALUE, NOT_SUPPORTED
+ * @throws InputError BAD_SYNTAX, DUPLICATE_KEY, UNKNOWN_KEY, BAD_VALUE
  * @throws TransportError INSECURE_URL
  */
 export function parseConfig(text: string, folder: string, overrides: ConfigOverrides = {}): CoordinatorConfig {
   const given = parseDocument(text, schema, { name: 'coordinator.yaml' });
-  const state = overrides.state ?? given.state;
-  if (typeof state !== 'string') {
-    const remedy = 'give a folder: `state: ./state`';
-    throw new InputError('NOT_SUPPORTED', { field: 'state.postgres', detail: 'only SQLite so far', remedy });
-  }
   const { host, port } = parseListen(overrides.listen ?? given.listen);
   if (!isLoopback(host) && !given.behind_tls_proxy) {
     throw new TransportError('INSECURE_URL', {
@@ -67,8 +66,12 @@ export function parseConfig(text: string, folder: string, overrides: ConfigOverr
     charter: overrides.charter === undefined ? resolve(folder, given.charter) : resolve(overrides.charter),
     host,
     port,
-    state: overrides.state === undefined ? resolve(folder, state) : resolve(overrides.state),
+    state: overrides.state === undefined ? stateOf(given.state, folder) : { folder: resolve(overrides.state) },
   };
+}
+
+function stateOf(given: z.infer<typeof schema>['state'], folder: string): StateConfig {
+  return typeof given === 'string' ? { folder: resolve(folder, given) } : { urlEnv: given.postgres.url_env };
 }
 
 /** @throws InputError BAD_VALUE where the file cannot be read, and as parseConfig does */

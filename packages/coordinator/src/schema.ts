@@ -2,7 +2,7 @@
  * The tables of a coordinator, whatever the kind of database.
  * @module
  */
-import type { Kysely } from 'kysely';
+import type { Kysely, RawBuilder } from 'kysely';
 import type { Phase } from './lifecycle.ts';
 
 /** Texts are JSON where their name says so; times are milliseconds since 1970. */
@@ -22,6 +22,14 @@ export interface Schema {
     expires_ms: number;
     submitted_ms: number;
     updated_ms: number;
+    /** Counts the takings of its lease. */
+    epoch: number;
+    /** The start of a coordinator (`meta.epoch`) that leads the job, its random token and when they end; null: nobody. */
+    lease_holder: number | null;
+    lease_token: string | null;
+    lease_until_ms: number | null;
+    /** 1 once the analyst has taken the job back, and whoever leads it has not seen to that. */
+    cancel_asked: number;
   };
   verdicts: {
     job: string;
@@ -30,6 +38,8 @@ export interface Schema {
     verdict: string;
     report_json: string | null;
     at_ms: number;
+    /** That of its entry. */
+    sequence: number;
   };
   acceptances: { job: string; attempt: number; party: string; acceptance_json: string };
   renunciations: { job: string; attempt: number; party: string; renunciation_json: string };
@@ -46,10 +56,79 @@ export interface Schema {
     signatures_json: string;
     sealed: Uint8Array;
   };
+  /** Logins of analysts: the hash of a bearer token, the nonce it was given for, and when it ends. */
+  tokens: { hash: string; analyst: string; nonce: string; until_ms: number };
 }
 
 /** A database of this schema, whatever its kind. */
 export interface OpenDatabase {
   readonly queries: Kysely<Schema>;
+  /** The one clock of all who share the database, in milliseconds since 1970, as an expression. */
+  readonly nowMs: () => RawBuilder<number>;
+  /** Whether several coordinators share it: rows are then locked for each other, and none waits for a lock. */
+  readonly shared: boolean;
   close(): Promise<void>;
+}
+
+/** Rises with every change of the tables. */
+export const schemaVersion = 5;
+
+const leaseColumns = `epoch INTEGER NOT NULL DEFAULT 0, lease_holder INTEGER, lease_token TEXT, lease_until_ms INTEGER,
+    cancel_asked INTEGER NOT NULL DEFAULT 0`;
+
+/** What databases of earlier versions lack: by table, as SQLite adds a column. */
+export const laterColumns: readonly (readonly [table: string, column: string])[] = [
+  ['jobs', 'releasing INTEGER NOT NULL DEFAULT 0'],
+  ['verdicts', 'sequence INTEGER NOT NULL DEFAULT 0'],
+  ...leaseColumns.split(',').map((column) => ['jobs', column.trim()] as const),
+];
+
+/** The tables in the words of one kind of database: whole numbers of 64 bits, and bytes. */
+export function tablesIn({ integer, bytes }: { readonly integer: string; readonly bytes: string }): string {
+  return `
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, analyst TEXT NOT NULL, title TEXT NOT NULL, signed_json TEXT NOT NULL, phase TEXT NOT NULL,
+    attempt ${integer} NOT NULL, roster_json TEXT NOT NULL, error_json TEXT, expires_ms ${integer} NOT NULL,
+    submitted_ms ${integer} NOT NULL, updated_ms ${integer} NOT NULL, releasing ${integer} NOT NULL DEFAULT 0,
+    ${leaseColumns.replaceAll('INTEGER', integer)}
+  );
+  CREATE INDEX IF NOT EXISTS jobs_by_analyst ON jobs (analyst, submitted_ms);
+  CREATE INDEX IF NOT EXISTS jobs_by_own ON jobs (analyst, phase);
+  CREATE INDEX IF NOT EXISTS jobs_by_phase ON jobs (phase, expires_ms);
+  CREATE TABLE IF NOT EXISTS verdicts (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL, verdict TEXT NOT NULL,
+    report_json TEXT, at_ms ${integer} NOT NULL, sequence ${integer} NOT NULL DEFAULT 0
+  );
+  CREATE INDEX IF NOT EXISTS verdicts_by_job ON verdicts (job, at_ms);
+  CREATE TABLE IF NOT EXISTS acceptances (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL,
+    acceptance_json TEXT NOT NULL, PRIMARY KEY (job, attempt, party)
+  );
+  CREATE TABLE IF NOT EXISTS renunciations (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL,
+    renunciation_json TEXT NOT NULL, PRIMARY KEY (job, attempt, party)
+  );
+  CREATE TABLE IF NOT EXISTS setbacks (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, report_json TEXT NOT NULL,
+    PRIMARY KEY (job, attempt)
+  );
+  CREATE TABLE IF NOT EXISTS entries (
+    job TEXT NOT NULL REFERENCES jobs (id), sequence ${integer} NOT NULL, at_ms ${integer} NOT NULL,
+    entry_json TEXT NOT NULL, PRIMARY KEY (job, sequence)
+  );
+  CREATE TABLE IF NOT EXISTS questions (
+    job TEXT PRIMARY KEY REFERENCES jobs (id), key TEXT NOT NULL, same_as TEXT REFERENCES jobs (id)
+  );
+  CREATE INDEX IF NOT EXISTS questions_by_key ON questions (key);
+  CREATE TABLE IF NOT EXISTS openings (
+    job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL,
+    commitments_json TEXT NOT NULL, signatures_json TEXT NOT NULL, sealed ${bytes} NOT NULL,
+    PRIMARY KEY (job, attempt, party)
+  );
+  CREATE TABLE IF NOT EXISTS tokens (
+    hash TEXT PRIMARY KEY, analyst TEXT NOT NULL, nonce TEXT NOT NULL UNIQUE, until_ms ${integer} NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS tokens_by_analyst ON tokens (analyst, until_ms);
+`;
 }

@@ -23,7 +23,9 @@ import { limits } from './limits.ts';
 import { Login } from './login.ts';
 import { createMetrics } from './metrics.ts';
 import { admit } from './node-gate.ts';
-import { openDatabase } from './sqlite-database.ts';
+import { openPostgres } from './postgres-database.ts';
+import type { OpenDatabase } from './schema.ts';
+import { openSqlite } from './sqlite-database.ts';
 import { Store } from './store.ts';
 
 /** The version that this build announces. */
@@ -35,6 +37,8 @@ export interface StartOptions {
   readonly overrides?: ConfigOverrides;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Where the address of a PostgreSQL is found; the process's own environment unless given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface RunningCoordinator {
@@ -52,13 +56,26 @@ export async function startCoordinator(options: StartOptions): Promise<RunningCo
   const config = readConfig(options.configFile, options.overrides);
   const charter = parseCharter(readText(config.charter, 'charter'), 'charter');
   checkSealed(charter);
-  const store = new Store(openDatabase(config.state));
+  const store = new Store(await openDatabase(config, options));
   try {
     return await serve(config, charter, store, options);
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+async function openDatabase(
+  { state }: CoordinatorConfig,
+  { env = process.env, log, clock = systemClock }: StartOptions,
+): Promise<OpenDatabase> {
+  if ('folder' in state) return openSqlite(state.folder, () => clock.now());
+  const url = env[state.urlEnv];
+  if (url === undefined) {
+    const field = 'state.postgres.url_env';
+    throw new InputError('BAD_VALUE', { field, detail: `${state.urlEnv} is not set in the environment` });
+  }
+  return openPostgres(url, (code) => log.warn({ code }, 'a connection to the database broke'));
 }
 
 async function serve(
@@ -78,7 +95,8 @@ async function serve(
     version,
     traffic,
     coordinator: () => coordinator,
-    freeBytes: () => freeBytes(config.state),
+    // Of a database elsewhere its own server knows.
+    freeBytes: () => ('folder' in config.state ? freeBytes(config.state.folder) : undefined),
   });
   coordinator = await Coordinator.open({ charter, store, clock, log, relay, metrics });
   const opened = coordinator;

@@ -4,14 +4,15 @@
  * One transaction a step of the lifecycle: the state with all that came with it is durable before anyone is told. What
  * stands here is what the coordinator may know (DESIGN §2): texts of jobs, names, times, sizes, and sealed bytes.
  *
- * The queries are Kysely's and free of a dialect; `sqlite-database.ts` opens the one that is used.
+ * The queries are Kysely's and free of a dialect: `sqlite-database.ts` or `postgres-database.ts` opens the one that is used,
+ * and the same tests run on both.
  * @module
  */
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import type { ErrorReport } from '@folkmoot/core/errors.js';
 import type { SignedRenunciation } from '@folkmoot/core/renunciation.js';
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Entry, JobState, Phase } from './lifecycle.ts';
 import { limits } from './limits.ts';
 import type { OpenDatabase, Schema } from './schema.ts';
@@ -63,6 +64,8 @@ export interface Verdict {
   readonly report?: ErrorReport;
 }
 
+/** Values of one statement are bounded by the databases; a step has a handful of entries. */
+const rowsPerInsert = 100;
 const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
 
 export class Store {
@@ -74,15 +77,12 @@ export class Store {
     this.#close = close;
   }
 
-  /** Counts the starts of this coordinator, so that a node can tell a later one from an earlier one. */
+  /** Counts the starts of coordinators on this database, so that each has a number of its own and a later one a higher. */
   async nextEpoch(): Promise<number> {
-    return this.#db.transaction().execute(async (trx) => {
-      const row = await trx.selectFrom('meta').select('value').where('key', '=', 'epoch').executeTakeFirst();
-      const value = String(Number(row?.value ?? 0) + 1);
-      const insert = trx.insertInto('meta').values({ key: 'epoch', value });
-      await insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
-      return Number(value);
-    });
+    const insert = this.#db.insertInto('meta').values({ key: 'epoch', value: '1' });
+    const value = sql<string>`CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)`;
+    const counted = insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).returning('value');
+    return Number((await counted.executeTakeFirstOrThrow()).value);
   }
 
   /** A new job with its first entry; false where the id is taken. */
@@ -103,6 +103,11 @@ export class Store {
           expires_ms: state.expiresMs,
           submitted_ms: job.submittedMs,
           updated_ms: job.submittedMs,
+          epoch: 0,
+          lease_holder: null,
+          lease_token: null,
+          lease_until_ms: null,
+          cancel_asked: 0,
         })
         .onConflict((conflict) => conflict.column('id').doNothing())
         .executeTakeFirstOrThrow();
@@ -124,7 +129,7 @@ export class Store {
         updated_ms: atMs,
       };
       await trx.updateTable('jobs').set(set).where('id', '=', id).execute();
-      for (const entry of change.entries) {
+      for (const { sequence, entry } of await append(trx, id, change.entries, atMs)) {
         if (entry.type !== 'party') continue;
         const verdict = {
           job: id,
@@ -133,6 +138,7 @@ export class Store {
           verdict: entry.did,
           report_json: entry.report === undefined ? null : JSON.stringify(entry.report),
           at_ms: atMs,
+          sequence,
         };
         await trx.insertInto('verdicts').values(verdict).execute();
       }
@@ -179,7 +185,6 @@ export class Store {
           })
           .execute();
       }
-      await append(trx, id, change.entries, atMs);
     });
   }
 
@@ -257,7 +262,8 @@ export class Store {
 
   /** The latest word of each party about the job; what failed at an attempt before this one counts no more. */
   async verdicts(id: string, attempt: number): Promise<readonly Verdict[]> {
-    const rows = await this.#db.selectFrom('verdicts').selectAll().where('job', '=', id).orderBy('at_ms').execute();
+    const ofJob = this.#db.selectFrom('verdicts').selectAll().where('job', '=', id);
+    const rows = await ofJob.orderBy('at_ms').orderBy('sequence').execute();
     const latest = new Map<string, Verdict>();
     for (const row of rows) {
       if (row.verdict === 'failed' && row.attempt < attempt) continue;
@@ -367,18 +373,33 @@ export class Store {
 }
 
 /** Entries go on from the last number; of phases no more are kept than `entriesPerJob`. */
-async function append(trx: Transaction<Schema>, job: string, entries: readonly Entry[], atMs: number): Promise<void> {
-  if (entries.length === 0) return;
+async function append(
+  trx: Transaction<Schema>,
+  job: string,
+  entries: readonly Entry[],
+  atMs: number,
+): Promise<readonly Omit<NumberedEntry, 'atMs'>[]> {
+  if (entries.length === 0) return [];
   const last = await trx
     .selectFrom('entries')
     .select((of) => of.fn.max('sequence').as('sequence'))
     .where('job', '=', job)
     .executeTakeFirst();
   let sequence = Number(last?.sequence ?? 0);
+  const numbered: Omit<NumberedEntry, 'atMs'>[] = [];
   for (const entry of entries) {
     if (entry.type === 'phase' && sequence >= limits.entriesPerJob) continue;
-    sequence++;
-    const row = { job, sequence, at_ms: atMs, entry_json: JSON.stringify(entry) };
-    await trx.insertInto('entries').values(row).execute();
+    numbered.push({ sequence: ++sequence, entry });
   }
+  for (let at = 0; at < numbered.length; at += rowsPerInsert) {
+    const some = numbered.slice(at, at + rowsPerInsert);
+    const rows = some.map((one) => ({
+      job,
+      sequence: one.sequence,
+      at_ms: atMs,
+      entry_json: JSON.stringify(one.entry),
+    }));
+    await trx.insertInto('entries').values(rows).execute();
+  }
+  return numbered;
 }

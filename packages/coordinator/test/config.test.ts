@@ -17,13 +17,13 @@ describe('coordinator.yaml', () => {
       charter: '/etc/moot/charter.json',
       host: '127.0.0.1',
       port: 7700,
-      state: '/etc/moot/coordinator/state',
+      state: { folder: '/etc/moot/coordinator/state' },
     });
   });
 
   it('gives way to what the caller sets', () => {
     const config = parseConfig(good, '/etc/moot', { listen: '127.0.0.1:0', state: '/tmp/s', charter: '/tmp/c.json' });
-    expect(config).toEqual({ charter: '/tmp/c.json', host: '127.0.0.1', port: 0, state: '/tmp/s' });
+    expect(config).toEqual({ charter: '/tmp/c.json', host: '127.0.0.1', port: 0, state: { folder: '/tmp/s' } });
   });
 
   it('refuses to listen in plain beyond loopback, unless a TLS proxy stands before it', () => {
@@ -40,9 +40,11 @@ describe('coordinator.yaml', () => {
     }
   });
 
-  it('does not take PostgreSQL for its state yet', () => {
+  it('names the variable that holds the address of a PostgreSQL, and no address', () => {
     const text = good.replace('./state', '{ postgres: { url_env: FOLKMOOT_DATABASE_URL } }');
-    expect(codeOf(() => parseConfig(text, '/'))).toBe('NOT_SUPPORTED state.postgres');
+    expect(parseConfig(text, '/').state).toEqual({ urlEnv: 'FOLKMOOT_DATABASE_URL' });
+    const withAddress = good.replace('./state', '{ postgres: { url: "postgres://moot" } }');
+    expect(codeOf(() => parseConfig(withAddress, '/'))).toMatch(/^(BAD_VALUE|UNKNOWN_KEY) state/);
   });
 
   it('names what is wrong', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { charterText } from '@folkmoot/core/charter.js';
 import { jobId } from '@folkmoot/core/envelope.js';
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, SqliteDialect, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Schema } from '../src/schema.ts';
 import type { RunningCoordinator } from '../src/server.ts';
@@ -110,7 +110,8 @@ describe('the health of a coordinator', () => {
     const database = new Database(file);
     database.pragma('query_only = ON');
     const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
-    const store = new Store({ queries, close: () => queries.destroy() });
+    const unused = { nowMs: () => sql<number>`0`, shared: false };
+    const store = new Store({ queries, ...unused, close: () => queries.destroy() });
     await expect(store.probe()).rejects.toThrow(/readonly/);
     await store.close();
     running = await moot.start();

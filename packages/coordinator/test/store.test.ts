@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jobId } from '@folkmoot/core/envelope.js';
 import { reportOf, StateError } from '@folkmoot/core/errors.js';
+import { startPostgres, type TestPostgres } from '@folkmoot/testkit/postgres.js';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { queued } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
-import { openDatabase, prepareDatabase } from '../src/sqlite-database.ts';
+import { openPostgres } from '../src/postgres-database.ts';
+import type { OpenDatabase } from '../src/schema.ts';
+import { openSqlite, prepareDatabase } from '../src/sqlite-database.ts';
 import { Store } from '../src/store.ts';
 import {
   acceptanceOf,
@@ -22,24 +26,43 @@ import {
 
 let moot: Consortium;
 let folder: string;
+let postgres: TestPostgres;
 let store: Store;
 
 beforeAll(async () => {
   moot = await consortium();
+  postgres = await startPostgres();
 });
-afterAll(() => moot.remove());
+afterAll(async () => {
+  moot.remove();
+  await postgres?.stop();
+});
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'folkmoot-'));
-  store = new Store(openDatabase(folder));
 });
 afterEach(async () => {
-  await store.close();
+  await store?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function reopen(): Promise<void> {
-  await store.close();
-  store = new Store(openDatabase(folder));
+/** The same tests on both. */
+const databases: readonly { name: string; open(): Promise<OpenDatabase>; clear(): Promise<unknown> }[] = [
+  { name: 'SQLite', open: async () => openSqlite(folder), clear: async () => undefined },
+  {
+    name: 'PostgreSQL',
+    open: () => openPostgres(postgres.url, () => undefined),
+    clear: () => onServer('DROP SCHEMA public CASCADE; CREATE SCHEMA public'),
+  },
+];
+
+async function onServer(text: string): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  try {
+    return await client.query(text);
+  } finally {
+    await client.end();
+  }
 }
 
 function submitted(text?: string) {
@@ -47,15 +70,16 @@ function submitted(text?: string) {
   return { id: jobId(signed.envelope), analyst: 'owl', title: 'T', signed, submittedMs: 5 };
 }
 
-describe('the coordinator’s store', () => {
-  it('is the same in memory, for as long as its process lives', async () => {
-    const inMemory = new Store(prepareDatabase(new Database(':memory:')));
-    const job = submitted();
-    expect(await inMemory.insert(job, queued(parties, 9_000))).toBe(true);
-    expect(await inMemory.insert(job, queued(parties, 9_000))).toBe(false);
-    expect(await inMemory.job(job.id)).toMatchObject({ id: job.id, state: { phase: 'QUEUED' } });
-    await inMemory.close();
+describe.each(databases)('the coordinator’s store on $name', ({ open, clear }) => {
+  beforeEach(async () => {
+    await clear();
+    store = new Store(await open());
   });
+
+  async function reopen(): Promise<void> {
+    await store.close();
+    store = new Store(await open());
+  }
 
   it('gives back after a restart what a step made durable', async () => {
     const job = submitted();
@@ -163,9 +187,22 @@ describe('the coordinator’s store', () => {
 });
 
 describe('the database file', () => {
+  beforeEach(() => {
+    store = new Store(openSqlite(folder));
+  });
+
+  it('is the same in memory, for as long as its process lives', async () => {
+    const inMemory = new Store(prepareDatabase(new Database(':memory:')));
+    const job = submitted();
+    expect(await inMemory.insert(job, queued(parties, 9_000))).toBe(true);
+    expect(await inMemory.insert(job, queued(parties, 9_000))).toBe(false);
+    expect(await inMemory.job(job.id)).toMatchObject({ id: job.id, state: { phase: 'QUEUED' } });
+    await inMemory.close();
+  });
+
   it('is written ahead and fully synchronised', async () => {
     await store.close();
-    const db = openDatabase(folder);
+    const db = openSqlite(folder);
     expect((await sql<{ synchronous: number }>`PRAGMA synchronous`.execute(db.queries)).rows).toEqual([
       { synchronous: 2 },
     ]);
@@ -176,7 +213,7 @@ describe('the database file', () => {
   });
 
   it('belongs to one process at a time', () => {
-    expect(() => openDatabase(folder)).toThrow(expect.objectContaining({ code: 'STATE_IN_USE' }));
+    expect(() => openSqlite(folder)).toThrow(expect.objectContaining({ code: 'STATE_IN_USE' }));
   });
 
   it('is not touched when a newer version wrote it', async () => {
@@ -184,11 +221,11 @@ describe('the database file', () => {
     const raw = new Database(join(folder, 'coordinator.sqlite'));
     raw.prepare("UPDATE meta SET value = '99' WHERE key = 'schema'").run();
     raw.close();
-    expect(() => openDatabase(folder)).toThrow(expect.objectContaining({ code: 'STATE_NEWER' }));
+    expect(() => openSqlite(folder)).toThrow(expect.objectContaining({ code: 'STATE_NEWER' }));
     const again = new Database(join(folder, 'coordinator.sqlite'));
     again.prepare("UPDATE meta SET value = '1' WHERE key = 'schema'").run();
     again.close();
-    store = new Store(openDatabase(folder));
+    store = new Store(openSqlite(folder));
   });
 
   it('of version 2 is taken over with its jobs', async () => {
@@ -198,21 +235,66 @@ describe('the database file', () => {
     const raw = new Database(join(folder, 'coordinator.sqlite'));
     raw.exec("ALTER TABLE jobs DROP COLUMN releasing; UPDATE meta SET value = '2' WHERE key = 'schema'");
     raw.close();
-    store = new Store(openDatabase(folder));
+    store = new Store(openSqlite(folder));
     expect((await store.job(job.id))?.state).toEqual(queued(parties, 9_000));
     const state = { ...queued<never>(parties, 9_000), releasing: true as const };
     await store.save({ id: job.id, state, entries: [], atMs: 6 });
-    await reopen();
+    await store.close();
+    store = new Store(openSqlite(folder));
     expect((await store.job(job.id))?.state.releasing).toBe(true);
   });
 
   it('is named as the fault when it cannot be opened', () => {
     const file = join(folder, 'file');
     writeFileSync(file, 'not a folder');
-    expect(() => openDatabase(file)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    expect(() => openSqlite(file)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
     const broken = mkdtempSync(join(tmpdir(), 'folkmoot-'));
     writeFileSync(join(broken, 'coordinator.sqlite'), 'x'.repeat(5_000));
-    expect(() => openDatabase(broken)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
+    expect(() => openSqlite(broken)).toThrow(expect.objectContaining({ code: 'STATE_FAILED' }));
     rmSync(broken, { recursive: true });
+  });
+});
+
+describe('the database on a server', () => {
+  const open = () => openPostgres(postgres.url, () => undefined);
+  beforeEach(() => onServer('DROP SCHEMA public CASCADE; CREATE SCHEMA public'));
+
+  it('waits for its disk, whatever the server’s own default', async () => {
+    await onServer('ALTER DATABASE postgres SET synchronous_commit = off');
+    const database = await open();
+    store = new Store(database);
+    const { rows } = await sql<{ synchronous_commit: string }>`SHOW synchronous_commit`.execute(database.queries);
+    expect(rows).toEqual([{ synchronous_commit: 'on' }]);
+    await onServer('ALTER DATABASE postgres RESET synchronous_commit');
+  });
+
+  it('is made once, by whichever of several coordinators is first', async () => {
+    const all = await Promise.all([open(), open(), open()]);
+    store = new Store(all[0]!);
+    const epochs = await Promise.all(all.map((database) => new Store(database).nextEpoch()));
+    expect(epochs.sort()).toEqual([1, 2, 3]);
+    await Promise.all(all.slice(1).map((database) => database.close()));
+  });
+
+  it('is not touched when a newer version wrote it', async () => {
+    await (await open()).close();
+    await onServer("UPDATE meta SET value = '99' WHERE key = 'schema'");
+    await expect(open()).rejects.toMatchObject({ code: 'STATE_NEWER' });
+    expect((await onServer('SELECT value FROM meta')).rows).toEqual([{ value: '99' }]);
+  });
+
+  it('is named as the fault when it cannot be opened, and its password is not', async () => {
+    const secret = 'correct-horse';
+    const wrong = postgres.url.replace(/:[^:@]+@/, `:${secret}@`);
+    for (const [url, code] of [
+      [wrong, 'STATE_FAILED'],
+      [wrong.replace(/:\d+\//, ':1/'), 'STATE_FAILED'],
+      [`https://u:${secret}@host/db`, 'BAD_VALUE'],
+      [secret, 'BAD_VALUE'],
+    ] as const) {
+      const error = await openPostgres(url, () => undefined).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code });
+      expect(`${(error as Error).stack}${JSON.stringify(error)}${(error as Error).cause}`).not.toContain(secret);
+    }
   });
 });

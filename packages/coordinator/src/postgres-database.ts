@@ -1,0 +1,96 @@
+/**
+ * The PostgreSQL database that several coordinators share.
+ *
+ * What is acknowledged is on the server's disk (`synchronous_commit` is on for every connection, whatever the server's own
+ * default). One coordinator at a time makes or changes the tables; the others wait for it.
+ *
+ * Security  the address holds a password: it comes from the environment and stands in no error and no log
+ * @module
+ */
+import { InputError, StateError } from '@folkmoot/core/errors.js';
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { type OpenDatabase, type Schema, schemaVersion, tablesIn } from './schema.ts';
+
+/** Steps of different jobs run side by side; a server has 100 connections, for several coordinators and others. */
+const connectionsMax = 10;
+/** A database that does not answer within this is not there. */
+const connectMs = 10_000;
+/** Far beyond any statement here: one that takes longer hangs, and its connection is dropped. */
+const statementMs = 30_000;
+/** Any number: all coordinators of any version take the same lock before they look at the tables. */
+const migrationLock = 4_176_266;
+
+/** 64-bit numbers here are times and counts, all below 2^53. */
+const int8 = 20;
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text')) as never,
+};
+
+/**
+ * Opens the database at this address, and makes its tables where there are none. `onLost` hears that a connection that
+ * nobody used has broken: the next statement opens another one.
+ * @throws InputError BAD_VALUE for the address; StateError STATE_NEWER, STATE_FAILED
+ */
+export async function openPostgres(url: string, onLost: (code: string) => void): Promise<OpenDatabase> {
+  const pool = new pg.Pool({
+    connectionString: checked(url),
+    max: connectionsMax,
+    connectionTimeoutMillis: connectMs,
+    statement_timeout: statementMs,
+    query_timeout: statementMs + connectMs,
+    keepAlive: true,
+    types,
+    application_name: 'folkmoot-coordinator',
+  });
+  pool.on('error', (error) => onLost((error as { code?: string }).code ?? error.name));
+  const queries = new Kysely<Schema>({
+    dialect: new PostgresDialect({
+      pool,
+      onCreateConnection: async (connection) => {
+        await connection.executeQuery(CompiledQuery.raw('SET synchronous_commit = on'));
+      },
+    }),
+  });
+  try {
+    await prepare(queries);
+  } catch (cause) {
+    await queries.destroy();
+    if (cause instanceof StateError) throw cause;
+    const { code } = cause as { code?: string };
+    // The server's own words can quote the address.
+    throw new StateError('STATE_FAILED', {
+      field: 'state.postgres',
+      detail: code === undefined ? 'the database cannot be opened' : `the database cannot be opened (${code})`,
+      remedy: 'check that the server runs and that the address in the environment is right',
+    });
+  }
+  const nowMs = () => sql<number>`CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)`;
+  return { queries, nowMs, shared: true, close: () => queries.destroy() };
+}
+
+async function prepare(queries: Kysely<Schema>): Promise<void> {
+  await queries.transaction().execute(async (trx) => {
+    await sql`SELECT pg_advisory_xact_lock(${sql.lit(migrationLock)})`.execute(trx);
+    await sql`CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)`.execute(trx);
+    const found = await trx.selectFrom('meta').select('value').where('key', '=', 'schema').executeTakeFirst();
+    const version = Number(found?.value ?? 0);
+    if (version > schemaVersion) throw new StateError('STATE_NEWER', { field: 'state.postgres' });
+    if (version === schemaVersion) return;
+    const statements = tablesIn({ integer: 'BIGINT', bytes: 'BYTEA' }).split(';');
+    for (const statement of statements) if (statement.trim() !== '') await sql.raw(statement).execute(trx);
+    const value = String(schemaVersion);
+    const insert = trx.insertInto('meta').values({ key: 'schema', value });
+    await insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
+  });
+}
+
+function checked(url: string): string {
+  const isPostgres = URL.canParse(url) && ['postgres:', 'postgresql:'].includes(new URL(url).protocol);
+  if (isPostgres) return url;
+  throw new InputError('BAD_VALUE', {
+    field: 'state.postgres.url_env',
+    detail: 'expected an address such as postgres://host/database',
+  });
+}

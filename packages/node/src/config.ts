@@ -8,9 +8,11 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { toHex, utf8 } from '@folkmoot/core/bytes.js';
 import { type Charter, charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
 import { parseDocument } from '@folkmoot/core/document.js';
 import { CharterError, InputError, TransportError } from '@folkmoot/core/errors.js';
+import { sha256 } from '@folkmoot/core/hash.js';
 import { lookUp, memberSchema, nameSchema } from '@folkmoot/core/name.js';
 import { checkPolicy, type Policy, policySchema } from '@folkmoot/core/policy.js';
 import { type PartyKeys, readKeys } from '@folkmoot/transport/keyring.js';
@@ -66,6 +68,8 @@ export interface NodeConfig {
   readonly coordinator: string;
   /** The folder that the sources' own paths are relative to. */
   readonly folder: string;
+  /** The hash of the file's text, in hexadecimal digits. */
+  readonly sha256: string;
   readonly datasets: Readonly<Record<string, Binding>>;
   readonly policy: Policy;
   readonly approve: boolean;
@@ -94,6 +98,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     state: place(overrides.state, given.state),
     coordinator: safeUrl(overrides.coordinator ?? given.coordinator),
     folder,
+    sha256: toHex(sha256(utf8(text))),
     datasets: given.datasets,
     policy: given.policy,
     approve: overrides.approve ?? false,

@@ -15,6 +15,7 @@
  * @module
  */
 import { assert } from '@folkmoot/core/assert.js';
+import { inOrder, type LedgerTotal } from '@folkmoot/core/audit-entry.js';
 import { PolicyError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
 
@@ -191,14 +192,31 @@ export class Ledger {
 
   /** The latest rows first: of all analysts or of one, of every kind or of one. */
   entries({ analyst, kind, limit }: EntriesOf): LedgerEntry[] {
-    const rows = this.#prepare(
-      `SELECT * FROM ledger WHERE (@analyst IS NULL OR analyst = @analyst) AND (@kind IS NULL OR kind = @kind)
-       ORDER BY entry DESC LIMIT @limit`,
-    ).all({ analyst: analyst ?? null, kind: kind ?? null, limit }) as Row[];
+    const where = '(@analyst IS NULL OR analyst = @analyst) AND (@kind IS NULL OR kind = @kind)';
+    return this.#listed(where, { analyst: analyst ?? null, kind: kind ?? null, limit });
+  }
+
+  #listed(where: string, values: object): LedgerEntry[] {
+    const sql = `SELECT * FROM ledger WHERE ${where} ORDER BY entry DESC LIMIT @limit`;
+    const rows = this.#prepare(sql).all(values) as Row[];
     return rows.map(({ entry, kind: entered, job, analyst: by, dataset, period, unit, micro, pico, at_ms }) => ({
       ...{ entry: Number(entry), kind: entered, job, analyst: by, dataset, period, unit },
       ...{ cost: { micro, pico }, atMs: Number(at_ms) },
     }));
+  }
+
+  /** What each dataset has spent in each period, over all analysts. */
+  totals(): LedgerTotal[] {
+    const rows = this.#prepare(
+      `SELECT dataset, period, unit, CAST(sum(micro) AS TEXT) AS micro, CAST(sum(pico) AS TEXT) AS pico
+       FROM ledger WHERE kind = 'charge' GROUP BY dataset, period, unit`,
+    ).all() as LedgerTotal[];
+    return inOrder(rows);
+  }
+
+  /** What a job was charged, or that it repeats a question that was. */
+  charged(job: string): LedgerEntry | undefined {
+    return this.#listed(`job = @job AND kind IN ('charge', 'repeat')`, { job, limit: 1 })[0];
   }
 
   /** Those who have an entry for a dataset in a period, in ascending order. */

@@ -11,6 +11,7 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
 import { CharterError, InputError, reportOf, TransportError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
+import { policyHash } from '@folkmoot/core/policy.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
 import { createHealth } from '@folkmoot/transport/health.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
@@ -60,7 +61,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const build = version();
   const sign = signer(membership.keys.secret.identity);
   const store = openStore(config.state, () => clock.now());
-  const periods = takePeriods(config, store);
+  const periods = takeUp(config, membership, build, store);
   const records = ownRecords({ config, membership, store, env });
   const registry = new Registry();
   const metrics = createMetrics(registry, {
@@ -161,9 +162,19 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   };
 }
 
-/** The period that each dataset is in, after node.yaml. A node that cannot tell does not start. */
-function takePeriods({ datasets }: NodeConfig, store: Store): ReadonlyMap<string, string> {
+/**
+ * Enters in the audit log what runs from here on, and gives the period that each dataset is in, after node.yaml. A node that
+ * cannot tell does not start.
+ */
+function takeUp(
+  { datasets, policy, sha256 }: NodeConfig,
+  { charter, charterHash }: Membership,
+  build: string,
+  store: Store,
+): ReadonlyMap<string, string> {
+  const running = { charter: charterHash, version: charter.version, policy: policyHash(policy), file: sha256, build };
   try {
+    store.audited((log, nowMs) => log.enterStart(running, nowMs));
     return new Map(Object.entries(datasets).map(([name, { period }]) => [name, store.periodFromFile(name, period)]));
   } catch (error) {
     store.close();

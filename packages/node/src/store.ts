@@ -10,6 +10,7 @@ import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
+import { AuditLog, eventsOf } from './audit-log.ts';
 import { assertDurable, openDatabase, stateError } from './database.ts';
 import { type JoinRecord, JoinRecords } from './join-record.ts';
 import { type Claim, Ledger } from './ledger.ts';
@@ -69,6 +70,9 @@ export class Store {
   /** For reading, like the ledger. */
   readonly joins: Pick<JoinRecords, 'list'>;
   readonly #joins: JoinRecords;
+  /** For reading; what is entered in it goes with the state that it is about. */
+  readonly audit: Pick<AuditLog, 'size' | 'root' | 'rows' | 'job' | 'inclusion' | 'consistency' | 'nodeAt'>;
+  readonly #audit: AuditLog;
 
   constructor(db: Database.Database, nowMs: () => number) {
     this.#db = db;
@@ -78,6 +82,8 @@ export class Store {
     this.#periods = new Periods(db);
     this.#joins = new JoinRecords(db);
     this.joins = this.#joins;
+    this.#audit = new AuditLog(db, () => this.#ledger.totals());
+    this.audit = this.#audit;
   }
 
   /**
@@ -91,12 +97,20 @@ export class Store {
 
   /** The period of a dataset after the word of node.yaml. @throws StateError PERIOD_ENDED, STATE_FAILED */
   periodFromFile(dataset: string, period: string): string {
-    return this.#durably(() => this.#periods.fromFile(dataset, period, this.#nowMs()));
+    return this.#durably(() => {
+      const before = this.#periods.current(dataset);
+      const now = this.#periods.fromFile(dataset, period, this.#nowMs());
+      if (now !== before) this.#audit.enter({ kind: 'period', dataset, period: now }, this.#nowMs());
+      return now;
+    });
   }
 
   /** Ends the period of a dataset and begins the next one. @throws StateError PERIOD_ENDED, STATE_FAILED */
   declarePeriod(dataset: string, period: string): void {
-    this.#durably(() => this.#periods.declare(dataset, period, this.#nowMs()));
+    this.#durably(() => {
+      this.#periods.declare(dataset, period, this.#nowMs());
+      this.#audit.enter({ kind: 'period', dataset, period }, this.#nowMs());
+    });
   }
 
   /** The period that runs now, where one was ever declared. */
@@ -121,6 +135,11 @@ export class Store {
   /** How many matches the party was told of. @throws StateError STATE_FAILED */
   enterMatches(job: string, matches: number): void {
     this.#durably(() => this.#joins.enterMatches(job, matches));
+  }
+
+  /** What is entered in the audit log beside the lives of jobs, in one transaction. @throws StateError STATE_FAILED */
+  audited<T>(work: (log: AuditLog, nowMs: number) => T): T {
+    return this.#durably(() => work(this.#audit, this.#nowMs()));
   }
 
   /** The state of a job, with the bytes that it holds. */
@@ -197,6 +216,7 @@ export class Store {
   #write(state: JobState, detail: string | undefined): void {
     const now = this.#nowMs();
     const { job, attempt, status, claim } = state;
+    const before = this.#prepare('SELECT status, attempt FROM jobs WHERE job = ?').get(job) as JobRow | undefined;
     this.#prepare(
       `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended, claim)
        VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended, @claim)
@@ -233,6 +253,7 @@ export class Store {
     }
     if (status === 'OPENING') this.#release(state, now);
     if (status === 'RESULT') this.#prepare('UPDATE released SET delivered_ms = ? WHERE job = ?').run(now, job);
+    for (const event of eventsOf(before, state, this.#ledger.charged(job))) this.#audit.enter(event, now);
   }
 
   /** Within the transaction of the state: a charge is as durable as the opening that it pays for. */

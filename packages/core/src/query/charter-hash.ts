@@ -8,7 +8,7 @@ import { canonicalJson, sha256 } from '../algebra/hash.ts';
 import type { Charter } from './charter.ts';
 import type { Dataset } from './dictionary.ts';
 
-const empty = { matching: [], policy_floor: {} };
+const empty = { matching: [], policy_floor: {}, audit: {} };
 
 /** What is hashed and signed: the charter without signatures and without what equals a default. */
 function essence(charter: Charter): unknown {

@@ -49,6 +49,9 @@ const matchingSchema = z.strictObject({
   reference: people.optional(),
 });
 
+/** A hundred years: what is to be kept longer is kept for good. */
+const retentionDaysMax = 36_525;
+
 const charterSchema = z.strictObject({
   folkmoot: z.literal(1, { error: 'expected 1, the version of the format' }),
   charter: people,
@@ -70,6 +73,7 @@ const charterSchema = z.strictObject({
       dominance: dominanceSchema.optional(),
     })
     .default({ min_parties: 1, min_group: 1 }),
+  audit: z.strictObject({ retention_days: z.int().min(1).max(retentionDaysMax).optional() }).default({}),
   signatures: z.record(memberSchema, hex(64)).optional(),
 });
 
@@ -93,6 +97,10 @@ export interface Charter {
     /** What figures are rounded to, at least. */
     readonly round?: number | undefined;
     readonly dominance?: DominanceRule | undefined;
+  };
+  readonly audit: {
+    /** After so many days a party's audit log drops the texts of its entries, and keeps their hashes; never, without. */
+    readonly retention_days?: number | undefined;
   };
   /** Each party's signature over the hash, in hexadecimal digits; absent before sealing. */
   readonly signatures?: Readonly<Record<string, string>> | undefined;

@@ -1,0 +1,116 @@
+/**
+ * What a party's audit log says, entry by entry, and how an entry is committed to.
+ *
+ *   payload     canonical JSON (RFC 8785) of { at, kind, … }
+ *   commitment  SHA-256(salt ‖ payload), the salt 32 random bytes
+ *   leaf        SHA-256(0x00 ‖ commitment)
+ *
+ * Nobody guesses a payload from its leaf. So a payload and its salt can be dropped one day, and the tree stays whole. An
+ * entry says what was asked, decided, charged and sent: nothing of it came from a record.
+ * @module
+ */
+import { fromHex, utf8 } from '../algebra/bytes.ts';
+import { sha256 } from '../algebra/hash.ts';
+import { leafHash } from '../algebra/merkle-tree.ts';
+import type { BudgetUnit } from './acceptance.ts';
+
+export const saltBytes = 32;
+
+/** What a dataset has spent in a period, over all analysts: whole numbers as decimal text, 10⁻⁶ of ε or ρ and 10⁻¹² of δ. */
+export interface LedgerTotal {
+  readonly dataset: string;
+  readonly period: string;
+  readonly unit: BudgetUnit;
+  readonly micro: string;
+  readonly pico: string;
+}
+
+/** A size and its root: one state of a log. */
+export interface TreeState {
+  readonly size: number;
+  /** In hexadecimal digits, like every hash here. */
+  readonly root: string;
+}
+
+/** What can happen that matters. Hashes of sealed bytes and of acceptances, never of records. */
+export type AuditEvent =
+  /** The first entry, with what a ledger older than the log had spent. */
+  | { readonly kind: 'begun'; readonly totals: readonly LedgerTotal[] }
+  | { readonly kind: 'charter'; readonly charter: string; readonly version: number }
+  /** Hashes of the policy and of node.yaml, and the version of the program. */
+  | { readonly kind: 'configuration'; readonly policy: string; readonly file: string; readonly build: string }
+  | { readonly kind: 'period'; readonly dataset: string; readonly period: string }
+  | {
+      readonly kind: 'job';
+      readonly job: string;
+      readonly analyst: string;
+      readonly title: string;
+      readonly purpose: string;
+    }
+  | { readonly kind: 'verdict'; readonly job: string; readonly verdict: 'denied'; readonly code: string }
+  | {
+      readonly kind: 'verdict';
+      readonly job: string;
+      readonly verdict: 'accepted';
+      readonly rule: string;
+      /** The hash of the signed acceptance. */
+      readonly acceptance: string;
+    }
+  | { readonly kind: 'verdict'; readonly job: string; readonly verdict: 'waits'; readonly rule: string }
+  | {
+      readonly kind: 'approval';
+      readonly job: string;
+      readonly decision: string;
+      readonly by: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'attempt'; readonly job: string; readonly attempt: number; readonly parties: readonly string[] }
+  | {
+      readonly kind: 'commitment' | 'opening';
+      readonly job: string;
+      readonly attempt: number;
+      readonly sha256: string;
+      readonly bytes: number;
+    }
+  /** `repeat`: the same question was charged before, and this costs nothing. */
+  | ({ readonly kind: 'charge' | 'repeat'; readonly job: string } & LedgerTotal)
+  | { readonly kind: 'renunciation'; readonly job: string; readonly attempt: number }
+  | { readonly kind: 'end'; readonly job: string; readonly end: string; readonly code?: string }
+  /** This party signed a head of that one's log. */
+  | ({ readonly kind: 'countersigned'; readonly party: string } & TreeState)
+  /** That party's state was an old copy: it has owned up to what it lost. */
+  | ({ readonly kind: 'peer-restored'; readonly party: string; readonly lost: TreeState } & TreeState)
+  /** This party's own state was an old copy; its owner has confirmed it, and the ledger was raised to `totals`. */
+  | {
+      readonly kind: 'restored';
+      readonly lost: readonly (TreeState & { readonly held_by: string })[];
+      readonly reason: string;
+      readonly totals: readonly LedgerTotal[];
+    }
+  /** Payloads of the entries before `below` were older than the charter keeps them, and were dropped. */
+  | {
+      readonly kind: 'retention';
+      readonly below: number;
+      readonly days: number;
+      /** Up to here: what was charged in the entries that are dropped can be added up no more. */
+      readonly totals: readonly LedgerTotal[];
+    };
+
+/** An event with its instant, in UTC by the party's own clock. */
+export type AuditPayload = AuditEvent & { readonly at: string };
+
+export function commitmentOf(salt: Uint8Array, payload: string): Uint8Array {
+  return sha256(salt, utf8(payload));
+}
+
+/** The leaf of a commitment in hexadecimal digits. */
+export function leafOf(commitment: string): Uint8Array {
+  return leafHash(fromHex(commitment));
+}
+
+/** In the order that they are signed in: one total for each dataset, period and unit. */
+export function inOrder(totals: readonly LedgerTotal[]): LedgerTotal[] {
+  return [...totals].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+const keyOf = ({ dataset, period, unit }: LedgerTotal): string => `${dataset}\n${period}\n${unit}`;

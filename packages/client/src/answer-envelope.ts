@@ -7,6 +7,7 @@
  * question over the same readings.
  * @module
  */
+
 import { type SignedAcceptance, signedAcceptanceSchema } from '@folkmoot/core/acceptance.js';
 import { agree } from '@folkmoot/core/agree.js';
 import type { Answer } from '@folkmoot/core/answer.js';
@@ -17,11 +18,12 @@ import { conform } from '@folkmoot/core/document.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
 import { PolicyError, ProtocolError, TransportError } from '@folkmoot/core/errors.js';
 import type { Opening } from '@folkmoot/core/open.js';
+import { openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { plan } from '@folkmoot/core/plan.js';
 import { report } from '@folkmoot/core/report.js';
 import { open } from '@folkmoot/transport/envelope.js';
 import { fieldsOf, listOf, textOf } from './job-view.ts';
-import { openingVerifier, receiptsOf } from './receipt.ts';
+import { receiptsOf } from './receipt.ts';
 
 /**
  * The largest envelope that is read: three parties' shares of 10⁷ elements in base64 are 320 MB, and a JavaScript

@@ -21,9 +21,9 @@ import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { partiesFloor } from '@folkmoot/core/check-job.js';
 import { conform } from '@folkmoot/core/document.js';
 import { PolicyError, ProtocolError } from '@folkmoot/core/errors.js';
-import { verify } from '@folkmoot/core/identity.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type Opening, openingStatement } from '@folkmoot/core/open.js';
+import { openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { helperRule } from '@folkmoot/core/policy.js';
 
 export interface Receipt {
@@ -55,14 +55,6 @@ export function receiptsOf(
       signature: signatures[party]!,
     };
   });
-}
-
-/** Whether a party's signature under the opening of an answer fits, by the charter's keys. */
-export function openingVerifier(charter: Charter) {
-  return (party: PartyId, statement: Uint8Array, signature: Uint8Array): boolean => {
-    const identity = lookUp(charter.parties, party)?.identity;
-    return identity !== undefined && verify(fromHex(identity), 'folkmoot opening v1', statement, signature);
-  };
 }
 
 /**

@@ -7,6 +7,7 @@ import { fromHex } from '@folkmoot/core/bytes.js';
 import { charterHashBytes, partiesOf } from '@folkmoot/core/charter.js';
 import { sign } from '@folkmoot/core/identity.js';
 import { evaluate } from '@folkmoot/core/local.js';
+import { openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { platform } from '@folkmoot/core/platform.js';
 import { runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
@@ -14,7 +15,6 @@ import { seal } from '@folkmoot/transport/envelope.js';
 import { openChannel } from '@folkmoot/transport/peer-network.js';
 import { acceptanceOf, type Consortium, type Party, parties } from '../../coordinator/test/consortium.ts';
 import { ScriptedNode } from '../../coordinator/test/scripted-node.ts';
-import { openingVerifier } from '../src/receipt.ts';
 
 export type Row = { kind: string; weight: number; serial: number };
 

@@ -31,6 +31,7 @@ import {
   type JobState,
   type Phase,
   queued,
+  recalled,
   type Step,
   step,
 } from './lifecycle.ts';
@@ -252,8 +253,10 @@ export class Coordinator {
   /** Whether an opening of this party is of use. */
   expects(party: PartyId, id: string, attempt: number): boolean {
     const state = this.#open.get(id)?.state;
-    if (state === undefined || (state.phase !== 'READY' && state.phase !== 'RUNNING')) return false;
-    return state.attempt === attempt && state.roster.includes(party) && !state.opened.includes(party);
+    if (state === undefined || !state.roster.includes(party)) return false;
+    if (isRetrying(state)) return attempt === recalled(state);
+    const isUnderWay = state.phase === 'READY' || state.phase === 'RUNNING';
+    return isUnderWay && state.attempt === attempt && !state.opened.includes(party);
   }
 
   /** Tells a party whose opening is of no use what became of the job. */
@@ -383,7 +386,7 @@ export class Coordinator {
 
     const starts = next.effects.some((effect) => effect.send === 'start');
     if (starts) relay.admit(attempt);
-    for (const effect of next.effects) this.#links.get(effect.to)?.send(messageOf(job, state, effect));
+    await this.#send(job, next);
     metrics?.moved(id, job.state, state, { submittedMs: job.submittedMs, nowMs: clock.now() });
     if (state.phase !== job.state.phase) {
       const party = 'party' in event ? event.party : undefined;
@@ -391,12 +394,20 @@ export class Coordinator {
       log.info({ ...what, code: state.error?.code }, 'job moved');
     }
     const isOver = hasEnded(state) && !hasEnded(job.state);
-    if (isOver || state.attempt > attempt.attempt) relay.retire(attempt);
+    if (isOver || (isRetrying(state) && !isRetrying(job.state))) relay.retire(attempt);
     if (entries.length > 0) this.#tell(id, 'entry');
     if (starts) this.#later(id, { type: 'started' });
     this.#granted.delete(id);
     this.#schedule();
     return next;
+  }
+
+  async #send(job: StoredJob, { state, effects }: Step<SignedAcceptance>): Promise<void> {
+    for (const effect of effects) {
+      const opened =
+        effect.send === 'signed' ? await this.#options.store.signedBy(job.id, state.attempt, effect.by) : undefined;
+      this.#links.get(effect.to)?.send(messageOf(job, state, effect, opened));
+    }
   }
 
   /**

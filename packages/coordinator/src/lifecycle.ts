@@ -12,17 +12,21 @@
  * away may come back. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
  * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
  *
- * An attempt that a broken link or a crash ends leads back to INVITING, where now the renunciation of every party is
- * gathered: its signed word that it opened none of the attempts so far. The acceptances stand. A party that is away has
- * `returnMs` to come back. What a party says to be final ends the job as FAILED; a third attempt that is broken ends it as
- * POISONED, with the reason of each of the three.
+ * An attempt that a broken link or a crash ends leads back to INVITING, where now the word of every party is gathered.
+ * One that has not committed renounces at once: it signs that it opened none of the attempts so far. One that has
+ * committed may have signed, and with its signature another one may have opened: it only says that it has halted. When all
+ * have spoken and none has opened, those that halted are told so and renounce too; the acceptances stand, and the next
+ * attempt begins. Where one turns out to have opened, the attempt is taken up again, and those that halted are handed the
+ * commitments and signatures that it opened with: they open what they had stored. A party that is away has `returnMs` to
+ * come back. What a party says to be final ends the job as FAILED; a third attempt that is broken is recalled like any
+ * other, and if none has opened it, it ends the job as POISONED, with the reason of each of the three.
  *
  * Each party says that it opens just before its commitment leaves, and none signs before it has those of all. So once all
  * have said it, any of them may have signed, charged its budget and stored what it sends: that cannot be taken back, and
  * is sent again over the next link. From there on (`isReleasing`) neither a broken link nor a restart nor the analyst
  * ends the job: it waits, until its expiry, for the openings that are missing. A party that comes back without having
- * sent one is invited again, to which it answers with its opening, with its renunciation, or with why it gave up. Where
- * one party has opened and another one has renounced there can be no answer: the job is HALF_OPENED.
+ * sent one is invited again, to which it answers with its opening, that it has halted, or with why it gave up. Where one
+ * party has opened and another one has renounced all the same there can be no answer: the job is HALF_OPENED.
  *
  * A helper is one of the roster like any other: it is waited for, invited, accepts, and opens a message without a share.
  *
@@ -73,8 +77,10 @@ export interface JobState<A = unknown> {
   readonly acceptances: Readonly<Record<PartyId, A>>;
   /** Of the attempt before this one, for which they are gathered or were. */
   readonly renounced: Readonly<Record<PartyId, SignedRenunciation>>;
-  /** Why each of the attempts before this one failed. */
+  /** Why each of the attempts before this one failed; and this one, if it was the last and is being recalled. */
   readonly setbacks: readonly ErrorReport[];
+  /** Parties that have committed to the attempt that is recalled, and have not opened. Not durable: they say it again. */
+  readonly halted?: readonly PartyId[];
   /** Since when parties are waited for that are to renounce. Not durable. */
   readonly askingSinceMs?: number;
   /** Parties whose opening is durable here. */
@@ -114,6 +120,8 @@ export type Event<A = unknown> =
       readonly renunciation: SignedRenunciation;
       readonly report?: ErrorReport;
     }
+  /** The attempt is over at a party that has committed, and has not opened. */
+  | { readonly type: 'halted'; readonly party: PartyId; readonly attempt: number; readonly report?: ErrorReport }
   | { readonly type: 'cancel' }
   | { readonly type: 'tick'; readonly nowMs: number }
   /** The coordinator has started again and has read this state from its store. */
@@ -121,7 +129,11 @@ export type Event<A = unknown> =
 
 /** A message to one party. */
 export type Effect =
-  | { readonly send: 'invite' | 'start' | 'again' | 'cancel' | 'stored'; readonly to: PartyId }
+  | { readonly send: 'invite' | 'start' | 'cancel' | 'stored'; readonly to: PartyId }
+  /** That the attempt has failed; to those that have halted also that no party has opened it. */
+  | { readonly send: 'again'; readonly to: PartyId; readonly noneOpened?: true }
+  /** What this party has opened with. */
+  | { readonly send: 'signed'; readonly to: PartyId; readonly by: PartyId }
   | { readonly send: 'abort'; readonly to: PartyId; readonly report: ErrorReport };
 
 /** What the analyst is shown of a step; numbered and kept by the caller. */
@@ -232,6 +244,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       return failed(state, event.party, event.report);
     case 'renounced':
       return renounced(state, event);
+    case 'halted':
+      return halted(state, event);
     case 'cancel':
       // A party that has opened no longer takes a job back, and the answer may be on its way already.
       if (isReleasing(state)) {
@@ -275,11 +289,13 @@ function invite<A>(state: JobState<A>): Step<A> {
 function attached<A>(state: JobState<A>, party: PartyId): Step<A> {
   if (state.present.includes(party)) return same(state);
   const next = { ...state, present: [...state.present, party].sort() };
+  if (isRetrying(state)) {
+    return party in state.renounced ? goOn(next, []) : { ...same(next), effects: [{ send: 'again', to: party }] };
+  }
   // What it had sent of its opening, or said of its failure, may be lost.
   if (isReleasing(state) && !state.opened.includes(party)) return { ...same(next), effects: [invitation(party)] };
   if (state.phase !== 'INVITING') return same(next);
-  if (party in wordsOf(state)) return readyIfComplete(next, []);
-  return { ...same(next), effects: [isRetrying(state) ? { send: 'again', to: party } : invitation(party)] };
+  return party in state.acceptances ? readyIfComplete(next, []) : { ...same(next), effects: [invitation(party)] };
 }
 
 const invitation = (to: PartyId): Effect => ({ send: 'invite', to });
@@ -301,12 +317,24 @@ function wordsOf<A>(state: JobState<A>): Readonly<Record<PartyId, unknown>> {
   return isRetrying(state) ? state.renounced : state.acceptances;
 }
 
+/**
+ * While an attempt is recalled: when all have spoken and some have halted, nobody can have opened, or will, and they are
+ * told so. When all have renounced the next attempt begins.
+ */
+function goOn<A>(state: JobState<A>, entries: readonly Entry[]): Step<A> {
+  const { halted = [], renounced, roster } = state;
+  if (!roster.every((party) => party in renounced || halted.includes(party))) return { state, effects: [], entries };
+  if (halted.length === 0) return readyIfComplete(state, entries);
+  return { state, effects: halted.map((to) => ({ send: 'again', to, noneOpened: true })), entries };
+}
+
 /** READY when all have accepted, or renounced, and all are here; then everyone gets everyone's words. */
 function readyIfComplete<A>(state: JobState<A>, entries: readonly Entry[]): Step<A> {
   const complete = state.roster.every((party) => party in wordsOf(state)) && allPresent(state);
   if (!complete) return { state, effects: [], entries };
+  const { releasing: _, askingSinceMs: __, ...rest } = state;
   return moved(
-    { ...state, phase: 'READY' },
+    { ...rest, phase: 'READY' },
     state.roster.map((to) => ({ send: 'start', to })),
     entries,
   );
@@ -318,7 +346,7 @@ function opening<A>(state: JobState<A>, party: PartyId): JobState<A> {
 }
 
 function opened<A>(state: JobState<A>, party: PartyId): Step<A> {
-  if (isRetrying(state)) return ended(state, 'FAILED', halfOpened(party));
+  if (isRetrying(state)) return takenUp(state, party);
   if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
   const stored: Effect = { send: 'stored', to: party };
   if (state.opened.includes(party)) return { state, effects: [stored], entries: [] };
@@ -337,36 +365,73 @@ function failed<A>(state: JobState<A>, party: PartyId, said: ErrorReport): Step<
   return { state: { ...state, failing: state.failing ?? { report } }, effects: [], entries: [entry] };
 }
 
+/** The attempt that was recalled has been opened after all: so it is the one, and who has halted opens it too. */
+function takenUp<A>(state: JobState<A>, party: PartyId): Step<A> {
+  if (Object.keys(state.renounced).length > 0) return ended(state, 'FAILED', halfOpened(party));
+  const { halted = [], askingSinceMs: _, ...rest } = state;
+  const attempt = recalled(state);
+  const next: JobState<A> = {
+    ...{ ...rest, phase: 'RUNNING', attempt, setbacks: state.setbacks.slice(0, -1) },
+    ...{ opened: [party], releasing: true },
+  };
+  const entry: Entry = { type: 'party', ...by(next, party), did: 'opened' };
+  const others = halted.filter((to) => to !== party).map((to): Effect => ({ send: 'signed', to, by: party }));
+  return moved(next, [{ send: 'stored', to: party }, ...others], [entry]);
+}
+
 function renounced<A>(
   state: JobState<A>,
   { party, attempt, renunciation, report }: Extract<Event<A>, { type: 'renounced' }>,
 ): Step<A> {
-  const said: readonly Entry[] =
-    report === undefined ? [] : [{ type: 'party', ...by({ ...state, attempt }, party), did: 'failed', report }];
+  const said = whyOf(state, party, attempt, report);
   if (isRetrying(state)) {
-    if (attempt === state.attempt) return same(state);
-    return readyIfComplete({ ...state, renounced: { ...state.renounced, [party]: renunciation } }, said);
+    if (attempt !== recalled(state)) return same(state);
+    const halted = (state.halted ?? []).filter((one) => one !== party);
+    return goOn({ ...state, halted, renounced: { ...state.renounced, [party]: renunciation } }, said);
   }
   // Nothing of an attempt has begun before.
   if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
-  const reason = report ?? reportOf(new TransportError('LINK_LOST', { party }));
-  return setback(state, { ...reason, party: reason.party ?? party }, { [party]: renunciation }, said);
+  return setback(state, reasonOf(party, report), { renounced: { [party]: renunciation } }, said);
 }
 
-/** The attempt has failed, for what may not happen again: all are asked to renounce it, unless it was the last one. */
+function halted<A>(state: JobState<A>, { party, attempt, report }: Extract<Event<A>, { type: 'halted' }>): Step<A> {
+  const said = whyOf(state, party, attempt, report);
+  if (isRetrying(state)) {
+    if (attempt !== recalled(state) || party in state.renounced) return same(state);
+    return goOn({ ...state, halted: [...(state.halted ?? []).filter((one) => one !== party), party] }, said);
+  }
+  if (state.phase !== 'READY' && state.phase !== 'RUNNING') return same(state);
+  const [by] = state.opened;
+  if (by === undefined) return setback(state, reasonOf(party, report), { halted: [party] }, said);
+  // Its own opening is here, and it will be told so.
+  if (state.opened.includes(party)) return same(state);
+  return { state, effects: [{ send: 'signed', to: party, by }], entries: said };
+}
+
+/** That a party has said why the attempt ended there. */
+function whyOf(state: JobState, party: PartyId, attempt: number, report: ErrorReport | undefined): readonly Entry[] {
+  return report === undefined ? [] : [{ type: 'party', ...by({ ...state, attempt }, party), did: 'failed', report }];
+}
+
+function reasonOf(party: PartyId, report = reportOf(new TransportError('LINK_LOST', { party }))): ErrorReport {
+  return { ...report, party: report.party ?? party };
+}
+
+/** The attempt has failed, for what may not happen again: it is recalled, and another one follows unless it was the last. */
 function setback<A>(
   state: JobState<A>,
   report: ErrorReport,
-  renounced: JobState['renounced'] = {},
+  words: Pick<JobState, 'halted'> & Partial<Pick<JobState, 'renounced'>> = {},
   before: readonly Entry[] = [],
 ): Step<A> {
   if (state.opened.length > 0) return ended(state, 'FAILED', halfOpened(state.opened[0]!), before);
-  if (state.attempt >= attemptsMax) return ended(state, 'POISONED', report, before);
-  const { failing: _, opening: __, releasing: ___, askingSinceMs: ____, ...rest } = state;
+  const { failing: _, opening: __, halted: ___, askingSinceMs: ____, releasing, ...rest } = state;
   const setbacks = [...state.setbacks, report];
-  const attempt = state.attempt + 1;
-  const next: JobState<A> = { ...rest, phase: 'INVITING', attempt, renounced, setbacks };
-  const asked = next.present.filter((to) => !(to in renounced));
+  // Where all may have signed, one that is away may have opened: only its word tells.
+  const releases = words.halted !== undefined && releasing === true ? { releasing } : {};
+  const attempt = Math.min(state.attempt + 1, attemptsMax);
+  const next: JobState<A> = { ...rest, phase: 'INVITING', attempt, renounced: {}, setbacks, ...words, ...releases };
+  const asked = next.present.filter((to) => !(to in next.renounced) && words.halted?.includes(to) !== true);
   return moved(
     next,
     asked.map((to) => ({ send: 'again', to })),
@@ -376,23 +441,28 @@ function setback<A>(
 
 /** At the last attempt a party says of a broken one that it failed: there is none to renounce it for. */
 function failureAs(state: JobState, report: ErrorReport): 'FAILED' | 'POISONED' {
-  const isLast = state.attempt >= attemptsMax && !isRetrying(state);
-  return isLast && passingCodes.includes(report.code) ? 'POISONED' : 'FAILED';
+  const attempt = isRetrying(state) ? recalled(state) : state.attempt;
+  return attempt >= attemptsMax && passingCodes.includes(report.code) ? 'POISONED' : 'FAILED';
 }
 
 function halfOpened(party: PartyId): ErrorReport {
   return reportOf(new StateError('HALF_OPENED', { party }));
 }
 
-/** Whether the renunciations of an attempt that failed are gathered. */
-export function isRetrying(state: Pick<JobState, 'phase' | 'attempt'>): boolean {
-  return state.phase === 'INVITING' && state.attempt > 1;
+/** Whether an attempt that failed is recalled. */
+export function isRetrying(state: Pick<JobState, 'phase' | 'setbacks'>): boolean {
+  return state.phase === 'INVITING' && state.setbacks.length > 0;
 }
 
-/** While the next attempt is prepared, the last one is spoken of: that it is renounced, or why it cannot be. */
+/** The attempt that is recalled, while one is. */
+export function recalled({ setbacks }: Pick<JobState, 'setbacks'>): number {
+  return setbacks.length;
+}
+
+/** While the next attempt is prepared, the last one is spoken of: how it ended, or why there can be no other. */
 function isOfLast<A>(state: JobState<A>, event: Extract<Event<A>, { readonly attempt: number }>): boolean {
-  const fits = event.type === 'renounced' || event.type === 'failed' || event.type === 'opened';
-  return fits && isRetrying(state) && event.attempt === state.attempt - 1;
+  const fits = ['renounced', 'halted', 'failed', 'opened'].includes(event.type);
+  return fits && isRetrying(state) && event.attempt === recalled(state);
 }
 
 function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
@@ -407,7 +477,10 @@ function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
 
 function stillAsking<A>(state: JobState<A>, nowMs: number): Step<A> {
   const { askingSinceMs = nowMs } = state;
-  if (nowMs < askingSinceMs + returnMs) return same({ ...state, askingSinceMs });
+  // Who is away may have opened.
+  if (nowMs < askingSinceMs + returnMs || isReleasing(state)) return same({ ...state, askingSinceMs });
+  // There would be no other attempt anyway.
+  if (recalled(state) >= attemptsMax) return ended(state, 'POISONED', state.setbacks.at(-1)!);
   const due = state.roster.filter((party) => !(party in state.renounced) || !state.present.includes(party));
   const detail = `it did not come back within ${returnMs / 1_000} s for another attempt`;
   return ended(state, 'FAILED', reportOf(new TransportError('UNREACHABLE', concerning(due, detail))));
@@ -441,7 +514,7 @@ function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
   if (event.type === 'cancel') return { ...same(state), refused: new StateError('ALREADY_ENDED') };
   // Before its first attempt nobody has heard of it.
   if (state.attempt === 0) return same(state);
-  const asks = ['attached', 'accepted', 'phase', 'opened', 'renounced'].includes(event.type);
+  const asks = ['attached', 'accepted', 'phase', 'opened', 'renounced', 'halted'].includes(event.type);
   if (!asks || !('party' in event)) return same(state);
   const isOff = state.phase !== 'DONE' || state.sameAs !== undefined;
   if (isOff) return { ...same(state), effects: [ending(state, event.party)] };
@@ -449,9 +522,10 @@ function afterEnd<A>(state: JobState<A>, event: Event<A>): Step<A> {
 }
 
 /** The last failure, and those of the attempts before. */
-function withSetbacks(error: ErrorReport, { setbacks }: JobState): ErrorReport {
+function withSetbacks(error: ErrorReport, { attempt, setbacks }: JobState): ErrorReport {
   if (setbacks.length === 0) return error;
-  const earlier = setbacks.map(({ message }, index) => `attempt ${index + 1}: ${message.slice(0, reasonLengthMax)}`);
+  const before = setbacks.slice(0, Math.max(0, attempt - 1));
+  const earlier = before.map(({ message }, index) => `attempt ${index + 1}: ${message.slice(0, reasonLengthMax)}`);
   return { ...error, message: `${error.message.slice(0, reasonLengthMax)} (${earlier.join('; ')})` };
 }
 

@@ -9,8 +9,8 @@ import { conform } from '@folkmoot/core/document.js';
 import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
 import { checkRenunciation } from '@folkmoot/core/renunciation.js';
 import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
-import type { Effect, Event } from './lifecycle.ts';
-import type { StoredJob } from './store.ts';
+import { type Effect, type Event, recalled } from './lifecycle.ts';
+import type { SignedCommitments, StoredJob } from './store.ts';
 
 /** Login, openings and statements of budgets are dealt with before. */
 export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' | 'budget' }>;
@@ -53,7 +53,13 @@ function renouncedBy(
   }
 }
 
-export function messageOf({ id, signed }: StoredJob, state: StoredJob['state'], effect: Effect): CoordinatorMessage {
+/** `opened` is what the party named by the effect has opened with, where one is. */
+export function messageOf(
+  { id, signed }: StoredJob,
+  state: StoredJob['state'],
+  effect: Effect,
+  opened?: SignedCommitments,
+): CoordinatorMessage {
   const { attempt } = state;
   switch (effect.send) {
     case 'invite':
@@ -67,7 +73,12 @@ export function messageOf({ id, signed }: StoredJob, state: StoredJob['state'], 
         ...(attempt > 1 ? { renunciations: state.roster.map((party) => state.renounced[party]!) } : {}),
       };
     case 'again':
-      return { type: 'again', job: id, attempt: attempt - 1, report: state.setbacks.at(-1)! };
+      return {
+        ...{ type: 'again', job: id, attempt: recalled(state), report: state.setbacks.at(-1)! },
+        ...(effect.noneOpened === true ? { noneOpened: true } : {}),
+      };
+    case 'signed':
+      return { type: 'signed', job: id, attempt, ...opened! };
     case 'abort':
       return { type: 'abort', job: id, attempt, report: effect.report };
     case 'cancel':

@@ -31,11 +31,15 @@ export interface StoredJob extends Submitted {
   readonly updatedMs: number;
 }
 
-/** One party's part of the answer: sealed bytes, and what they were committed by. */
-export interface StoredOpening {
-  readonly party: string;
+/** What all parties have signed under an opening. */
+export interface SignedCommitments {
   readonly commitments: Readonly<Record<string, string>>;
   readonly signatures: Readonly<Record<string, string>>;
+}
+
+/** One party's part of the answer: sealed bytes, and what they were committed by. */
+export interface StoredOpening extends SignedCommitments {
+  readonly party: string;
   readonly sealed: Uint8Array;
 }
 
@@ -160,6 +164,8 @@ export class Store {
           .onConflict((conflict) => conflict.columns(['job', 'attempt', 'party']).doNothing())
           .execute();
       }
+      // An attempt that was recalled may have been taken up again.
+      await trx.deleteFrom('setbacks').where('job', '=', id).where('attempt', '>', state.setbacks.length).execute();
       for (const [index, report] of state.setbacks.entries()) {
         await trx
           .insertInto('setbacks')
@@ -300,6 +306,19 @@ export class Store {
     return { party, sealed, commitments: JSON.parse(commitments_json), signatures: JSON.parse(signatures_json) };
   }
 
+  /** What a party has opened with, without its sealed bytes. */
+  async signedBy(id: string, attempt: number, party: string): Promise<SignedCommitments | undefined> {
+    const row = await this.#db
+      .selectFrom('openings')
+      .select(['commitments_json', 'signatures_json'])
+      .where('job', '=', id)
+      .where('attempt', '=', attempt)
+      .where('party', '=', party)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    return { commitments: JSON.parse(row.commitments_json), signatures: JSON.parse(row.signatures_json) };
+  }
+
   close(): Promise<void> {
     return this.#close();
   }
@@ -314,18 +333,18 @@ export class Store {
       .orderBy('attempt')
       .orderBy('party')
       .execute();
-    const renounced = await this.#db
-      .selectFrom('renunciations')
-      .select(['party', 'renunciation_json'])
-      .where('job', '=', key.id)
-      .where('attempt', '=', key.attempt - 1)
-      .orderBy('party')
-      .execute();
     const setbacks = await this.#db
       .selectFrom('setbacks')
       .select('report_json')
       .where('job', '=', key.id)
       .orderBy('attempt')
+      .execute();
+    const renounced = await this.#db
+      .selectFrom('renunciations')
+      .select(['party', 'renunciation_json'])
+      .where('job', '=', key.id)
+      .where('attempt', '=', setbacks.length)
+      .orderBy('party')
       .execute();
     const opened = await this.#db
       .selectFrom('openings')

@@ -15,6 +15,7 @@ import {
   hasEnded,
   isActive,
   isReleasing,
+  isRetrying,
   type JobState,
   phases,
   queued,
@@ -49,6 +50,7 @@ const renounce = (party: string, attempt = 1): Event<string> => ({
   attempt,
   renunciation: wordOf(party, attempt),
 });
+const halt = (party: string, attempt = 1): Event<string> => ({ type: 'halted', party, attempt });
 const lose = (party: string): Event<string> => ({ type: 'detached', party });
 const open = roster.map((party): Event<string> => ({ type: 'opened', party, attempt: 1 }));
 const inviting = [...attach, { type: 'turn' }] as const;
@@ -248,10 +250,73 @@ describe('the life of a job at the coordinator', () => {
     for (const events of [
       [open[0]!, renounce('bee')],
       [renounce('bee'), open[0]!],
-      [lose('bee'), open[0]!],
+      [halt('bee'), renounce('cat'), open[0]!],
     ]) {
       expect(after([...running, ...events]).state).toMatchObject(half);
     }
+  });
+
+  it('asks all how far they got before one that has committed is to renounce', () => {
+    const asking = after([...running, { ...halt('bee'), report: crashed } as Event<string>]);
+    expect(asking.state).toMatchObject({ phase: 'INVITING', attempt: 2, halted: ['bee'], setbacks: [crashed] });
+    expect(sends(asking.effects)).toEqual(['again ant', 'again cat']);
+    const one = step(asking.state, halt('ant'));
+    expect(one.effects).toEqual([]);
+    // The last has not committed: so nobody can have opened.
+    const sure = step(one.state, renounce('cat'));
+    expect(sure.state).toMatchObject({ phase: 'INVITING', renounced: { cat: wordOf('cat', 1) } });
+    expect(sure.effects).toEqual(['bee', 'ant'].map((to): Effect => ({ send: 'again', to, noneOpened: true })));
+    const ready2 = after([renounce('bee'), renounce('ant')], sure.state);
+    expect(ready2.state).toMatchObject({ phase: 'READY', attempt: 2, halted: [] });
+    expect(sends(ready2.effects)).toEqual(['start ant', 'start bee', 'start cat']);
+    // All have halted: none has opened, and none will.
+    const all = after([halt('ant'), halt('cat')], asking.state);
+    expect(all.effects).toEqual(['bee', 'ant', 'cat'].map((to): Effect => ({ send: 'again', to, noneOpened: true })));
+  });
+
+  it('takes an attempt up again that one has opened after all, and hands those that halted what it has opened with', () => {
+    const asking = after([...running, lose('bee'), halt('ant')]).state;
+    const back = after([{ type: 'attached', party: 'bee' }, halt('bee'), open[2]!], asking);
+    expect(back.state).toMatchObject({ phase: 'RUNNING', attempt: 1, opened: ['cat'], setbacks: [] });
+    expect(isReleasing(back.state)).toBe(true);
+    expect(back.effects).toEqual([
+      { send: 'stored', to: 'cat' },
+      { send: 'signed', to: 'ant', by: 'cat' },
+      { send: 'signed', to: 'bee', by: 'cat' },
+    ]);
+    expect(after([open[0]!, open[1]!], back.state).state).toMatchObject({ phase: 'DONE', attempt: 1 });
+  });
+
+  it('hands what one has opened with to a party that comes back and has halted', () => {
+    const waiting = after([...running, open[0]!, open[2]!, lose('bee'), { type: 'restarted' }]).state;
+    const back = step(waiting, { type: 'attached', party: 'bee' });
+    expect(sends(back.effects)).toEqual(['invite bee']);
+    const told = step(back.state, halt('bee'));
+    expect(told.effects).toEqual([{ send: 'signed', to: 'bee', by: 'ant' }]);
+    expect(after([open[1]!], told.state).state.phase).toBe('DONE');
+    // It has sent its opening meanwhile.
+    expect(step(waiting, halt('ant')).effects).toEqual([]);
+  });
+
+  it('waits for the word of one that is away until the job expires, where all may have signed', () => {
+    const opens = roster.map((party): Event<string> => ({ type: 'phase', party, attempt: 1, phase: 'open' }));
+    const asking = after([...running, ...opens, lose('cat'), halt('bee'), halt('ant')]).state;
+    const later = after(
+      [
+        { type: 'tick', nowMs: 1 },
+        { type: 'tick', nowMs: 2 + returnMs },
+      ],
+      asking,
+    ).state;
+    expect(later.phase).toBe('INVITING');
+    expect(isActive(later)).toBe(false);
+    expect(after([{ type: 'attached', party: 'cat' }, open[2]!], later).state).toMatchObject({
+      phase: 'RUNNING',
+      attempt: 1,
+    });
+    const none = after([{ type: 'attached', party: 'cat' }, halt('cat'), ...roster.map((by) => renounce(by))], later);
+    expect(none.state).toMatchObject({ phase: 'READY', attempt: 2 });
+    expect(isReleasing(none.state)).toBe(false);
   });
 
   it('does not wait for ever for a party that is to renounce', () => {
@@ -283,7 +348,16 @@ describe('the life of a job at the coordinator', () => {
       state = after([{ ...words[1]!, report } as Event<string>, ...words, { type: 'started' }], state).state;
       expect(state).toMatchObject({ phase: 'RUNNING', attempt: attempt + 1 });
     }
-    const last = after([lose('cat')], state);
+    const asking = after([lose('cat')], state);
+    expect(asking.state).toMatchObject({ phase: 'INVITING', attempt: 3 });
+    expect(sends(asking.effects)).toEqual(['again ant', 'again bee']);
+    const lost = asking.state.setbacks[2]!;
+    const last = step(asking.state, { type: 'failed', party: 'ant', attempt: 3, report: lost });
+    const tick = (nowMs: number): Event<string> => ({ type: 'tick', nowMs });
+    expect(after([halt('ant', 3), tick(1), tick(1 + returnMs)], asking.state).state).toMatchObject({
+      phase: 'POISONED',
+      error: last.state.error,
+    });
     expect(last.state).toMatchObject({ phase: 'POISONED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
     const { message } = last.state.error!;
     expect(message).toMatch(/^cat: the connection was lost \(attempt 1: 1!+; attempt 2: 2!+\)$/);
@@ -550,7 +624,7 @@ describe('the life of a job at the coordinator', () => {
           type: fc.constant('failed' as const),
           party,
           attempt,
-          report: fc.constantFrom(tampered, secondary),
+          report: fc.constantFrom(tampered, secondary, crashed),
         }),
       },
       { weight: 1, arbitrary: fc.constant({ type: 'cancel' as const }) },
@@ -560,6 +634,7 @@ describe('the life of a job at the coordinator', () => {
       },
       { weight: 1, arbitrary: fc.constant({ type: 'restarted' as const }) },
       { weight: 16, arbitrary: fc.tuple(party, attempt).map(([by, of]) => renounce(by, of)) },
+      { weight: 6, arbitrary: fc.tuple(party, attempt).map(([by, of]) => halt(by, of)) },
     );
     // Few random walks get to a later attempt; these begin there.
     const again = (attempt: number): Event<string>[] => [
@@ -569,6 +644,7 @@ describe('the life of a job at the coordinator', () => {
     const beginnings = [
       [...running, ...again(1)],
       [...running, ...again(1), ...again(2)],
+      [...running, ...again(1), ...again(2), lose('bee')],
     ];
     const reached = new Set<string>();
     let waited = false;
@@ -589,7 +665,18 @@ describe('the life of a job at the coordinator', () => {
             waited ||= one.type !== 'cancel' && !hasEnded(state);
           }
           const order = phases.indexOf(next.state.phase) - phases.indexOf(state.phase);
-          if (state.attempt > 0 && next.state.attempt > state.attempt) {
+          const wasAsked = isRetrying(state);
+          const isAsked = isRetrying(next.state);
+          if (wasAsked && !isAsked && next.state.phase === 'RUNNING') {
+            // Opened after all: it is the attempt that was recalled, and nobody has renounced it.
+            expect(next.state).toMatchObject({
+              attempt: state.setbacks.length,
+              opened: [(one as { party: string }).party],
+            });
+            expect(state.renounced).toEqual({});
+          } else if (isAsked && !wasAsked && state.attempt === attemptsMax) {
+            expect(next.state.attempt).toBe(attemptsMax);
+          } else if (state.attempt > 0 && next.state.attempt > state.attempt) {
             // Another attempt begins only out of one that could have begun, and that nobody has opened.
             expect(['READY', 'RUNNING']).toContain(state.phase);
             expect(next.state.phase).toBe('INVITING');
@@ -599,7 +686,9 @@ describe('the life of a job at the coordinator', () => {
             expect(order).toBeGreaterThanOrEqual(0);
           }
           expect(next.state.attempt).toBeLessThanOrEqual(attemptsMax);
-          expect(next.state.setbacks).toHaveLength(Math.max(0, next.state.attempt - 1));
+          const isLast = next.state.attempt === attemptsMax && next.state.setbacks.length === attemptsMax;
+          if (isLast) expect(['INVITING', 'FAILED', 'CANCELLED', 'EXPIRED', 'POISONED']).toContain(next.state.phase);
+          else expect(next.state.setbacks).toHaveLength(Math.max(0, next.state.attempt - 1));
           if (next.state.phase === 'READY' || next.state.phase === 'RUNNING') {
             expect(Object.keys(next.state.acceptances).sort()).toEqual(roster);
           }
@@ -614,6 +703,13 @@ describe('the life of a job at the coordinator', () => {
               }
               starts.set(started, (starts.get(started) ?? 0) + 1);
             }
+            if (effect.send === 'again' && effect.noneOpened === true) {
+              // Whoever is told so can rely on it: every party has spoken, and none has opened.
+              const { halted = [], renounced, opened } = next.state;
+              expect(opened).toEqual([]);
+              expect([...new Set([...halted, ...Object.keys(renounced)])].sort()).toEqual(roster);
+            }
+            if (effect.send === 'signed') expect(next.state.opened).toContain(effect.by);
             if (effect.send === 'stored') expect(next.state.opened).toContain(effect.to);
             if (effect.send === 'abort') expect(['FAILED', 'EXPIRED', 'POISONED']).toContain(next.state.phase);
           }

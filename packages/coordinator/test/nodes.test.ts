@@ -36,6 +36,9 @@ afterEach(async () => {
   moot.remove();
 });
 
+/** What all parties have committed to and signed, in form. */
+const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
+const signedBy = Object.fromEntries(parties.map((party) => [party, 'd'.repeat(128)]));
 const login = (party: Party) => ScriptedNode.login(moot, running.url, party);
 const all = () => Promise.all(parties.map(login));
 const stateOf = async (job: string) =>
@@ -170,7 +173,6 @@ describe('a job among nodes', () => {
       expect(Buffer.from(opening.sealed, 'base64').equals(sealed[opening.party])).toBe(true);
     }
     // Sent again after a broken link, an opening is acknowledged and nothing changes.
-    const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
     const marks = Object.fromEntries(parties.map((party) => [party, 'd'.repeat(128)]));
     await nodes[1]!.sendOpening(job, randomBytes(1_500_000), names, marks);
     await nodes[1]!.next('stored');
@@ -234,9 +236,31 @@ describe('a job among nodes', () => {
     const job = await started(nodes);
     nodes[2]!.link.close();
     await nodes[0]!.next('again');
+    await renounce(nodes[1]!, job);
     await nodes[0]!.sendOpening(job, randomBytes(10), {}, {});
     await becomes(job, { state: 'FAILED', error: { code: 'HALF_OPENED', party: 'ant' } });
     for (const node of nodes.slice(0, 2)) await node.next('abort', ({ type }) => type === 'again');
+  });
+
+  it('ends DONE where one has opened and the others have halted: they are handed what it has opened with', async () => {
+    const nodes = await all();
+    const job = await started(nodes);
+    const [ant, bee, cat] = nodes as [ScriptedNode, ScriptedNode, ScriptedNode];
+    const sealed = nodes.map(() => randomBytes(20));
+    await bee.send({ type: 'halted', job, attempt: 1 });
+    await becomes(job, { state: 'INVITING', attempt: 2 });
+    await ant.next('again');
+    await cat.next('again');
+    await cat.send({ type: 'halted', job, attempt: 1 });
+    await ant.sendOpening(job, sealed[0]!, names, signedBy);
+    await ant.next('stored');
+    for (const [index, node] of [bee, cat].entries()) {
+      const all = { job, attempt: 1, commitments: names, signatures: signedBy };
+      expect(await node.next('signed')).toMatchObject(all);
+      await node.sendOpening(job, sealed[index + 1]!, names, signedBy);
+      await node.next('stored');
+    }
+    await becomes(job, { state: 'DONE', attempt: 1 });
   });
 
   it('fails when a renunciation is not the party’s own', async () => {
@@ -268,6 +292,8 @@ describe('a job among nodes', () => {
       for (const node of nodes) expect(await node.next('start')).toMatchObject({ attempt: attempt + 1 });
     }
     nodes[2]!.link.close();
+    const { report: lost } = await nodes[0]!.next('again');
+    await nodes[0]!.send({ type: 'failed', job, attempt: 3, report: lost });
     await becomes(job, { state: 'POISONED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
     const { message } = (await nodes[0]!.next('abort')).report;
     for (const reason of ['attempt 1: bee', 'for the 1. time', 'attempt 2: bee', 'for the 2. time']) {
@@ -329,7 +355,6 @@ describe('a job among nodes', () => {
     await nodes[0]!.send({ type: 'failed', job, attempt: 1, report });
     await becomes(job, { state: 'FAILED', error: { code: 'TAMPERED', party: 'bee' } });
     for (const node of nodes) await node.next('abort');
-    const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
     await nodes[1]!.sendOpening(job, randomBytes(10), names, {});
     expect((await nodes[1]!.next('abort')).report.code).toBe('TAMPERED');
   });
@@ -397,8 +422,6 @@ describe('a job among nodes', () => {
 });
 
 describe('openings', () => {
-  const names = Object.fromEntries(parties.map((party) => [party, 'c'.repeat(64)]));
-
   it.each([
     ['larger than allowed', 'FRAME_TOO_LARGE', limits.openingBytesMax + 1, 0],
     ['longer than announced', 'BAD_FRAME', 10, 11],
@@ -420,7 +443,6 @@ describe('openings', () => {
     await nodes[0]!.ended;
     await nodes[1]!.send({ type: 'opening', job, attempt: 1, sealedBytes: 10, commitments: names, signatures: {} });
     await nodes[1]!.next('again');
-    await nodes[1]!.next('abort');
     await nodes[1]!.sendBulk(job, new Uint8Array(10), 2);
     await nodes[1]!.ended;
     expect(moot.logged().match(/WRONG_SESSION/g)).toHaveLength(2);

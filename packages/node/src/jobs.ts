@@ -5,9 +5,9 @@
  * It believes the coordinator nothing: a lie can delay or end a job, and is noticed before a share leaves.
  * @module
  */
-import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { acceptancesHash, type SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { assert } from '@folkmoot/core/assert.js';
-import { toHex } from '@folkmoot/core/bytes.js';
+import { fromHex, toHex } from '@folkmoot/core/bytes.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { CheckedJoin } from '@folkmoot/core/checked-join.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
@@ -20,6 +20,8 @@ import {
   TransportError,
 } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
+import { verifyOpening } from '@folkmoot/core/open.js';
+import { openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
@@ -63,6 +65,7 @@ export type Outlet = Pick<Connection, 'send' | 'sendFrame' | 'sendOpening'>;
 
 type Invitation = Extract<CoordinatorMessage, { type: 'invite' }>;
 type Start = Extract<CoordinatorMessage, { type: 'start' }>;
+type Signed = Extract<CoordinatorMessage, { type: 'signed' }>;
 
 export class Jobs {
   readonly #options: JobsOptions;
@@ -123,10 +126,13 @@ export class Jobs {
         this.#dispatch(message.job, this.#startOf(message));
         break;
       case 'again': {
-        const { job, attempt, report } = message;
-        this.#dispatch(job, { event: 'again', job, attempt, report });
+        const { type, ...asked } = message;
+        this.#dispatch(message.job, { event: type, ...asked });
         break;
       }
+      case 'signed':
+        this.#signed(message);
+        break;
       case 'abort':
         this.#dispatch(message.job, { event: 'aborted', attempt: message.attempt, report: message.report });
         break;
@@ -198,6 +204,26 @@ export class Jobs {
       return { event: 'started', attempt, acceptances, ...(claim === undefined ? {} : { claim }) };
     } catch (error) {
       return { event: 'started', attempt, acceptances: [], fault: failureOf(error, party).report };
+    }
+  }
+
+  /** Another party has opened the attempt that has halted here. What all have signed is checked like one's own work. */
+  #signed({ job, attempt, commitments, signatures }: Signed): void {
+    const { config, membership, log } = this.#options;
+    const state = this.#find(job);
+    if (state?.status !== 'HALTED' || state.attempt !== attempt) return;
+    try {
+      const { charter } = membership;
+      const context = { job: fromHex(job), attempt, roster: rosterOf(checkJob(state.signed.envelope.job, charter)) };
+      const opening = { party: config.party, sealed: state.sealed, commitments, signatures };
+      verifyOpening(context, acceptancesHash(state.acceptances), opening, openingVerifier(charter));
+      this.#dispatch(job, { event: 'opened', attempt, commitments, signatures });
+    } catch (error) {
+      // A coordinator that lies changes nothing: another one may still tell the truth.
+      log.warn(
+        { event: 'signatures-refused', job, attempt, ...inWords(failureOf(error, config.party).own) },
+        'refused',
+      );
     }
   }
 

@@ -4,12 +4,17 @@
  *   RECEIVED → DENIED | ACCEPTED → RUNNING(a) → COMMITTED(a) → OPENING → RESULT
  *   and from every state before OPENING: ABORTED(code) | EXPIRED | CANCELLED
  *   (OPENING only becomes EXPIRED, when nobody has asked for its bytes in time; they stay in the store)
- *   RUNNING(a) | COMMITTED(a) | ACCEPTED → ACCEPTED, for attempt a + 1
+ *   RUNNING(a) | ACCEPTED | HALTED(a) → ACCEPTED, for attempt a + 1
+ *   COMMITTED(a) → HALTED(a) → OPENING
  *
  * An attempt that a broken link or a crash has ended is *renounced*, unless it was the last one: ACCEPTED for the next
  * attempt says that this party opened none before, and it has no way back to one. That is durable before the party's
  * signed word of it leaves, and the next attempt begins with such a word of every party (renunciation.ts in core). All
  * other failures are final: what fails for a reason would fail again, or tell something by how often it does.
+ *
+ * A party that has committed may have signed, and with its signature another one may have opened. So a computation that
+ * ends there leaves the job HALTED: the party says so, and either gets the commitments and signatures that the other one
+ * opened with, and opens the bytes that it stored; or it hears that nobody has opened, and only then renounces.
  *
  * Storage, time, chance and network are effects: the caller carries them out one after the other, in the order given,
  * and stops at the first `save` that fails. So what `step` puts before something else is durable before it happens:
@@ -71,7 +76,14 @@ export type JobState = Common &
         readonly acceptance: SignedAcceptance;
         readonly acceptances: readonly SignedAcceptance[];
       }
-    | { readonly status: 'COMMITTED'; readonly acceptance: SignedAcceptance; readonly sealed: Uint8Array }
+    | {
+        /** HALTED: its computation has ended, and whether another party has opened is not known here. */
+        readonly status: 'COMMITTED' | 'HALTED';
+        readonly acceptance: SignedAcceptance;
+        /** Of all parties: what the signatures of an opening are over, besides the commitments. */
+        readonly acceptances: readonly SignedAcceptance[];
+        readonly sealed: Uint8Array;
+      }
     | { readonly status: 'OPENING'; readonly acceptance: SignedAcceptance; readonly opening: OpeningBytes }
     | { readonly status: 'RESULT' }
     | { readonly status: 'ABORTED'; readonly report: ErrorReport }
@@ -80,9 +92,11 @@ export type JobState = Common &
   );
 
 export type Status = JobState['status'];
-type Computing = Extract<JobState, { readonly status: 'RUNNING' | 'COMMITTED' }>;
+type Running = Extract<JobState, { readonly status: 'RUNNING' }>;
+/** Its sealed bytes are durable, and its commitment may have left. */
+type Committed = Extract<JobState, { readonly status: 'COMMITTED' | 'HALTED' }>;
 /** Agreed to, and not opened. */
-type Renounceable = Computing | Extract<JobState, { readonly status: 'ACCEPTED' }>;
+type Renounceable = Running | Committed | Extract<JobState, { readonly status: 'ACCEPTED' }>;
 
 export type JobEvent =
   /** The coordinator invites to a job whose envelope hashes to `job`. */
@@ -105,7 +119,10 @@ export type JobEvent =
       readonly claim?: Claim;
       readonly fault?: ErrorReport;
     }
-  /** From the computation: it works on something new; it has sealed its shares; it holds all N signatures. */
+  /**
+   * From the computation: it works on something new; it has sealed its shares; it holds all N signatures. The last may
+   * also come from a party that opened, by way of the coordinator; then they have been verified.
+   */
   | { readonly event: 'progressed'; readonly attempt: number; readonly phase: string; readonly done?: number }
   | { readonly event: 'sealed'; readonly attempt: number; readonly sealed: Uint8Array }
   | ({ readonly event: 'opened'; readonly attempt: number } & Signed)
@@ -117,8 +134,14 @@ export type JobEvent =
       /** For the node's own log and state only. */
       readonly detail?: string;
     }
-  /** From the coordinator: the attempt has failed, and is to be renounced. */
-  | { readonly event: 'again'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
+  /** From the coordinator: the attempt has failed, and is to be renounced; by who has committed only if none has opened. */
+  | {
+      readonly event: 'again';
+      readonly job: string;
+      readonly attempt: number;
+      readonly report: ErrorReport;
+      readonly noneOpened?: true;
+    }
   /** From the coordinator: the opening is durable there; another party gave up; the analyst changed their mind. */
   | { readonly event: 'stored'; readonly attempt: number }
   | { readonly event: 'aborted'; readonly attempt: number; readonly report: ErrorReport }
@@ -132,6 +155,8 @@ type Message =
   | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: SignedAcceptance }
   | { readonly type: 'denied'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   | { readonly type: 'failed'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
+  /** The attempt is over here, after the commitment and without an opening; with the reason where it lies here. */
+  | { readonly type: 'halted'; readonly job: string; readonly attempt: number; readonly report?: ErrorReport }
   | {
       readonly type: 'phase';
       readonly job: string;
@@ -244,15 +269,15 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     case 'sealed': {
       // Only the first sealing of an attempt counts: a second one is not committed to.
       if (state.status !== 'RUNNING' || event.attempt !== state.attempt) return stay;
-      const { acceptance } = state;
-      const next: JobState = { ...common(state), status: 'COMMITTED', acceptance, sealed: event.sealed };
+      const { acceptance, acceptances } = state;
+      const next: JobState = { ...common(state), status: 'COMMITTED', acceptance, acceptances, sealed: event.sealed };
       const { job, attempt } = next;
       const message = { type: 'phase', job, attempt, phase: openingPhase } as const;
       return { state: next, effects: [save(next), { effect: 'tell', message }, { effect: 'commit', job, attempt }] };
     }
     case 'opened': {
       // What is opened are the bytes committed to: the computation is not asked for them again.
-      if (state.status !== 'COMMITTED' || event.attempt !== state.attempt) return stay;
+      if (!hasCommitted(state) || event.attempt !== state.attempt) return stay;
       const { acceptance, sealed } = state;
       const { commitments, signatures } = event;
       const opening: OpeningBytes = { sealed, commitments, signatures };
@@ -265,9 +290,10 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       return { state: next, effects: [save(next)] };
     }
     case 'failed': {
-      if (state.status === 'OPENING' || event.attempt !== state.attempt) return stay;
+      // Of a computation that is stopped nothing is heard any more.
+      if (state.status === 'OPENING' || state.status === 'HALTED' || event.attempt !== state.attempt) return stay;
       return isComputing(state) && passingCodes.includes(event.report.code)
-        ? renounce(state, event.report, { detail: event.detail })
+        ? giveUp(state, event.report, event.detail)
         : abort(state, event.report, { tell: true, detail: event.detail });
     }
     case 'aborted':
@@ -276,7 +302,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     case 'restarted':
       // The masks lived in memory alone, so an attempt that was under way cannot go on.
       if (state.status === 'RECEIVED') return { state, effects: [{ effect: 'judge', job: state.job }] };
-      return isComputing(state) ? renounce(state, event.report, { detail: event.report.message }) : stay;
+      return isComputing(state) ? giveUp(state, event.report, event.report.message) : stay;
     case 'cancelled':
       return state.status === 'OPENING' ? stay : end(state, { ...common(state), status: 'CANCELLED' });
     case 'ticked':
@@ -294,6 +320,8 @@ function reminder(state: JobState): Effect[] {
       return attempt > 1
         ? [{ effect: 'renounce', job, attempt: attempt - 1 }]
         : [{ effect: 'tell', message: { type: 'accepted', job, attempt, acceptance: state.acceptance } }];
+    case 'HALTED':
+      return [{ effect: 'tell', message: { type: 'halted', job, attempt } }];
     case 'OPENING':
       return [{ effect: 'open', job, attempt, opening: state.opening }];
     case 'ABORTED':
@@ -312,13 +340,33 @@ function reminder(state: JobState): Effect[] {
 }
 
 /** The coordinator asks for another attempt: what was opened is sent again, what ended stays so, all else is renounced. */
-function again(state: JobState, { attempt, report }: Extract<JobEvent, { event: 'again' }>): Step {
+function again(state: JobState, { attempt, report, noneOpened }: Extract<JobEvent, { event: 'again' }>): Step {
   const { status } = state;
-  if (isComputing(state) && attempt === state.attempt) return renounce(state, report);
-  // It was never started here.
-  if (status === 'ACCEPTED' && attempt === state.attempt) return renounce(state, report);
+  if (attempt === state.attempt) {
+    // Of ACCEPTED: it was never started here.
+    if (status === 'ACCEPTED' || status === 'RUNNING') return renounce(state, report);
+    if (hasCommitted(state) && noneOpened === true) return renounce(state, report);
+    if (status === 'COMMITTED') return halt(state);
+  }
+  const isDue = status === 'OPENING' || status === 'HALTED' || isTerminal(status);
   const wasAsked = status === 'ACCEPTED' && attempt === state.attempt - 1;
-  return { state, effects: wasAsked || status === 'OPENING' || isTerminal(status) ? reminder(state) : [] };
+  return { state, effects: isDue || wasAsked ? reminder(state) : [] };
+}
+
+/** The attempt has ended here, for what may not happen again. */
+function giveUp(state: Running | Committed, report: ErrorReport, detail: string | undefined): Step {
+  return state.status === 'RUNNING' ? renounce(state, report, { detail }) : halt(state, report, detail);
+}
+
+/** `report` where the failure lies here. */
+function halt(state: Committed, report?: ErrorReport, detail?: string): Step {
+  const { job, attempt } = state;
+  const next: JobState = { ...state, status: 'HALTED' };
+  const message = { type: 'halted', job, attempt, ...(report === undefined ? {} : { report }) } as const;
+  return {
+    state: next,
+    effects: [{ effect: 'stop', job, attempt }, save(next, detail), { effect: 'tell', message }],
+  };
 }
 
 /** `own` where the failure lies here. */
@@ -349,7 +397,10 @@ function end(state: JobState, next: JobState, detail?: string): Step {
   return { state: next, effects: [...stop, save(next, detail)] };
 }
 
-const isComputing = (state: JobState): state is Computing => state.status === 'RUNNING' || state.status === 'COMMITTED';
+const isComputing = (state: JobState): state is Running | Committed =>
+  state.status === 'RUNNING' || state.status === 'COMMITTED';
+
+const hasCommitted = (state: JobState): state is Committed => state.status === 'COMMITTED' || state.status === 'HALTED';
 
 function save(state: JobState, detail?: string): Effect {
   return detail === undefined ? { effect: 'save', state } : { effect: 'save', state, detail };

@@ -329,10 +329,12 @@ export class Store {
           acceptances: this.#acceptances(job, attempt, 0),
         };
       case 'COMMITTED':
+      case 'HALTED':
         return {
           ...common,
-          status: 'COMMITTED',
+          status: row.status,
           acceptance: this.#own(job, attempt),
+          acceptances: this.#acceptances(job, attempt, 0),
           sealed: this.#sealed(job, attempt),
         };
       case 'OPENING': {

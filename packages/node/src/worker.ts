@@ -17,8 +17,9 @@ import { rosterOf } from '@folkmoot/core/check-job.js';
 import type { Dataset } from '@folkmoot/core/dictionary.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, ProtocolError, SourceError } from '@folkmoot/core/errors.js';
-import { sign, verify } from '@folkmoot/core/identity.js';
+import { sign } from '@folkmoot/core/identity.js';
 import type { SideRecords } from '@folkmoot/core/join-query.js';
+import { openingLabel, openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { platform } from '@folkmoot/core/platform.js';
 import { type Effects, runJob } from '@folkmoot/core/run-job.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
@@ -127,9 +128,8 @@ async function compute(
       return orders.commit;
     },
     signatures: {
-      sign: (statement) => sign(assignment.identity, 'folkmoot opening v1', statement),
-      verify: (by, statement, signature) =>
-        verify(fromHex(charter.parties[by]!.identity!), 'folkmoot opening v1', statement, signature),
+      sign: (statement) => sign(assignment.identity, openingLabel, statement),
+      verify: openingVerifier(charter),
     },
     noiseKey: assignment.noiseKey,
     rng: platform.randomBytes,

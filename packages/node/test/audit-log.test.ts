@@ -32,7 +32,7 @@ const life: JobState[] = [
   { ...common, status: 'RECEIVED' },
   { ...common, claim, status: 'ACCEPTED', acceptance: own },
   { ...common, claim, status: 'RUNNING', acceptance: own, acceptances: [own] },
-  { ...common, claim, status: 'COMMITTED', acceptance: own, sealed },
+  { ...common, claim, status: 'COMMITTED', acceptance: own, acceptances: [own], sealed },
   { ...common, claim, status: 'OPENING', acceptance: own, opening },
   { ...common, claim, status: 'RESULT' },
 ];

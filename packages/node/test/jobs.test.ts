@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { type SignedAcceptance, signAcceptance } from '@folkmoot/core/acceptance.js';
+import { acceptancesHash, type SignedAcceptance, signAcceptance } from '@folkmoot/core/acceptance.js';
+import { fromHex, toHex } from '@folkmoot/core/bytes.js';
 import { StateError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
+import { commitment, openingStatement } from '@folkmoot/core/open.js';
 import { type Renunciation, type SignedRenunciation, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { NodeMessage } from '@folkmoot/transport/control.js';
@@ -36,7 +38,7 @@ const clock: Clock = {
   },
 };
 const store = {
-  open: () => [...held.values()].filter(({ status }) => status === 'ACCEPTED' || status === 'RECEIVED'),
+  open: () => [...held.values()].filter(({ status }) => ['RECEIVED', 'ACCEPTED', 'HALTED'].includes(status)),
   load: (job: string) => held.get(job),
   save(state: JobState) {
     if (fails.includes(state.status)) throw new StateError('STATE_FAILED', { detail: 'SQLITE_FULL' });
@@ -230,6 +232,36 @@ describe('the jobs of a node', () => {
       await jobs.stop();
       await open();
       expect(await next()).toMatchObject({ type: 'renounced', job, attempt: 1 });
+    });
+
+    it('open what they had stored once another party has, by the signatures of all and by nothing less', async () => {
+      const { job, acceptances } = await renounced();
+      const signed = held.get(job)!.signed;
+      const sealed = Uint8Array.of(1, 2, 3);
+      const acceptance = acceptances[0]!;
+      held.set(job, { status: 'HALTED', job, signed, expiresMs: nowMs, attempt: 1, acceptance, acceptances, sealed });
+      await jobs.stop();
+      await open();
+      expect(await next()).toMatchObject({ type: 'halted', job, attempt: 1 });
+
+      const context = { job: fromHex(job), attempt: 1, roster: parties };
+      const promised = new Map(parties.map((party) => [party as string, commitment(context, party, sealed)]));
+      const commitments = Object.fromEntries([...promised].map(([party, hash]) => [party, toHex(hash)]));
+      const statement = openingStatement(context, acceptancesHash(acceptances), promised);
+      const signs = (party: string) =>
+        toHex(signer(consortium.partyKeys.get(party)!.secret.identity)('folkmoot opening v1', statement));
+      const signatures = Object.fromEntries(parties.map((party) => [party, signs(party)]));
+      const of = { type: 'signed', job, attempt: 1 } as const;
+      for (const forged of [
+        { commitments, signatures: { ...signatures, hackney: signs('camden') } },
+        { commitments, signatures: { camden: signatures.camden!, hackney: signatures.hackney! } },
+        { commitments: { ...commitments, camden: '00'.repeat(32) }, signatures },
+      ]) {
+        jobs.hear({ ...of, ...forged });
+        expect(held.get(job)?.status).toBe('HALTED');
+      }
+      jobs.hear({ ...of, commitments, signatures });
+      expect(held.get(job)).toMatchObject({ status: 'OPENING', opening: { sealed, commitments, signatures } });
     });
 
     it('are not renounced where that cannot be written down', async () => {

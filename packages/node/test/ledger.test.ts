@@ -61,7 +61,14 @@ function life(job: string, claim: Claim) {
     },
     start: () => save({ ...common, status: 'RUNNING', acceptance, acceptances: [acceptance], claim: keyed }),
     open() {
-      save({ ...common, status: 'COMMITTED', acceptance, sealed: opening.sealed, claim: keyed });
+      save({
+        ...common,
+        status: 'COMMITTED',
+        acceptance,
+        acceptances: [acceptance],
+        sealed: opening.sealed,
+        claim: keyed,
+      });
       save({ ...common, status: 'OPENING', acceptance, opening, claim: keyed });
     },
     /** The attempt broke, and another one may follow. */
@@ -218,7 +225,7 @@ describe('the ledger', () => {
     const claim = claimOf({ key: 'k', cost: epsilon(1_000_000n, 0n) });
     store.save({ ...common, status: 'RUNNING', acceptances: [], claim: { ...claim, cost: epsilon(1_500_000n) } });
     expect(standing().reserved).toEqual(epsilon(1_500_000n));
-    store.save({ ...common, status: 'COMMITTED', sealed: opening.sealed, claim });
+    store.save({ ...common, status: 'COMMITTED', acceptances: [acceptance], sealed: opening.sealed, claim });
     store.save({ ...common, status: 'OPENING', opening, claim });
     expect(standing()).toEqual({ spent: asked.cost, reserved: epsilon(0n) });
   });
@@ -335,9 +342,11 @@ describe('the ledger', () => {
     const large = new Uint8Array(1 << 20);
     const common = { job: 'a', signed, expiresMs: 99, attempt: 1, acceptance, claim: claimOf({ key: 'k' }) } as const;
     const full = expect.objectContaining({ code: 'STATE_FAILED', message: expect.stringContaining('SQLITE_FULL') });
-    expect(() => store.save({ ...common, status: 'COMMITTED', sealed: large })).toThrow(full);
+    expect(() => store.save({ ...common, status: 'COMMITTED', acceptances: [acceptance], sealed: large })).toThrow(
+      full,
+    );
     db.pragma('max_page_count = 100000');
-    store.save({ ...common, status: 'COMMITTED', sealed: opening.sealed });
+    store.save({ ...common, status: 'COMMITTED', acceptances: [acceptance], sealed: opening.sealed });
     db.pragma('query_only = ON');
     const readOnly = expect.objectContaining({ message: expect.stringContaining('SQLITE_READONLY') });
     expect(() => store.save({ ...common, status: 'OPENING', opening })).toThrow(readOnly);
@@ -352,7 +361,7 @@ describe('the ledger', () => {
     job.accept();
     job.start();
     const common = { job: 'a', signed, expiresMs: 99, attempt: 1, acceptance, claim: claimOf({ key: 'k' }) } as const;
-    store.save({ ...common, status: 'COMMITTED', sealed: opening.sealed });
+    store.save({ ...common, status: 'COMMITTED', acceptances: [acceptance], sealed: opening.sealed });
     db.pragma('wal_checkpoint(TRUNCATE)');
     db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true })}`);
     const signatures = { camden: 'f'.repeat(1 << 20) };

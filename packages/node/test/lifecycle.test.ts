@@ -37,6 +37,7 @@ function after(n: number): JobState | undefined {
   return state;
 }
 const at = (status: Status): JobState => after(statuses.indexOf(status) + 1)!;
+const halted: JobState = { ...at('COMMITTED'), status: 'HALTED' } as JobState;
 const names = (effects: readonly Effect[]) =>
   effects.map((e) => {
     if (e.effect === 'renounce') return `renounce ${e.attempt}`;
@@ -83,20 +84,24 @@ describe('the life of a job at a node', () => {
     expect(names(next.effects)).toEqual(['stop', 'save', 'tell failed']);
   });
 
-  it.each(['RECEIVED', 'ACCEPTED', 'RUNNING', 'COMMITTED'] as const)('can be ended from outside while %s', (status) => {
-    const computing = status === 'RUNNING' || status === 'COMMITTED';
-    const effects = computing ? ['stop', 'save'] : ['save'];
-    const ends: [JobEvent, Status][] = [
-      [{ event: 'cancelled' }, 'CANCELLED'],
-      [{ event: 'aborted', attempt: 1, report }, 'ABORTED'],
-      [{ event: 'ticked', nowMs: expiresMs + clockSkewMs + 1 }, 'EXPIRED'],
-    ];
-    for (const [event, ended] of ends) {
-      const next = step(at(status), event);
-      expect(next.state?.status).toBe(ended);
-      expect(names(next.effects)).toEqual(effects);
-    }
-  });
+  it.each(['RECEIVED', 'ACCEPTED', 'RUNNING', 'COMMITTED', 'HALTED'] as const)(
+    'can be ended from outside while %s',
+    (status) => {
+      const state = status === 'HALTED' ? halted : at(status);
+      const computing = status === 'RUNNING' || status === 'COMMITTED';
+      const effects = computing ? ['stop', 'save'] : ['save'];
+      const ends: [JobEvent, Status][] = [
+        [{ event: 'cancelled' }, 'CANCELLED'],
+        [{ event: 'aborted', attempt: 1, report }, 'ABORTED'],
+        [{ event: 'ticked', nowMs: expiresMs + clockSkewMs + 1 }, 'EXPIRED'],
+      ];
+      for (const [event, ended] of ends) {
+        const next = step(state, event);
+        expect(next.state?.status).toBe(ended);
+        expect(names(next.effects)).toEqual(effects);
+      }
+    },
+  );
 
   it('is never cancelled, aborted or failed once the opening is durable', () => {
     const events: JobEvent[] = [
@@ -123,11 +128,47 @@ describe('the life of a job at a node', () => {
     const restarted: JobEvent = { event: 'restarted', report: internal };
     expect(names(step(at('RECEIVED'), restarted).effects)).toEqual(['judge']);
     expect(step(at('ACCEPTED'), restarted)).toEqual({ state: at('ACCEPTED'), effects: [] });
-    for (const status of ['RUNNING', 'COMMITTED'] as const) {
-      const next = step(at(status), restarted);
-      expect(next.state).toMatchObject({ status: 'ACCEPTED', attempt: 2, acceptance });
-      expect(names(next.effects)).toEqual(['stop', 'save', 'renounce 1']);
+    const next = step(at('RUNNING'), restarted);
+    expect(next.state).toMatchObject({ status: 'ACCEPTED', attempt: 2, acceptance });
+    expect(names(next.effects)).toEqual(['stop', 'save', 'renounce 1']);
+    expect(step(halted, restarted)).toEqual({ state: halted, effects: [] });
+  });
+
+  it.each<[string, JobEvent]>([
+    ['it is started again', { event: 'restarted', report: internal }],
+    ['its link breaks', { event: 'failed', attempt: 1, report: lost }],
+    ['it is asked for another attempt', again(1)],
+  ])('halts where it has committed and %s: another party may have opened', (_, event) => {
+    const next = step(at('COMMITTED'), event);
+    expect(next.state).toEqual({ ...at('COMMITTED'), status: 'HALTED' });
+    expect(names(next.effects)).toEqual(['stop', 'save', 'tell halted']);
+    expect(names(step(next.state, { event: 'linked' }).effects)).toEqual(['tell halted']);
+    expect(names(step(next.state, invited).effects)).toEqual(['tell halted']);
+    expect(names(step(next.state, again(1)).effects)).toEqual(['tell halted']);
+  });
+
+  it('opens what it had stored once it hears that another party has opened, with what all have signed', () => {
+    const next = step(halted, { event: 'opened', attempt: 1, ...signatures });
+    expect(next.state).toMatchObject({ status: 'OPENING', opening: { sealed, ...signatures } });
+    expect(names(next.effects)).toEqual(['save', 'open']);
+    expect(step(halted, { event: 'opened', attempt: 2, ...signatures }).state).toBe(halted);
+  });
+
+  it('renounces what it has committed to once it hears that no party has opened', () => {
+    for (const state of [halted, at('COMMITTED')]) {
+      const next = step(state, { ...again(1), noneOpened: true } as JobEvent);
+      expect(next.state).toEqual({ ...after(2), attempt: 2 });
+      expect(names(next.effects)).toEqual([...(state === halted ? [] : ['stop']), 'save', 'renounce 1']);
     }
+  });
+
+  it('hears nothing more of a computation that has halted', () => {
+    const late: JobEvent[] = [
+      { event: 'failed', attempt: 1, report },
+      { event: 'progressed', attempt: 1, phase: 'share' },
+      { event: 'sealed', attempt: 1, sealed },
+    ];
+    for (const event of late) expect(step(halted, event)).toEqual({ state: halted, effects: [] });
   });
 
   it('says again what the coordinator may have missed, when a link is new or it asks', () => {
@@ -192,12 +233,15 @@ describe('another attempt', () => {
   it.each(['LINK_LOST', 'UNREACHABLE', 'INTERRUPTED', 'CRASHED', 'PARTY_FAILED'] as const)(
     'may follow where the last one ended by %s',
     (code) => {
-      for (const status of ['RUNNING', 'COMMITTED'] as const) {
-        const next = step(at(status), { event: 'failed', attempt: 1, report: { ...report, code }, detail: 'why' });
-        expect(next.state).toEqual({ status: 'ACCEPTED', job, signed, expiresMs, attempt: 2, acceptance });
-        expect(names(next.effects)).toEqual(['stop', 'save', 'renounce 1']);
-        expect(next.effects.at(-1)).toMatchObject({ report: { code }, detail: 'why' });
-      }
+      const failed: JobEvent = { event: 'failed', attempt: 1, report: { ...report, code }, detail: 'why' };
+      const next = step(at('RUNNING'), failed);
+      expect(next.state).toEqual({ status: 'ACCEPTED', job, signed, expiresMs, attempt: 2, acceptance });
+      expect(names(next.effects)).toEqual(['stop', 'save', 'renounce 1']);
+      expect(next.effects.at(-1)).toMatchObject({ report: { code }, detail: 'why' });
+      const committed = step(at('COMMITTED'), failed);
+      expect(committed.state?.status).toBe('HALTED');
+      expect(committed.effects.at(-1)).toMatchObject({ message: { report: { code } } });
+      expect(JSON.stringify(committed.effects.at(-1))).not.toContain('why');
     },
   );
 
@@ -218,7 +262,7 @@ describe('another attempt', () => {
   });
 
   it('follows where the coordinator asks for it and nothing was opened, also before anything began', () => {
-    for (const status of ['ACCEPTED', 'RUNNING', 'COMMITTED'] as const) {
+    for (const status of ['ACCEPTED', 'RUNNING'] as const) {
       const next = step(at(status), again(1));
       expect(next.state).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
       expect(names(next.effects)).toEqual([...(status === 'ACCEPTED' ? [] : ['stop']), 'save', 'renounce 1']);
@@ -279,7 +323,12 @@ describe('another attempt', () => {
       const next = step(last, event);
       expect(next.state?.status).toBe('ABORTED');
       expect(names(next.effects)).toEqual(['stop', 'save', 'tell failed']);
+      expect(step(atAttempt(attemptsMax, 'COMMITTED'), event).state?.status).toBe('HALTED');
     }
+    const none: JobEvent = { event: 'again', job, attempt: attemptsMax, report: lost, noneOpened: true };
+    const next = step({ ...atAttempt(attemptsMax, 'COMMITTED'), status: 'HALTED' } as JobState, none);
+    expect(next.state?.status).toBe('ABORTED');
+    expect(names(next.effects)).toEqual(['save', 'tell failed']);
   });
 
   it('is ended by the end of the job, whatever attempt the coordinator names', () => {
@@ -318,6 +367,7 @@ const anyEvent: fc.Arbitrary<JobEvent> = fc.oneof(
   fc.record({ event: fc.constant('opened' as const), attempt, ...constantSignatures }),
   fc.record({ event: fc.constant('failed' as const), attempt, report: fc.constantFrom(report, lost) }),
   { weight: 3, arbitrary: attempt.map(again) },
+  { weight: 2, arbitrary: attempt.map((of) => ({ ...again(of), noneOpened: true }) as JobEvent) },
   fc.record({ event: fc.constant('stored' as const), attempt }),
   fc.record({ event: fc.constant('aborted' as const), attempt, report: fc.constant(report) }),
   fc.constantFrom<JobEvent>(
@@ -336,7 +386,9 @@ const laterRoad = (attempt: number): JobEvent[] =>
 const roads = [
   road,
   [...road.slice(0, 3), ...laterRoad(2)],
-  [...road.slice(0, 4), again(1), { ...started, attempt: 2 }, ...laterRoad(3)],
+  [...road.slice(0, 4), again(1), { ...again(1), noneOpened: true } as JobEvent, ...laterRoad(2).slice(1)],
+  [...road.slice(0, 4), again(1), ...road.slice(4)],
+  [...road.slice(0, 3), again(1), { ...started, attempt: 2 }, ...laterRoad(3)],
 ];
 const anyWalk = fc
   .tuple(fc.constantFrom(...roads), fc.integer({ min: 0, max: 12 }), fc.array(anyEvent, { maxLength: 30 }))
@@ -378,6 +430,9 @@ function brokenLaw(machine: Machine, events: readonly JobEvent[]): string | unde
       }
       if (effect.effect === 'commit' && durable?.status !== 'COMMITTED') return 'committed before it was durable';
       if (effect.effect === 'renounce') {
+        // Of what was committed to, only who knows that nobody has opened it can say so.
+        const isSure = 'noneOpened' in event || !committed.has(effect.attempt) || effect.attempt <= renounced;
+        if (!isSure) return 'renounced what another one may have opened';
         const isDurable = durable?.status === 'ACCEPTED' && durable.attempt === effect.attempt + 1;
         if (!isDurable) return 'renounced before it was durable';
         if (opened.size > 0) return 'renounced what it opened';
@@ -413,7 +468,7 @@ describe('any sequence of events', () => {
       }),
       { numRuns: 5000, seed: 7 },
     );
-    expect([...reached].sort()).toEqual([...statuses, 'ABORTED', 'CANCELLED', 'DENIED', 'EXPIRED'].sort());
+    expect([...reached].sort()).toEqual([...statuses, 'HALTED', 'ABORTED', 'CANCELLED', 'DENIED', 'EXPIRED'].sort());
   });
 
   // Faults of our own making: the laws above must notice each of them.
@@ -444,6 +499,8 @@ describe('any sequence of events', () => {
       event.event === 'started' && state?.status === 'ACCEPTED' && state.attempt > 1
         ? step({ ...state, attempt: 1 }, event)
         : step(state, event),
+    'renounces what another one may have opened': (state, event) =>
+      event.event === 'again' ? step(state, { ...event, noneOpened: true }) : step(state, event),
     'wakes the dead': (state, event) =>
       event.event === 'invited' && state?.status === 'ABORTED' ? step(undefined, event) : step(state, event),
   };

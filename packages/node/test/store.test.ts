@@ -27,7 +27,7 @@ const states: JobState[] = [
   { ...common, status: 'RECEIVED' },
   { ...common, status: 'ACCEPTED', acceptance: own },
   { ...common, status: 'RUNNING', acceptance: own, acceptances },
-  { ...common, status: 'COMMITTED', acceptance: own, sealed },
+  { ...common, status: 'COMMITTED', acceptance: own, acceptances, sealed },
   { ...common, status: 'OPENING', acceptance: own, opening },
   { ...common, status: 'RESULT' },
 ];
@@ -71,6 +71,15 @@ describe('the state of a node', () => {
   });
 
   const next: JobState = { ...common, attempt: 2, status: 'ACCEPTED', acceptance: own };
+
+  it('keeps that an attempt has halted, with the bytes that may yet be opened', () => {
+    const halted: JobState = { ...common, status: 'HALTED', acceptance: own, acceptances, sealed };
+    for (const state of [...states.slice(0, 4), halted]) store.save(state);
+    reopen();
+    expect(store.load('a1')).toEqual(halted);
+    store.save(states[4]!);
+    expect(store.load('a1')).toEqual(states[4]);
+  });
 
   it('keeps a later attempt beside the one that it renounced', () => {
     for (const state of states.slice(0, 4)) store.save(state);

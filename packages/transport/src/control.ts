@@ -5,7 +5,7 @@
  * signed; whoever uses them checks them as such.
  *
  * Rounds    login: hello, challenge, login, welcome; a job: invite, accepted, start, then the sessions of the parties;
- *           another attempt: again, renounced, start; budgets: budget, budget
+ *           another attempt: again, halted, signed or again, renounced, start; budgets: budget, budget
  * Security  none of its own. TLS hides it on the way; jobs and acceptances carry signatures; nothing here is secret.
  * @module
  */
@@ -44,6 +44,10 @@ const report = z.strictObject({
   party: name.exactOptional(),
 }) satisfies z.ZodType<ErrorReport, unknown>;
 
+/** Of all parties, under an opening. */
+const commitments = z.record(name, hash);
+const signatures = z.record(name, signature);
+
 /** The signed job as it travels; `envelope` is for core/query/envelope to parse and check. */
 const signed = z.strictObject({ envelope: document, signature });
 
@@ -72,10 +76,12 @@ const fromNode = z.discriminatedUnion('type', [
     job: hash,
     attempt,
     sealedBytes: z.int().min(1).max(0xffff_ffff),
-    commitments: z.record(name, hash),
-    signatures: z.record(name, signature),
+    commitments,
+    signatures,
   }),
   z.strictObject({ type: z.literal('failed'), job: hash, attempt, report }),
+  /** The attempt is over here after the commitment: another party may have opened it. */
+  z.strictObject({ type: z.literal('halted'), job: hash, attempt, report: report.exactOptional() }),
   /** The attempt is over here, without an opening, and another one may follow; with the reason where it lies here. */
   z.strictObject({
     type: z.literal('renounced'),
@@ -100,8 +106,19 @@ const fromCoordinator = z.discriminatedUnion('type', [
     acceptances: z.array(document).max(1024),
     renunciations: z.array(document).max(1024).exactOptional(),
   }),
-  /** This attempt has failed and the job is to be tried again: the party is asked for its renunciation. */
-  z.strictObject({ type: z.literal('again'), job: hash, attempt, report }),
+  /**
+   * This attempt has failed and the job is to be tried again: the party is asked for its renunciation. One that has
+   * committed gives it once it hears that nobody has opened.
+   */
+  z.strictObject({
+    type: z.literal('again'),
+    job: hash,
+    attempt,
+    report,
+    noneOpened: z.literal(true).exactOptional(),
+  }),
+  /** What another party has opened with, for one that has halted: it opens too. */
+  z.strictObject({ type: z.literal('signed'), job: hash, attempt, commitments, signatures }),
   z.strictObject({ type: z.literal('abort'), job: hash, attempt, report }),
   z.strictObject({ type: z.literal('cancel'), job: hash }),
   /** The opening is durable at the coordinator. */

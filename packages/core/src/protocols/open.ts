@@ -113,26 +113,42 @@ export function verifyOpenings(
   const stranger = openings.find(({ party }) => !context.roster.includes(party));
   if (stranger !== undefined) throw bad('BAD_COMMITMENT', stranger.party, 'it takes no part in this job');
   const statements = new Set<string>();
+  // Honest parties hand over the same N signatures: each is verified once, not once in each of N openings.
   const verified = new Set<string>();
+  const verifyOnce: Verify = (signer, statement, signature) => {
+    const claim = `${signer} ${toHex(statement)} ${toHex(signature)}`;
+    const fits = verified.has(claim) || verify(signer, statement, signature);
+    if (fits) verified.add(claim);
+    return fits;
+  };
   for (const party of context.roster) {
     const theirs = openings.filter((opening) => opening.party === party);
     if (theirs.length !== 1) throw bad('BAD_COMMITMENT', party, `${theirs.length} openings instead of one`);
-    const { sealed, commitments, signatures } = theirs[0]!;
-    const list = hexEntries(context, commitments, 32) ?? refuse('BAD_COMMITMENT', party, 'its list is not well formed');
-    const signed = hexEntries(context, signatures, 64) ?? refuse('BAD_OPENING_SIGNATURE', party, 'not well formed');
-    const statement = openingStatement(context, acceptances, list);
-    for (const [signer, signature] of signed) {
-      // Honest parties hand over the same N signatures: each is verified once, not once in each of N openings.
-      const claim = `${signer} ${toHex(statement)} ${toHex(signature)}`;
-      if (verified.has(claim)) continue;
-      if (!verify(signer, statement, signature)) throw bad('BAD_OPENING_SIGNATURE', party, `signature of ${signer}`);
-      verified.add(claim);
-    }
     // N good signatures under another list would need every party to have signed two.
-    statements.add(toHex(statement));
+    statements.add(toHex(verifyOpening(context, acceptances, theirs[0]!, verifyOnce)));
     if (statements.size > 1) throw bad('BAD_COMMITMENT', party, 'its list differs from the others');
-    if (!equal(commitment(context, party, sealed), list.get(party)!)) throw bad('BAD_COMMITMENT', party);
   }
+}
+
+/**
+ * One opening by itself: all N signatures under its list are good, and its bytes are those committed to. It gives the
+ * statement that was signed.
+ * @throws ProtocolError BAD_OPENING_SIGNATURE or BAD_COMMITMENT, naming the party of the opening.
+ */
+export function verifyOpening(
+  context: Context,
+  acceptances: Uint8Array,
+  { party, sealed, commitments, signatures }: Opening,
+  verify: Verify,
+): Uint8Array {
+  const list = hexEntries(context, commitments, 32) ?? refuse('BAD_COMMITMENT', party, 'its list is not well formed');
+  const signed = hexEntries(context, signatures, 64) ?? refuse('BAD_OPENING_SIGNATURE', party, 'not well formed');
+  const statement = openingStatement(context, acceptances, list);
+  for (const [signer, signature] of signed) {
+    if (!verify(signer, statement, signature)) throw bad('BAD_OPENING_SIGNATURE', party, `signature of ${signer}`);
+  }
+  if (!equal(commitment(context, party, sealed), list.get(party)!)) throw bad('BAD_COMMITMENT', party);
+  return statement;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Traffic {
 const kinds = Object.keys(frameType) as (keyof typeof frameType)[];
 
 export function noTraffic(): Traffic {
-  const none = (): Counts => ({ control: count(), session: count(), bulk: count() });
+  const none = () => Object.fromEntries(kinds.map((kind) => [kind, count()])) as Counts;
   return { sent: none(), received: none() };
 }
 

@@ -4,10 +4,13 @@
  * ```
  *  0  version   u8    1                         20  from      u16   index in the charter's sorted list of parties,
  *  1  type      u8    1 control, 2 session,     22  to        u16   0xffff the coordinator, 0xfffe an analyst
- *                     3 bulk                    24  sequence  u32   per session and direction, from 0, no gaps
+ *                     3 bulk, 4 ack, 5 ask,     24  sequence  u32   per session and direction, from 0, no gaps; of
+ *                     6 resume                                      4, 5, 6: how many frames of the session have come
  *  2  reserved  u16   0                         28  length    u32   bytes of the payload that follow
  *  4  session   16 bytes
  * ```
+ *
+ * The types 4 to 6 keep a session going over links that break; resumable-stream.ts says how.
  *
  * Sends     32 bytes beside the payload, 1 MiB in all at most
  * Security  none of its own: what a session frame carries is sealed, and its order is kept by the seal's counters
@@ -24,8 +27,13 @@ export const frameBytesMax = 1024 * 1024;
 export const framePayloadBytesMax = frameBytesMax - frameHeaderBytes;
 export const sessionIdBytes = 16;
 
-export const frameType = { control: 1, session: 2, bulk: 3 } as const;
+export const frameType = { control: 1, session: 2, bulk: 3, ack: 4, ask: 5, resume: 6 } as const;
 export type FrameType = (typeof frameType)[keyof typeof frameType];
+
+/** Whether frames of this type pass between two parties, and are none of the relay's business. */
+export function isBetweenParties(type: FrameType): boolean {
+  return type === frameType.session || type >= frameType.ack;
+}
 
 export const coordinatorIndex = 0xffff;
 export const analystIndex = 0xfffe;
@@ -80,7 +88,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint8(0) !== version) throw new TransportError('BAD_FRAME', { field: 'version' });
   const type = view.getUint8(1);
-  if (type < frameType.control || type > frameType.bulk) throw new TransportError('BAD_FRAME', { field: 'type' });
+  if (type < frameType.control || type > frameType.resume) throw new TransportError('BAD_FRAME', { field: 'type' });
   if (view.getUint16(2, true) !== 0) throw new TransportError('BAD_FRAME', { field: 'reserved' });
   const length = view.getUint32(28, true);
   if (length !== bytes.length - frameHeaderBytes) {

@@ -1,6 +1,6 @@
 /**
- * The relay inside the coordinator: it forwards session frames between the parties of running attempts, and cannot read
- * them.
+ * The relay inside the coordinator: it forwards the frames of sessions between the parties of running attempts, and cannot
+ * read them. What goes to a party that is away it drops: the two ends notice, and send it again (resumable-stream.ts).
  *
  * Sends     every frame once, as it came, without a copy; a sender is read no faster than its receiver takes
  * Security  it sees who speaks to whom, when and how much. It checks that a frame says truly who sent it and belongs to
@@ -10,7 +10,7 @@
 import { toHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
 import { TransportError } from '@folkmoot/core/errors.js';
-import { decodeFrame, frameType, sessionId } from './frame.ts';
+import { decodeFrame, isBetweenParties, sessionId } from './frame.ts';
 import type { FrameLink } from './link.ts';
 
 /** An attempt of a job, whose pairs of parties may speak. */
@@ -69,13 +69,13 @@ export class Relay {
 
   /**
    * Forwards one frame that came over this party's link. Resolves when the receiver can take more; at once when the
-   * attempt has ended or the receiver is not there (its loss ends the attempt in another way).
+   * attempt has ended or the receiver is not there.
    * @throws TransportError BAD_FRAME, FRAME_TOO_LARGE, WRONG_SESSION
    */
   forward(party: PartyId, bytes: Uint8Array): void | Promise<void> {
     const frame = decodeFrame(bytes);
     const from = this.indexOf(party);
-    if (frame.type !== frameType.session || frame.from !== from) throw new TransportError('WRONG_SESSION', { party });
+    if (!isBetweenParties(frame.type) || frame.from !== from) throw new TransportError('WRONG_SESSION', { party });
     const pair = this.#pairs.get(toHex(frame.session));
     if (pair === undefined) return;
     const isPair = (a: number, b: number) => pair.first === a && pair.second === b;

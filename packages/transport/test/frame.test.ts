@@ -32,7 +32,7 @@ describe('a frame', () => {
     fc.assert(
       fc.property(
         fc.record({
-          type: fc.constantFrom(1, 2, 3),
+          type: fc.constantFrom(1, 2, 3, 4, 5, 6),
           session: fc.uint8Array({ minLength: 16, maxLength: 16 }),
           from: fc.integer({ min: 0, max: 0xffff }),
           to: fc.integer({ min: 0, max: 0xffff }),
@@ -70,7 +70,7 @@ describe('a frame', () => {
       [0, 0],
       [0, 2],
       [1, 0],
-      [1, 4],
+      [1, 7],
       [2, 1],
       [3, 0x80],
     ] as const) {

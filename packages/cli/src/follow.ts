@@ -3,7 +3,7 @@
  * @module
  */
 import type { Client } from '@folkmoot/client/client.js';
-import { hasEnded, type JobEvent, type JobStateName } from '@folkmoot/client/events.js';
+import { hasEnded, type JobEvent, type JobStateName, type Verdict } from '@folkmoot/client/events.js';
 import { errorOf, ProtocolError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import type { Progress } from './progress.ts';
 import { phaseInWords, TimeLeft } from './time-left.ts';
@@ -31,6 +31,9 @@ const words: Readonly<Record<JobStateName, string>> = {
   EXPIRED: 'expired',
   POISONED: 'broken at every attempt',
 };
+
+/** Before the name of the party. */
+const didInWords = (did: Verdict): string => (did === 'awaiting' ? 'waiting for a person’s approval at' : did);
 
 /**
  * Resolves when the job is DONE.
@@ -80,7 +83,7 @@ export async function followToEnd({
       if (event.type !== 'state' || event.state !== 'QUEUED') clearTimeout(timer);
       if (event.type !== 'state') {
         const doing = event.helper === true ? helpers : parties;
-        doing.set(event.party, event.type === 'phase' ? phaseInWords(event.phase) : event.did);
+        doing.set(event.party, event.type === 'phase' ? phaseInWords(event.phase) : didInWords(event.did));
       } else {
         state = event.state;
         if (state === 'DONE') return;

@@ -145,7 +145,7 @@ async function startProcesses({ setting, family, sealed, folder, listen }: Start
       url,
       '--owner',
       '127.0.0.1:0',
-      ...(approve ? ['--approve'] : []),
+      approve ? '--approve' : '--unattended',
     ];
     return family.start(party, ['node', file, ...own, ...shared], listen(party));
   });

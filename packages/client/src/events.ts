@@ -13,6 +13,14 @@ const endings = ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED', 'POISONED'] as const;
 export const jobStates = ['QUEUED', 'INVITING', 'READY', 'RUNNING', ...endings] as const;
 export type JobStateName = (typeof jobStates)[number];
 
+const verdicts = ['awaiting', 'accepted', 'denied', 'failed', 'opened'] as const;
+/** What a party did last: `awaiting` says that a person there has to approve the job. */
+export type Verdict = (typeof verdicts)[number];
+
+export function isVerdict(value: unknown): value is Verdict {
+  return (verdicts as readonly unknown[]).includes(value);
+}
+
 interface Common {
   /** Counts what is kept of a job's history. */
   readonly sequence: number;
@@ -47,7 +55,7 @@ type JobEntry = Common &
         readonly party: string;
         /** It is the job's helper. */
         readonly helper?: true;
-        readonly did: 'accepted' | 'denied' | 'failed' | 'opened';
+        readonly did: Verdict;
         readonly report?: ErrorReport;
       }
     | { readonly type: 'phase'; readonly party: string; readonly helper?: true; readonly phase: string }
@@ -186,7 +194,7 @@ function eventFrom(block: string): JobEvent | undefined {
   if (typeof party !== 'string') return undefined;
   const by = { party: harmless(party), ...(value.helper === true ? { helper: true as const } : {}) };
   if (type === 'phase' && typeof phase === 'string') return { ...common, type, ...by, phase: harmless(phase) };
-  if (type === 'party' && (did === 'accepted' || did === 'denied' || did === 'failed' || did === 'opened')) {
+  if (type === 'party' && isVerdict(did)) {
     const report = reportFrom(value.report);
     return { ...common, type, ...by, did, ...(report === undefined ? {} : { report }) };
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import { type ErrorReport, TransportError } from '@folkmoot/core/errors.js';
-import { type JobStateName, jobStates } from './events.ts';
+import { isVerdict, type JobStateName, jobStates, type Verdict } from './events.ts';
 import { harmless, reportFrom } from './http.ts';
 
 export interface PartyView {
@@ -11,7 +11,7 @@ export interface PartyView {
   /** It brings no records, and deals the correlated randomness. */
   readonly helper?: true;
   readonly connected: boolean;
-  readonly verdict?: 'accepted' | 'denied' | 'failed' | 'opened';
+  readonly verdict?: Verdict;
   readonly report?: ErrorReport;
 }
 
@@ -58,13 +58,12 @@ export function jobViewFrom(value: unknown): JobView {
 function partyFrom(value: unknown): PartyView {
   const given = fieldsOf(value);
   const { verdict } = given;
-  const known = verdict === 'accepted' || verdict === 'denied' || verdict === 'failed' || verdict === 'opened';
   const report = reportFrom(given.report);
   return {
     party: textOf(given, 'party'),
     ...(given.helper === true ? { helper: true as const } : {}),
     connected: given.connected === true,
-    ...(known ? { verdict } : {}),
+    ...(isVerdict(verdict) ? { verdict } : {}),
     ...(report === undefined ? {} : { report }),
   };
 }

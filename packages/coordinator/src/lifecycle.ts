@@ -9,7 +9,8 @@
  * answer is the earlier one, and the parties are told that nothing is to be done.
  *
  * QUEUED waits until every party is connected and its turn has come. INVITING gathers acceptances; a party that goes
- * away may come back. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
+ * away may come back, and one where a person has to approve may take until the job expires: meanwhile the job leaves its
+ * place to others. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
  * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
  *
  * An attempt that a broken link or a crash ends leads back to INVITING, where now the word of every party is gathered.
@@ -75,6 +76,8 @@ export interface JobState<A = unknown> {
   /** Parties of the roster that are connected now. Not durable: after a restart nobody is. */
   readonly present: readonly PartyId[];
   readonly acceptances: Readonly<Record<PartyId, A>>;
+  /** Parties where a person has yet to approve. Not durable: they say it again. */
+  readonly awaiting?: readonly PartyId[];
   /** Of the attempt before this one, for which they are gathered or were. */
   readonly renounced: Readonly<Record<PartyId, SignedRenunciation>>;
   /** Why each of the attempts before this one failed; and this one, if it was the last and is being recalled. */
@@ -102,6 +105,8 @@ export type Event<A = unknown> =
   /** The scheduler grants the job one of its places. */
   | { readonly type: 'turn' }
   | { readonly type: 'accepted'; readonly party: PartyId; readonly attempt: number; readonly acceptance: A }
+  /** The party has judged the job, and waits for a person. */
+  | { readonly type: 'awaiting'; readonly party: PartyId; readonly attempt: number }
   | { readonly type: 'denied'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
   /** An earlier job of the same analyst put the same question, over the same readings, and is DONE. */
   | { readonly type: 'answered'; readonly by: string }
@@ -149,7 +154,7 @@ export type Entry =
     }
   | (By & {
       readonly type: 'party';
-      readonly did: 'accepted' | 'denied' | 'failed' | 'opened';
+      readonly did: 'awaiting' | 'accepted' | 'denied' | 'failed' | 'opened';
       readonly report?: ErrorReport;
     })
   | (By & { readonly type: 'phase'; readonly phase: string });
@@ -181,10 +186,11 @@ export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
 }
 
 /**
- * Whether the job holds a place: it has been invited, and has not ended. One that only waits for a lost party to send its
- * opening again leaves its place to others: nothing is computed for it, and the wait may be long.
+ * Whether the job holds a place: it has been invited, and has not ended. One that only waits for a person to approve, or for
+ * a lost party to send its opening again, leaves its place to others: nothing is computed for it, and the wait may be long.
  */
 export function isActive(state: JobState): boolean {
+  if (state.phase === 'INVITING' && (state.awaiting ?? []).length > 0) return false;
   return ['INVITING', 'READY', 'RUNNING'].includes(state.phase) && (!isReleasing(state) || allPresent(state));
 }
 
@@ -214,6 +220,12 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       return state.phase === 'QUEUED' && allPresent(state) ? invite(state) : same(state);
     case 'accepted':
       return accepted(state, event.party, event.acceptance);
+    case 'awaiting': {
+      const { awaiting = [], phase, acceptances } = state;
+      if (phase !== 'INVITING' || event.party in acceptances || awaiting.includes(event.party)) return same(state);
+      const entry: Entry = { type: 'party', ...by(state, event.party), did: 'awaiting' };
+      return { state: { ...state, awaiting: [...awaiting, event.party] }, effects: [], entries: [entry] };
+    }
     case 'denied': {
       const error = withDetail(new StateError('PARTY_DENIED', { party: event.party }), event.report);
       const entry: Entry = { type: 'party', ...by(state, event.party), did: 'denied', report: event.report };
@@ -308,7 +320,12 @@ function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
 
 function accepted<A>(state: JobState<A>, party: PartyId, acceptance: A): Step<A> {
   if (state.phase !== 'INVITING' || isRetrying(state)) return same(state);
-  const next = { ...state, acceptances: { ...state.acceptances, [party]: acceptance } };
+  const { awaiting, ...rest } = state;
+  const next = {
+    ...rest,
+    ...(awaiting === undefined ? {} : { awaiting: awaiting.filter((one) => one !== party) }),
+    acceptances: { ...state.acceptances, [party]: acceptance },
+  };
   return readyIfComplete(next, [{ type: 'party', ...by(state, party), did: 'accepted' }]);
 }
 
@@ -533,6 +550,8 @@ function waitingFor(state: JobState): string {
   const due = state.roster.filter((party) => !state.opened.includes(party));
   const away = due.filter((party) => !state.present.includes(party));
   if (away.length > 0) return `not connected: ${away.join(', ')}`;
+  const { awaiting = [] } = state;
+  if (state.phase === 'INVITING' && awaiting.length > 0) return `not approved yet: ${awaiting.join(', ')}`;
   const silent = state.roster.filter((party) => !(party in wordsOf(state)));
   if (state.phase === 'INVITING' && silent.length > 0) return `no verdict yet: ${silent.join(', ')}`;
   return isReleasing(state) ? `no opening yet: ${due.join(', ')}` : `it was ${state.phase}`;

@@ -187,7 +187,7 @@ const schemas: Json = {
             party: text,
             helper,
             connected: { type: 'boolean' },
-            verdict: { enum: ['accepted', 'denied', 'failed', 'opened'] },
+            verdict: { enum: ['awaiting', 'accepted', 'denied', 'failed', 'opened'] },
             report: ref('Report'),
           },
           ['helper', 'verdict', 'report'],
@@ -208,7 +208,7 @@ const schemas: Json = {
       state: ref('State'),
       party: text,
       helper,
-      did: { enum: ['accepted', 'denied', 'failed', 'opened'] },
+      did: { enum: ['awaiting', 'accepted', 'denied', 'failed', 'opened'] },
       phase: text,
       done: {
         type: 'number',

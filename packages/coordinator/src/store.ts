@@ -64,7 +64,7 @@ export interface Change {
 
 export interface Verdict {
   readonly party: string;
-  readonly verdict: 'accepted' | 'denied' | 'failed' | 'opened';
+  readonly verdict: 'awaiting' | 'accepted' | 'denied' | 'failed' | 'opened';
   readonly report?: ErrorReport;
 }
 

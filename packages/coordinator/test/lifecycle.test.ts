@@ -96,6 +96,25 @@ describe('the life of a job at the coordinator', () => {
     expect(after(running).state.phase).toBe('RUNNING');
   });
 
+  it('waits for a person at a party, says so once, and leaves its place to others meanwhile', () => {
+    const awaiting: Event<string> = { type: 'awaiting', party: 'bee', attempt: 1 };
+    const held = after([...inviting, awaiting]);
+    expect(held.state).toMatchObject({ phase: 'INVITING', awaiting: ['bee'] });
+    expect(held.entries).toEqual([{ type: 'party', party: 'bee', attempt: 1, did: 'awaiting' }]);
+    expect(isActive(after(inviting).state)).toBe(true);
+    expect(isActive(held.state)).toBe(false);
+    expect(step(held.state, awaiting).entries).toEqual([]);
+    const all = after(accept, held.state);
+    expect(all.state).toMatchObject({ phase: 'READY', awaiting: [] });
+    expect(isActive(all.state)).toBe(true);
+    expect(step(all.state, awaiting)).toMatchObject({ state: all.state, entries: [] });
+    const late = step(held.state, { type: 'tick', nowMs: expiresMs + skewMs + 1 });
+    expect(late.state).toMatchObject({ phase: 'EXPIRED', error: { code: 'JOB_EXPIRED' } });
+    expect(late.state.error?.message).toContain('not approved yet: bee');
+    const denied = step(held.state, { type: 'denied', party: 'bee', attempt: 1, report: refusal });
+    expect(denied.state.phase).toBe('FAILED');
+  });
+
   it('counts a start as done when a party already reports a phase or an opening', () => {
     expect(after([...ready, { type: 'phase', party: 'ant', attempt: 1, phase: 'shares' }]).state.phase).toBe('RUNNING');
     expect(after([...ready, open[0]!]).state.phase).toBe('RUNNING');

@@ -115,6 +115,8 @@ describe('a plan', () => {
   it('says that a person has to approve', () => {
     const manual = policyOf(policyYaml.replace('approval: automatic', 'approval: manual'));
     expect(flat(planFor(arrearsYaml, { camden: manual }))).toContain('allows it once a person has approved');
+    const three = policyOf(policyYaml.replace('approval: automatic', 'approval: manual\n    approvers: 3'));
+    expect(flat(planFor(arrearsYaml, { camden: three }))).toContain('allows it once 3 people have approved');
   });
 
   it('says what the figures of one job may not tell together', () => {

@@ -175,6 +175,13 @@ describe('a policy', () => {
     expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', 'approval: manual']))).toMatchObject({
       approval: 'manual',
     });
+    expect(verdictOn(arrearsYaml, twice)).not.toHaveProperty('approvers');
+    expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', 'approval: manual']))).toMatchObject({
+      approvers: 1,
+    });
+    const two = policyWith(['approval: automatic', 'approval: manual\n    approvers: 2']);
+    expect(verdictOn(arrearsYaml, two)).toMatchObject({ approval: 'manual', approvers: 2 });
+    expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', '']))).toMatchObject({ approvers: 1 });
     expect(verdictOn(arrearsYaml, policyWith(['approval: automatic', '']))).toMatchObject({ approval: 'manual' });
   });
 
@@ -330,6 +337,11 @@ describe('a rule on rounding and dominance', () => {
 describe('a policy beside its charter', () => {
   it('is right where every name is known', () => {
     expect(() => checkPolicy(policy, charter, 'camden')).not.toThrow();
+    const asked = policyWith(['approval: automatic', 'approval: automatic\n    approvers: 2']);
+    expect(refusalOf(() => checkPolicy(asked, charter, 'camden'))).toMatchObject({
+      code: 'BAD_VALUE',
+      field: 'policy.rules[0].approvers',
+    });
   });
 
   it.each([
@@ -349,6 +361,8 @@ describe('a policy beside its charter', () => {
     ['operations: [count,', 'operations: [maximum,', 'BAD_VALUE', 'rules[0].operations[0]'],
     ['min_parties: 3', 'min_people: 3', 'UNKNOWN_KEY', 'rules[0].min_people'],
     ['approval: automatic', 'approval: maybe', 'BAD_VALUE', 'rules[0].approval'],
+    ['approval: automatic', 'approval: manual\n    approvers: 0', 'BAD_VALUE', 'rules[0].approvers'],
+    ['approval: automatic', 'approval: manual\n    approvers: 101', 'BAD_VALUE', 'rules[0].approvers'],
     ['name: link with health', 'name: prevention statistics', 'BAD_VALUE', 'rules'],
   ])('is refused in its form with %s as %s', (from, to, code, field) => {
     expect(refusalOf(() => policyWith([from, to]))).toMatchObject({ code, field });

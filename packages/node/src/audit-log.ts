@@ -207,6 +207,8 @@ export function eventsOf(
     }
     case 'DENIED':
       return [{ kind: 'verdict', job, verdict: 'denied', code: state.report.code }];
+    case 'AWAITING_APPROVAL':
+      return [{ kind: 'verdict', job, verdict: 'waits', rule: state.hold.rule }];
     case 'ACCEPTED':
       if (attempt > 1) return [{ kind: 'renunciation', job, attempt: attempt - 1 }];
       return [{ kind: 'verdict', job, verdict: 'accepted', ...accepted(state.acceptance) }];

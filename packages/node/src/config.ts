@@ -17,6 +17,7 @@ import { lookUp, memberSchema, nameSchema } from '@folkmoot/core/name.js';
 import { checkPolicy, type Policy, policySchema } from '@folkmoot/core/policy.js';
 import { type PartyKeys, readKeys } from '@folkmoot/transport/keyring.js';
 import { z } from 'zod';
+import { type Approvers, approversSchema, checkApprovers } from './approvers.ts';
 import { type Binding, bindingSchema } from './sources/source-binding.ts';
 
 const path = z.string().min(1).max(4096);
@@ -35,6 +36,7 @@ const nodeSchema = z.strictObject({
   state: path,
   datasets: z.record(nameSchema, bindingSchema),
   policy: policySchema,
+  approvers: approversSchema.default({}),
   cores: z.int().min(1).max(coresMax).optional(),
   owner: z.string().max(64).optional(),
   metrics: z.union([listen, z.strictObject({ listen, behind_tls_proxy: z.boolean().default(false) })]).optional(),
@@ -56,6 +58,8 @@ export interface Overrides {
   readonly metrics?: string;
   /** The data owner has approved what rules with `approval: manual` hold back. */
   readonly approve?: boolean;
+  /** Nobody is there to approve: what such rules hold back is refused. */
+  readonly unattended?: boolean;
 }
 
 export interface NodeConfig {
@@ -72,7 +76,10 @@ export interface NodeConfig {
   readonly sha256: string;
   readonly datasets: Readonly<Record<string, Binding>>;
   readonly policy: Policy;
+  /** Who decides on jobs that a rule holds back; the party's own key where none is listed. */
+  readonly approvers: Approvers;
   readonly approve: boolean;
+  readonly unattended: boolean;
   /** How many cores a computation may use at once; those of the machine unless the file says fewer. */
   readonly cores: number;
   /** Where the owner's channel listens, on loopback; port 0 lets the system choose. */
@@ -83,10 +90,12 @@ export interface NodeConfig {
 
 /**
  * @throws InputError naming field, line and column
+ * @throws CharterError BAD_KEY for an approver's key
  * @throws TransportError INSECURE_URL
  */
 export function parseNodeConfig(text: string, file: string, overrides: Overrides = {}): NodeConfig {
   const given = parseDocument(text, nodeSchema, { name: file });
+  checkApprovers(given.approvers, given.policy);
   const folder = dirname(resolve(file));
   const place = (override: string | undefined, own: string) =>
     override === undefined ? resolve(folder, own) : resolve(override);
@@ -101,7 +110,9 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     sha256: toHex(sha256(utf8(text))),
     datasets: given.datasets,
     policy: given.policy,
+    approvers: given.approvers,
     approve: overrides.approve ?? false,
+    unattended: overrides.unattended ?? false,
     cores: given.cores ?? availableParallelism(),
     owner: ownerAddress(overrides.owner ?? given.owner ?? '127.0.0.1:0'),
     ...(metrics === undefined ? {} : { metrics: metricsAddress(metrics) }),
@@ -136,8 +147,7 @@ export interface Membership {
  * @throws InputError for the charter's form; UNKNOWN_PARTY, UNKNOWN_DATASET, NOT_HELD… where node.yaml does not fit it
  */
 export async function readMembership(config: NodeConfig, passphrase?: string): Promise<Membership> {
-  const charter = parseCharter(await readText(config.charter, 'charter'), config.charter);
-  checkSealed(charter);
+  const charter = await readSealedCharter(config);
   const member = lookUp(charter.parties, config.party);
   if (member === undefined) throw new InputError('UNKNOWN_PARTY', { field: 'party', detail: config.party });
   for (const name of Object.keys(config.datasets)) {
@@ -175,6 +185,16 @@ function metricsAddress(given: NonNullable<z.infer<typeof nodeSchema>['metrics']
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/**
+ * The charter alone, with all signatures checked.
+ * @throws CharterError CHARTER_UNSIGNED, CHARTER_CHANGED; InputError for its form
+ */
+export async function readSealedCharter({ charter: file }: Pick<NodeConfig, 'charter'>): Promise<Charter> {
+  const charter = parseCharter(await readText(file, 'charter'), file);
+  checkSealed(charter);
+  return charter;
 }
 
 /** wss:, or ws: to this machine only. */

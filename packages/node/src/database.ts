@@ -10,6 +10,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FolkmootError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
+import { approvalTables } from './approval-record.ts';
 import { auditTables } from './audit-log.ts';
 import { joinTables } from './join-record.ts';
 import { ledgerTables } from './ledger.ts';
@@ -62,6 +63,7 @@ const migrations: readonly string[] = [
    CREATE TRIGGER renounced_is_not_cut BEFORE DELETE ON renounced
      BEGIN SELECT RAISE(ABORT, 'what is renounced stays so'); END;`,
   auditTables,
+  approvalTables,
 ];
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */

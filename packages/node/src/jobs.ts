@@ -26,12 +26,14 @@ import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciatio
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type { Logger } from 'pino';
+import { onJob } from './approval-routes.ts';
+import { checkApproved, followingFrom, weigh } from './approvals.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
 import { keepJoin } from './join-report.ts';
-import { checkAccepted, checkStillAllowed, claimOnStart, decide, type Judge } from './judgement.ts';
+import { checkAccepted, checkStillAllowed, claimOnStart, type Decision, decide, type Judge } from './judgement.ts';
 import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
@@ -40,6 +42,8 @@ import type { Store } from './store.ts';
 
 /** Jobs that have not ended, at one time: a coordinator runs 16, and more wait there. */
 const jobsMax = 64;
+/** Jobs that wait for a person, besides: each is a few kilobytes, and more than anybody reads. */
+const waitingMax = 1_000;
 /** How often expiry is looked at: well below the 120 seconds that clocks may differ by. */
 const tickMs = 5_000;
 
@@ -72,6 +76,8 @@ export class Jobs {
   /** The jobs that have not ended, as they are in the store. */
   readonly #open = new Map<string, JobState>();
   readonly #computations = new Map<string, ComputationUnderWay>();
+  /** Jobs that are being judged: one judgement at a time, which weighs the decisions that stand at its end. */
+  readonly #judging = new Set<string>();
   /** Threads that were told to stop and have not ended: a query runs to its end. */
   readonly #ending = new Set<Promise<void>>();
   #connection: Outlet | undefined;
@@ -89,6 +95,8 @@ export class Jobs {
     for (const state of store.open()) this.#open.set(state.job, state);
     const detail = 'the node was restarted';
     const report = reportOf(new StateError('INTERRUPTED', { party: config.party, detail }));
+    // What people decided while nothing ran comes first: a job that they ended is not tried again.
+    for (const job of [...this.#open.keys()]) this.takeDecisions(job);
     this.#all({ event: 'restarted', report });
     this.#tick();
   }
@@ -99,6 +107,14 @@ export class Jobs {
     this.#stopTicking();
     for (const job of [...this.#computations.keys()]) this.#stopComputation(job);
     await Promise.all(this.#ending);
+  }
+
+  /** Carries out what follows from the decisions on a job that stand in the store. */
+  takeDecisions(job: string): void {
+    const { store, config, membership } = this.#options;
+    const { charter } = membership;
+    const event = followingFrom(onJob(job, store), { config, charter });
+    if (event !== undefined) this.#dispatch(job, event);
   }
 
   /** The link is up, and logged in. */
@@ -162,7 +178,7 @@ export class Jobs {
     try {
       const signed = parseSignedJob(given);
       if (jobId(signed.envelope) !== job) throw new ProtocolError('BAD_MESSAGE', { field: 'job' });
-      if (!this.#open.has(job) && this.#open.size >= jobsMax) throw new StateError('BUSY', { party: config.party });
+      if (!this.#open.has(job) && !this.#hasRoom()) throw new StateError('BUSY', { party: config.party });
       this.#dispatch(job, { event: 'invited', job, signed, attempt, expiresMs: Date.parse(signed.envelope.expires) });
     } catch (error) {
       // A job that cannot even be read leaves no trace but this.
@@ -170,6 +186,12 @@ export class Jobs {
       log.warn({ event: 'job-failed', job, attempt, state: 'RECEIVED', ...inWords(report) }, 'job denied');
       this.#connection?.send({ type: 'denied', job, attempt, report });
     }
+  }
+
+  #hasRoom(): boolean {
+    const open = [...this.#open.values()];
+    const waiting = open.filter(({ status }) => status === 'AWAITING_APPROVAL').length;
+    return waiting < waitingMax && open.length - waiting < jobsMax;
   }
 
   /** Tells an analyst what is left. What is no good request is not answered, and leaves a line in the log. */
@@ -190,14 +212,16 @@ export class Jobs {
    * lie between its word and the start, and a new policy in them.
    */
   #startOf({ job, attempt, acceptances: given, renunciations = [] }: Start): JobEvent {
-    const { membership, config, clock, periods } = this.#options;
+    const { membership, config, clock, periods, store } = this.#options;
     const { party } = config;
     try {
       const state = this.#find(job);
       if (state?.status !== 'ACCEPTED' || attempt !== state.attempt)
         return { event: 'started', attempt, acceptances: [] };
       const by = { config, membership, nowMs: clock.now() };
-      checkStillAllowed(state.signed, state.acceptance, by);
+      const asked = checkStillAllowed(state.signed, state.acceptance, by);
+      const of = { config, charter: membership.charter };
+      if (asked > 0) checkApproved(asked, state.acceptance, store.approvals(job), of);
       const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
       if (attempt > 1) this.#checkRenounced(job, attempt - 1, state.signed, renunciations);
       const claim = claimOnStart(state.signed, state.acceptance, acceptances, { config, membership, periods });
@@ -359,16 +383,28 @@ export class Jobs {
   }
 
   #judge(job: string, signed: SignedJob): void {
+    if (this.#judging.has(job)) return;
+    this.#judging.add(job);
     const { config, membership, build, sign, clock, records, store, periods } = this.#options;
     const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
     const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, ...records, afford };
     decide(signed, by).then(
-      (decision) => this.#dispatch(job, { event: 'allowed', ...decision }),
+      (decision) => {
+        this.#judging.delete(job);
+        this.#dispatch(job, this.#weighed(job, decision));
+      },
       (error: unknown) => {
+        this.#judging.delete(job);
         const { report, detail } = failureOf(error, config.party);
         this.#dispatch(job, { event: 'denied', report, detail });
       },
     );
+  }
+
+  #weighed(job: string, decision: Decision): JobEvent {
+    const { config, membership, store } = this.#options;
+    if (decision.approvers === undefined) return { event: 'allowed', ...decision };
+    return weigh(decision, onJob(job, store), { config, charter: membership.charter });
   }
 
   #compute(job: string, attempt: number, acceptances: readonly SignedAcceptance[]): void {

@@ -60,6 +60,8 @@ export interface Decision {
   readonly acceptance: SignedAcceptance;
   /** What a protected job costs this party. */
   readonly claim?: Claim;
+  /** How many people must have approved it; absent where nobody is asked. */
+  readonly approvers?: number;
 }
 
 type Allowed = Extract<Verdict, { readonly verdict: 'allow' }>;
@@ -143,7 +145,8 @@ export async function decide(signed: SignedJob, by: Judge): Promise<Decision> {
     },
     by.sign,
   );
-  return claim === undefined ? { acceptance } : { acceptance, claim };
+  const approvers = askedBy(verdict, config);
+  return { acceptance, ...(claim === undefined ? {} : { claim }), ...(approvers === 0 ? {} : { approvers }) };
 }
 
 /** The size class of so many rows, where this party can hold what its side brings. */
@@ -192,35 +195,41 @@ function permit(
   if (binding === undefined) throw new InputError('NOT_HELD', { party, field: `datasets.${name}` });
   const verdict = judge(checked, usesOf(checked, party), party, config.policy, analyst, nowMs);
   if (verdict.verdict === 'refuse') throw verdict.error;
-  if (verdict.approval === 'manual' && !config.approve) {
+  if (verdict.approval === 'manual' && !config.approve && config.unattended) {
     throw new InputError('NOT_SUPPORTED', {
       party,
       field: 'approval',
-      detail: `the rule “${verdict.rule}” asks for a person’s approval`,
-      remedy: 'have the data owner set the rule to `approval: automatic`; `folkmoot run` has --approve',
+      detail: `the rule “${verdict.rule}” asks for a person’s approval, and nobody is there to give it`,
+      remedy: 'give `folkmoot run` --approve',
     });
   }
   return { binding, verdict };
 }
 
+/** How many people a node asks before it accepts by this rule. */
+function askedBy({ approvers = 0 }: Allowed, { approve }: Pick<NodeConfig, 'approve'>): number {
+  return approve ? 0 : approvers;
+}
+
 /**
  * An acceptance may be old when the job starts: it counts only while the policy that it was given under stands, and the
- * same rule still covers the job with the same threshold. A helper's word hangs on no policy.
+ * same rule still covers the job with the same threshold. A helper's word hangs on no policy. Gives how many people must
+ * have approved it.
  * @throws PolicyError POLICY_CHANGED, and whatever would be the reason for a denial now
  */
 export function checkStillAllowed(
   signed: SignedJob,
   { acceptance }: SignedAcceptance,
   by: Pick<Judge, 'config' | 'membership' | 'nowMs'>,
-): void {
+): number {
   const { config, membership } = by;
   const { party } = config;
   const { job, analyst } = signed.envelope;
   const checked = checkJob(job, membership.charter);
-  if (checked.helper === party) return;
+  if (checked.helper === party) return 0;
   if (policyHash(config.policy) !== acceptance.policy) throw new PolicyError('POLICY_CHANGED', { party });
   const { verdict } = permit(checked, analyst, by);
-  if (verdict.rule === acceptance.rule && verdict.minGroup === acceptance.min_group) return;
+  if (verdict.rule === acceptance.rule && verdict.minGroup === acceptance.min_group) return askedBy(verdict, config);
   const detail = `it was accepted by the rule “${acceptance.rule}”, which no longer allows it`;
   throw new PolicyError('POLICY_CHANGED', { party, detail });
 }

@@ -1,11 +1,15 @@
 /**
  * The life of a job at one party: a pure function (state, event) → (state, effects).
  *
- *   RECEIVED → DENIED | ACCEPTED → RUNNING(a) → COMMITTED(a) → OPENING → RESULT
+ *   RECEIVED → DENIED | AWAITING_APPROVAL → ACCEPTED → RUNNING(a) → COMMITTED(a) → OPENING → RESULT
  *   and from every state before OPENING: ABORTED(code) | EXPIRED | CANCELLED
  *   (OPENING only becomes EXPIRED, when nobody has asked for its bytes in time; they stay in the store)
  *   RUNNING(a) | ACCEPTED | HALTED(a) → ACCEPTED, for attempt a + 1
  *   COMMITTED(a) → HALTED(a) → OPENING
+ *
+ * Where a rule asks for people, a job that has been judged waits for them, and is judged again when they have approved:
+ * what is accepted is what they approved, or they are asked anew (approval.ts in core). A job of which nobody is asked goes
+ * straight on.
  *
  * An attempt that a broken link or a crash has ended is *renounced*, unless it was the last one: ACCEPTED for the next
  * attempt says that this party opened none before, and it has no way back to one. That is durable before the party's
@@ -34,6 +38,7 @@
  */
 
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { type ApprovalTerms, changeOf } from '@folkmoot/core/approval.js';
 import { clockSkewMs, type SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, PolicyError, ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
 import { attemptsMax, passingCodes } from '@folkmoot/core/renunciation.js';
@@ -61,6 +66,16 @@ interface Signed {
   readonly signatures: Readonly<Record<string, string>>;
 }
 
+/** What a job waits for: so many people's approval of just this. */
+export interface Hold {
+  readonly terms: ApprovalTerms;
+  /** The rule that asks for them, and how many it asks for. */
+  readonly rule: string;
+  readonly approvers: number;
+  /** Why approvals given before do not count. */
+  readonly change?: string;
+}
+
 /** All that leaves for the analyst. */
 export interface OpeningBytes extends Signed {
   readonly sealed: Uint8Array;
@@ -70,6 +85,7 @@ export type JobState = Common &
   (
     | { readonly status: 'RECEIVED' }
     | { readonly status: 'DENIED'; readonly report: ErrorReport }
+    | { readonly status: 'AWAITING_APPROVAL'; readonly hold: Hold }
     | { readonly status: 'ACCEPTED'; readonly acceptance: SignedAcceptance }
     | {
         readonly status: 'RUNNING';
@@ -109,7 +125,12 @@ export type JobEvent =
     }
   /** The node's own judgement, which `judge` asked for. */
   | { readonly event: 'allowed'; readonly acceptance: SignedAcceptance; readonly claim?: Claim }
+  /** The judgement allows it, and people have yet to approve. */
+  | { readonly event: 'held'; readonly hold: Hold }
   | { readonly event: 'denied'; readonly report: ErrorReport; readonly detail?: string }
+  /** As many people as the rule asks for have approved; one of them has taken it back. */
+  | { readonly event: 'approved' }
+  | { readonly event: 'revoked'; readonly report: ErrorReport; readonly detail?: string }
   /** The coordinator brings all acceptances. `fault` is what the check of their signatures and contents found. */
   | {
       readonly event: 'started';
@@ -153,6 +174,7 @@ export type JobEvent =
 
 type Message =
   | { readonly type: 'accepted'; readonly job: string; readonly attempt: number; readonly acceptance: SignedAcceptance }
+  | { readonly type: 'awaiting'; readonly job: string; readonly attempt: number }
   | { readonly type: 'denied'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   | { readonly type: 'failed'; readonly job: string; readonly attempt: number; readonly report: ErrorReport }
   /** The attempt is over here, after the commitment and without an opening; with the reason where it lies here. */
@@ -168,7 +190,7 @@ type Message =
 export type Effect =
   /** Make this state durable, with everything it holds, in one transaction. */
   | { readonly effect: 'save'; readonly state: JobState; readonly detail?: string }
-  /** Check signature, charter and policy, fingerprint the data and sign: answered by `allowed` or `denied`. */
+  /** Check signature, charter and policy, fingerprint the data and sign: answered by `allowed`, `held` or `denied`. */
   | { readonly effect: 'judge'; readonly job: string }
   | {
       readonly effect: 'compute';
@@ -231,12 +253,26 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
 
   switch (event.event) {
     case 'allowed': {
-      if (state.status !== 'RECEIVED') return stay;
+      if (!isUndecided(state)) return stay;
       const next: JobState = { ...claiming(state, event.claim), status: 'ACCEPTED', acceptance: event.acceptance };
       return { state: next, effects: [{ effect: 'save', state: next }, ...reminder(next)] };
     }
+    case 'held': {
+      if (!isUndecided(state)) return stay;
+      const { hold } = event;
+      if (state.status === 'AWAITING_APPROVAL' && isSameHold(state.hold, hold)) return stay;
+      const next: JobState = { ...common(state), status: 'AWAITING_APPROVAL', hold };
+      return { state: next, effects: [save(next), ...reminder(next)] };
+    }
+    case 'approved':
+      // Days may lie between: what was approved counts only if it is what would be accepted now.
+      if (state.status !== 'AWAITING_APPROVAL') return stay;
+      return { state, effects: [{ effect: 'judge', job: state.job }] };
+    case 'revoked':
+      if (state.status !== 'ACCEPTED' && state.status !== 'RUNNING' && !hasCommitted(state)) return stay;
+      return abort(state, event.report, { tell: true, detail: event.detail });
     case 'denied': {
-      if (state.status !== 'RECEIVED') return stay;
+      if (!isUndecided(state)) return stay;
       const next: JobState = { ...common(state), status: 'DENIED', report: event.report };
       return { state: next, effects: [save(next, event.detail), ...reminder(next)] };
     }
@@ -301,7 +337,7 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
       return state.status === 'OPENING' ? stay : abort(state, event.report, { tell: false });
     case 'restarted':
       // The masks lived in memory alone, so an attempt that was under way cannot go on.
-      if (state.status === 'RECEIVED') return { state, effects: [{ effect: 'judge', job: state.job }] };
+      if (isUndecided(state)) return { state, effects: [{ effect: 'judge', job: state.job }] };
       return isComputing(state) ? giveUp(state, event.report, event.report.message) : stay;
     case 'cancelled':
       return state.status === 'OPENING' ? stay : end(state, { ...common(state), status: 'CANCELLED' });
@@ -316,6 +352,8 @@ function reminder(state: JobState): Effect[] {
   switch (state.status) {
     case 'DENIED':
       return [{ effect: 'tell', message: { type: 'denied', job, attempt, report: state.report } }];
+    case 'AWAITING_APPROVAL':
+      return [{ effect: 'tell', message: { type: 'awaiting', job, attempt } }];
     case 'ACCEPTED':
       return attempt > 1
         ? [{ effect: 'renounce', job, attempt: attempt - 1 }]
@@ -395,6 +433,13 @@ function end(state: JobState, next: JobState, detail?: string): Step {
   // The computation is ended first: whatever the disk does, no further share leaves for a job that has ended.
   const stop: Effect[] = isComputing(state) ? [{ effect: 'stop', job, attempt }] : [];
   return { state: next, effects: [...stop, save(next, detail)] };
+}
+
+/** Not accepted yet, and not ended. */
+const isUndecided = ({ status }: JobState): boolean => status === 'RECEIVED' || status === 'AWAITING_APPROVAL';
+
+function isSameHold(a: Hold, b: Hold): boolean {
+  return changeOf(a.terms, b.terms) === undefined && a.rule === b.rule && a.approvers === b.approvers;
 }
 
 const isComputing = (state: JobState): state is Running | Committed =>

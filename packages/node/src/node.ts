@@ -18,6 +18,7 @@ import type { FrameLink } from '@folkmoot/transport/link.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { approvalRoutes } from './approval-routes.ts';
 import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
@@ -114,7 +115,9 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   };
   let dialling: { stop(): void };
   let channel: OwnerChannel | undefined;
+  const deciding = () => ({ store, config, charter: membership.charter, nowMs: clock.now() });
   const routes: readonly OwnerRoute[] = [
+    ...approvalRoutes(deciding, (job) => jobs.takeDecisions(job)),
     { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
   ];
   let port: WatchPort | undefined;

@@ -7,14 +7,16 @@
  */
 import { createHash } from 'node:crypto';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import type { SignedApproval } from '@folkmoot/core/approval.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
+import { ApprovalRecords } from './approval-record.ts';
 import { AuditLog, eventsOf } from './audit-log.ts';
 import { assertDurable, openDatabase, stateError } from './database.ts';
 import { type JoinRecord, JoinRecords } from './join-record.ts';
 import { type Claim, Ledger } from './ledger.ts';
-import { isTerminal, type JobState, type Status } from './lifecycle.ts';
+import { type Hold, isTerminal, type JobState, type Status } from './lifecycle.ts';
 import type { Counts } from './metrics.ts';
 import { Periods, type SnapshotRecord } from './period.ts';
 
@@ -52,6 +54,7 @@ interface JobRow {
   detail: string | null;
   changed_ms: number;
   claim: string | null;
+  hold: string | null;
 }
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
@@ -73,6 +76,7 @@ export class Store {
   /** For reading; what is entered in it goes with the state that it is about. */
   readonly audit: Pick<AuditLog, 'size' | 'root' | 'rows' | 'job' | 'inclusion' | 'consistency' | 'nodeAt'>;
   readonly #audit: AuditLog;
+  readonly #approvals: ApprovalRecords;
 
   constructor(db: Database.Database, nowMs: () => number) {
     this.#db = db;
@@ -84,6 +88,7 @@ export class Store {
     this.joins = this.#joins;
     this.#audit = new AuditLog(db, () => this.#ledger.totals());
     this.audit = this.#audit;
+    this.#approvals = new ApprovalRecords(db);
   }
 
   /**
@@ -140,6 +145,30 @@ export class Store {
   /** What is entered in the audit log beside the lives of jobs, in one transaction. @throws StateError STATE_FAILED */
   audited<T>(work: (log: AuditLog, nowMs: number) => T): T {
     return this.#durably(() => work(this.#audit, this.#nowMs()));
+  }
+
+  /**
+   * A person's decision on a job: who, what, why and when are in the document. Those of a job are only added, and nothing
+   * is opened after one that ends it. @throws StateError STATE_FAILED
+   */
+  enterApproval(signed: SignedApproval): void {
+    const { job, decision, by, reason } = signed.approval;
+    this.#durably(() => {
+      const now = this.#nowMs();
+      this.#approvals.enter(signed, now);
+      this.#audit.enter({ kind: 'approval', job, decision, by, reason }, now);
+    });
+  }
+
+  /** The decisions on a job, in the order in which they came. */
+  approvals(job: string): SignedApproval[] {
+    return this.#approvals.of(job);
+  }
+
+  /** The ids that begin so, at most two: enough to tell one from none and from several. */
+  beginning(prefix: string): string[] {
+    const rows = this.#prepare('SELECT job FROM jobs WHERE substr(job, 1, ?) = ? ORDER BY job LIMIT 2');
+    return (rows.all(prefix.length, prefix) as { job: string }[]).map(({ job }) => job);
   }
 
   /** The state of a job, with the bytes that it holds. */
@@ -218,10 +247,10 @@ export class Store {
     const { job, attempt, status, claim } = state;
     const before = this.#prepare('SELECT status, attempt FROM jobs WHERE job = ?').get(job) as JobRow | undefined;
     this.#prepare(
-      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended, claim)
-       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended, @claim)
+      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended, claim, hold)
+       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended, @claim, @hold)
        ON CONFLICT (job) DO UPDATE SET status = @status, attempt = @attempt, report = @report,
-         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended, claim = @claim`,
+         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended, claim = @claim, hold = @hold`,
     ).run({
       job,
       status,
@@ -233,6 +262,7 @@ export class Store {
       now,
       ended: isTerminal(status) ? 1 : 0,
       claim: claim === undefined ? null : claimText(claim),
+      hold: status === 'AWAITING_APPROVAL' ? JSON.stringify(state.hold) : null,
     });
     if (claim !== undefined) this.#settle(state, claim, now);
     if (status === 'ACCEPTED') {
@@ -319,6 +349,8 @@ export class Store {
       case 'DENIED':
       case 'ABORTED':
         return { ...common, status: row.status, report: JSON.parse(row.report ?? 'null') as ErrorReport };
+      case 'AWAITING_APPROVAL':
+        return { ...common, status: 'AWAITING_APPROVAL', hold: JSON.parse(row.hold!) as Hold };
       case 'ACCEPTED':
         return { ...common, status: 'ACCEPTED', acceptance: this.#own(job, attempt) };
       case 'RUNNING':

@@ -2,6 +2,8 @@ import { chmodSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { toHex } from '@folkmoot/core/bytes.js';
+import { publicKeyOf } from '@folkmoot/core/identity.js';
 import { seededRng } from '@folkmoot/core/prg.js';
 import { makeKeys, writeKeys } from '@folkmoot/transport/keyring.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,6 +69,22 @@ describe('node.yaml', () => {
     expect(() => at('{ listen: 10.0.0.1:9464 }')).toThrow(code('INSECURE_URL'));
     for (const bad of ['9464', '127.0.0.1:65536', '127.0.0.1', 'true'])
       expect(() => at(bad)).toThrow(code('BAD_VALUE'));
+  });
+
+  it('lists the people who approve, as many as a rule asks for', () => {
+    expect(parseNodeConfig(nodeYaml('camden'), file).approvers).toEqual({});
+    const [ada, ben] = ['ada', 'ben'].map((who, at) => {
+      const identity = toHex(publicKeyOf(new Uint8Array(32).fill(at + 1)));
+      return `  ${who}: { name: ${who}, identity: ${identity} }\n`;
+    }) as [string, string];
+    const two = nodeYaml('camden', 'manual\n      approvers: 2');
+    expect(Object.keys(parseNodeConfig(`${two}approvers:\n${ada}${ben}`, file).approvers)).toEqual(['ada', 'ben']);
+    const tooFew = expect.objectContaining({ code: 'BAD_VALUE', field: 'policy.rules[0].approvers' });
+    for (const text of [two, `${two}approvers:\n${ada}`]) expect(() => parseNodeConfig(text, file)).toThrow(tooFew);
+    const one = `${two}approvers:\n${ada}${ada.replace('ada', 'eve')}`;
+    expect(() => parseNodeConfig(one, file)).toThrow(expect.objectContaining({ field: 'approvers.eve.identity' }));
+    const bad = ada.replace(/[0-9a-f]{64}/, 'ff'.repeat(32));
+    expect(() => parseNodeConfig(`${nodeYaml('camden')}approvers:\n${bad}`, file)).toThrow(code('BAD_KEY'));
   });
 
   it('names an unknown or repeated key with its line and column', () => {

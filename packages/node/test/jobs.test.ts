@@ -40,6 +40,7 @@ const clock: Clock = {
 const store = {
   open: () => [...held.values()].filter(({ status }) => ['RECEIVED', 'ACCEPTED', 'HALTED'].includes(status)),
   load: (job: string) => held.get(job),
+  approvals: () => [],
   save(state: JobState) {
     if (fails.includes(state.status)) throw new StateError('STATE_FAILED', { detail: 'SQLITE_FULL' });
     held.set(state.job, state);
@@ -196,7 +197,7 @@ describe('the jobs of a node', () => {
       policyIs('approval: automatic', 'approval: manual');
       expect(await startedLater({ approve: true }, () => {})).toMatchObject({
         type: 'failed',
-        report: { code: 'NOT_SUPPORTED', field: 'approval' },
+        report: { code: 'NOT_APPROVED', party: 'camden' },
       });
     });
   });

@@ -165,6 +165,7 @@ describe('the state of a node', () => {
     store.close();
     const db = new Database(join(folder, 'node.sqlite'));
     db.exec('DROP TABLE ledger; DROP TABLE periods; DROP TABLE snapshots; ALTER TABLE jobs DROP COLUMN claim');
+    db.exec('DROP TRIGGER denied_is_not_opened; DROP TABLE approvals; ALTER TABLE jobs DROP COLUMN hold');
     db.exec('DROP TABLE joins; DROP TRIGGER renounced_is_not_opened; DROP TABLE renounced');
     db.exec('DROP TABLE audit; DROP TABLE audit_nodes');
     db.pragma('user_version = 1');

@@ -61,6 +61,8 @@ const fromNode = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('login'), signature }),
   z.strictObject({ type: z.literal('accepted'), job: hash, attempt, acceptance: document }),
+  /** The party has judged the job, and a person there has to approve it. */
+  z.strictObject({ type: z.literal('awaiting'), job: hash, attempt }),
   z.strictObject({ type: z.literal('denied'), job: hash, attempt, report }),
   z.strictObject({
     type: z.literal('phase'),

@@ -3,7 +3,8 @@
  * `public.json`, which goes into the charter.
  *
  * A party has an Ed25519 identity (signatures), an X25519 static key (Noise sessions) and a node seed, from which keys
- * that never leave the node are derived. An analyst has an identity and an X-Wing recipient key (sealed answers).
+ * that never leave the node are derived. An analyst has an identity and an X-Wing recipient key (sealed answers). An
+ * approver, a person at a party who decides on jobs, has an identity alone; it stands in node.yaml and in no charter.
  *
  * Security  mode 0600 protects nothing on a stolen disk; a passphrase does: scrypt (N 2^17, r 8, p 1: 128 MiB and about
  *           half a second a guess) and AES-256-GCM
@@ -30,9 +31,20 @@ export interface AnalystKeys {
   readonly public: { readonly identity: string; readonly recipient: string };
 }
 
-export type Keys = PartyKeys | AnalystKeys;
+export interface ApproverKeys {
+  readonly kind: 'approver';
+  readonly secret: { readonly identity: Uint8Array };
+  readonly public: { readonly identity: string };
+}
 
-const seedNames = { party: ['identity', 'static', 'node'], analyst: ['identity', 'recipient'] } as const;
+export type Keys = PartyKeys | AnalystKeys | ApproverKeys;
+
+const kinds = ['party', 'analyst', 'approver'] as const satisfies readonly Keys['kind'][];
+const seedNames = {
+  party: ['identity', 'static', 'node'],
+  analyst: ['identity', 'recipient'],
+  approver: ['identity'],
+} as const;
 const seedBytes = 32;
 const scryptCost = { N: 2 ** 17, r: 8, p: 1, maxmem: 256 * 1024 * 1024 } as const;
 
@@ -41,12 +53,13 @@ const seeds = z.record(z.string(), hex(seedBytes));
 const wrapped = z.strictObject({ kdf: z.literal('scrypt-17-8-1'), salt: hex(16), nonce: hex(12), box: z.string() });
 const secretFile = z.strictObject({
   folkmoot: z.literal(1),
-  kind: z.enum(['party', 'analyst']),
+  kind: z.enum(kinds),
   seeds: z.union([seeds, z.strictObject({ wrapped })]),
 });
 
 export function makeKeys(kind: 'party', randomBytes: (n: number) => Uint8Array): Promise<PartyKeys>;
 export function makeKeys(kind: 'analyst', randomBytes: (n: number) => Uint8Array): Promise<AnalystKeys>;
+export function makeKeys(kind: 'approver', randomBytes: (n: number) => Uint8Array): Promise<ApproverKeys>;
 export function makeKeys(kind: Keys['kind'], randomBytes: (n: number) => Uint8Array): Promise<Keys>;
 export async function makeKeys(kind: Keys['kind'], randomBytes: (n: number) => Uint8Array): Promise<Keys> {
   return withPublicKeys(kind, () => randomBytes(seedBytes));
@@ -132,6 +145,7 @@ async function withPublicKeys(kind: Keys['kind'], seedOf: (name: string) => Uint
     const publicStatic = toHex(rawPublicKey(privateKeyObject('x25519', secret.static)));
     return { kind, secret, public: { identity: publicIdentity, static: publicStatic } };
   }
+  if (kind === 'approver') return { kind, secret: { identity }, public: { identity: publicIdentity } };
   const secret = { identity, recipient: seedOf('recipient') };
   return { kind, secret, public: { identity: publicIdentity, recipient: await recipientKey(secret.recipient) } };
 }

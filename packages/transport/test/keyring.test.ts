@@ -20,8 +20,8 @@ async function refusal(step: Promise<unknown>): Promise<string> {
 }
 
 describe('the keyring', () => {
-  it('reads back what it wrote, for a party and for an analyst', async () => {
-    for (const kind of ['party', 'analyst'] as const) {
+  it('reads back what it wrote, for a party, an analyst and an approver', async () => {
+    for (const kind of ['party', 'analyst', 'approver'] as const) {
       const folder = newFolder();
       const keys = await makeKeys(kind, randomBytes);
       await writeKeys(folder, keys);

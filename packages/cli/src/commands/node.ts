@@ -16,6 +16,7 @@ interface Options {
   readonly owner?: string;
   readonly metrics?: string;
   readonly approve?: boolean;
+  readonly unattended?: boolean;
   readonly passphraseFile?: string;
 }
 
@@ -30,6 +31,7 @@ export const node: CommandSpec<Options> = {
     { flags: '--owner <address>', text: 'instead of `owner`: where it listens to its owner, such as 127.0.0.1:7711' },
     { flags: '--metrics <host:port>', text: 'instead of `metrics`; port 0 takes a free one' },
     { flags: '--approve', text: 'approve what rules with `approval: manual` hold back' },
+    { flags: '--unattended', text: 'refuse them instead, where nobody is there to approve' },
     { flags: '--passphrase-file <file>', text: 'unwraps the keys (default: FOLKMOOT_PASSPHRASE_FILE)' },
   ],
   examples: ['folkmoot node camden/node.yaml', 'folkmoot node camden/node.yaml --passphrase-file /run/secrets/camden'],

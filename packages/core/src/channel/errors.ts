@@ -111,6 +111,34 @@ export const errorTable = {
       text: 'the party’s policy has changed since it accepted the job',
       remedy: 'submit the job again, to be judged by the policy as it is now',
     },
+    DENIED_BY_OWNER: {
+      text: 'a person at the party denied the job',
+      remedy: 'ask the data owner of the party why; the reason stays there',
+    },
+    APPROVAL_REVOKED: {
+      text: 'a person at the party took the approval of the job back',
+      remedy: 'ask the data owner of the party; submit the job again',
+    },
+    NOT_APPROVED: {
+      text: 'the approvals that the rule asks for do not stand',
+      remedy: 'submit the job again, and have the approvers of the party decide',
+    },
+    APPROVAL_CHANGED: {
+      text: 'the approval is for something else than what waits now',
+      remedy: 'look at what waits now, and decide again',
+    },
+    NOT_AN_APPROVER: {
+      text: 'node.yaml lists no such approver',
+      remedy: 'name one of its `approvers` with --as, and that person’s own key folder with --keys',
+    },
+    OWN_JOB: {
+      text: 'who asked for a job does not decide on it',
+      remedy: 'have another approver look at it',
+    },
+    ALREADY_APPROVED: {
+      text: 'this person has approved the job already',
+      remedy: 'have another approver look at it, where the rule asks for more than one',
+    },
     BUDGET_EXCEEDED: {
       text: 'the job costs more than is left of a budget',
       remedy: 'ask for less, or wait for the data owner’s next period',
@@ -255,6 +283,14 @@ export const errorTable = {
     JOB_CONFLICT: { text: 'another job stands under this id', remedy: 'sign the job again' },
     NOT_YOURS: { text: 'this job belongs to another analyst', remedy: 'use the keys of the analyst who submitted it' },
     NOT_READY: { text: 'the answer is not there yet', remedy: 'wait until the job is DONE' },
+    NOT_WAITING: {
+      text: 'the job does not wait for an approval',
+      remedy: 'see `folkmoot node waiting` for those that do',
+    },
+    ALREADY_OPENED: {
+      text: 'the party has released its part of the answer',
+      remedy: 'nothing can be taken back any more; see the budgets and rules for the next job',
+    },
     ALREADY_ENDED: { text: 'the job has already ended', remedy: 'nothing is left to do' },
     STATE_IN_USE: { text: 'another process uses this state', remedy: 'stop the other process first' },
     STATE_NEWER: { text: 'the state was written by a newer version', remedy: 'run that version' },

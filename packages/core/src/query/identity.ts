@@ -11,6 +11,7 @@ export type Label =
   | 'folkmoot charter v1'
   | 'folkmoot job v1'
   | 'folkmoot acceptance v1'
+  | 'folkmoot approval v1'
   | 'folkmoot renunciation v1'
   | 'folkmoot opening v1'
   | 'folkmoot budget request v1'

@@ -116,11 +116,13 @@ function subjectText({ join, dataset, filter }: Plan): string {
   return filter === '' ? people : `${people}: those rows of theirs where ${filter}`;
 }
 
-function partyText({ id, name, owner, rule, approval, minGroup, round, dominance, refusal }: PlannedParty): string {
+function partyText(party: PlannedParty): string {
+  const { id, name, owner, rule, approvers, minGroup, round, dominance, refusal } = party;
   const who = `${id}: ${name} (${owner})`;
   if (refusal !== null) return item(`${who} would refuse. ${refusal.reason}. What would help: ${refusal.change}.`);
   if (rule === null) return item(`${who}. Its own policy decides when the job arrives.`);
-  const by = approval === 'manual' ? 'allows it once a person has approved' : 'allows it';
+  const people = approvers === 1 ? 'a person has' : `${approvers} people have`;
+  const by = approvers === null ? 'allows it' : `allows it once ${people} approved`;
   const rounded = round === null ? [] : [`figures rounded to ${grouped(round)}`];
   const largest = dominance === null ? [] : [`sums of which ${dominanceText(dominance)}`];
   const asked = listed([`groups of at least ${minGroup} people`, ...rounded, ...largest]);

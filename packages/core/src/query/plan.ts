@@ -59,6 +59,8 @@ export interface PlannedParty {
   /** The rule that allows the job there; null where it is refused or not known. */
   readonly rule: string | null;
   readonly approval: 'automatic' | 'manual' | null;
+  /** How many different people must approve; null where nobody is asked or it is not known. */
+  readonly approvers: number | null;
   readonly minGroup: number | null;
   /** What its rule asks figures to be rounded to, if it does. */
   readonly round: number | null;
@@ -216,15 +218,23 @@ function planParty(
   { name, owner }: { name: string; owner: string },
   verdict: Verdict | undefined,
 ): PlannedParty {
-  const nothing = { rule: null, approval: null, minGroup: null, round: null, dominance: null, refusal: null };
+  const nothing = {
+    rule: null,
+    approval: null,
+    approvers: null,
+    minGroup: null,
+    round: null,
+    dominance: null,
+    refusal: null,
+  };
   const unknown = { id, name, owner, ...nothing };
   if (verdict === undefined) return unknown;
   if (verdict.verdict === 'refuse') {
     return { ...unknown, refusal: { reason: verdict.error.message, change: verdict.change } };
   }
-  const { rule, approval, minGroup, round = null, dominance } = verdict;
+  const { rule, approval, approvers = null, minGroup, round = null, dominance } = verdict;
   const largest = dominance === undefined ? null : { n: dominance.n, share: percentText(fractionOf(dominance.share)) };
-  return { ...unknown, rule, approval, minGroup, round, dominance: largest };
+  return { ...unknown, rule, approval, approvers, minGroup, round, dominance: largest };
 }
 
 function helperOf(id: string, { name, owner }: { name: string; owner: string }): Plan['helper'] {

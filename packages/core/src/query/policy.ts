@@ -44,6 +44,8 @@ export type Verdict =
       readonly round?: number;
       readonly dominance?: DominanceRule;
       readonly approval: 'automatic' | 'manual';
+      /** How many different people must approve it; only where approval is manual. */
+      readonly approvers?: number;
       /** Whether some rule also allows exact answers about the dataset, which no budget bounds. */
       readonly exactToo: boolean;
     }
@@ -105,8 +107,8 @@ export function judge(
   const rules = policy.rules.filter((rule) => rule.datasets.includes(name));
   const judged = rules.map((rule) => ({ rule, gaps: gapsOf(rule, checked, uses, party, analyst, nowMs) }));
   const covering = judged.filter(({ gaps }) => gaps.length === 0).map(({ rule }) => rule);
-  // Rules are alternatives: where several cover the job, one that needs no person is taken.
-  const rule = covering.find(({ approval }) => approval === 'automatic') ?? covering[0];
+  // Rules are alternatives: where several cover the job, the one that needs the fewest people is taken.
+  const rule = covering.toSorted((a, b) => approversOf(a) - approversOf(b))[0];
   if (rule !== undefined) {
     const exactToo = rules.some(({ privacy }) => privacy?.required !== true);
     return {
@@ -116,6 +118,7 @@ export function judge(
       ...(rule.round === undefined ? {} : { round: rule.round }),
       ...(rule.dominance === undefined ? {} : { dominance: rule.dominance }),
       approval: rule.approval,
+      ...(rule.approval === 'manual' ? { approvers: approversOf(rule) } : {}),
       exactToo,
     };
   }
@@ -124,6 +127,11 @@ export function judge(
     undefined,
   );
   return nearest === undefined ? withoutRule(checked, party) : refusal(nearest.rule, nearest.gaps, party);
+}
+
+/** How many people a rule asks. */
+function approversOf({ approval, approvers = 1 }: Rule): number {
+  return approval === 'automatic' ? 0 : approvers;
 }
 
 function thresholdOf(rule: Rule, { job, charter }: CheckedJob): number {

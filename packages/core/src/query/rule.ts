@@ -15,6 +15,9 @@ import { dominanceSchema, roundSchema } from './strictness.ts';
 const columns = z.array(nameSchema).default([]);
 const analystRef = z.string().regex(/^(role:)?[A-Za-z][A-Za-z0-9_.@-]*$/, 'expected an analyst’s id, or role:ROLE');
 
+/** More than anybody would ask. */
+const approversMax = 100;
+
 export const ruleSchema = z.strictObject({
   name: z.string().min(1).max(200),
   datasets: z.array(nameSchema).min(1),
@@ -51,6 +54,8 @@ export const ruleSchema = z.strictObject({
     })
     .optional(),
   approval: z.enum(['automatic', 'manual']).default('manual'),
+  /** How many different people must approve, where approval is manual; one when absent. */
+  approvers: z.int().min(1).max(approversMax).optional(),
   /** The last day (UTC) on which the rule allows anything. */
   expires: dateSchema.optional(),
 });
@@ -70,6 +75,9 @@ export function checkRule(rule: Rule, charter: Charter, party: string, at: strin
     if (!dataset.held_by.includes(party))
       throw new InputError('NOT_HELD', { field, detail: `${party} does not hold it` });
   });
+  if (rule.approvers !== undefined && rule.approval === 'automatic') {
+    throw new InputError('BAD_VALUE', { field: `${at}.approvers`, detail: 'nobody is asked by `approval: automatic`' });
+  }
   for (const cap of ['epsilon_at_most', 'rho_at_most', 'delta_at_most'] as const) {
     const value = rule.privacy?.[cap];
     if (value === undefined) continue;

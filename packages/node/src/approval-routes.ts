@@ -1,0 +1,109 @@
+/**
+ * What the owner's channel answers about jobs that people decide on, and the same while the node does not run.
+ * @module
+ */
+import type { ApprovalTerms, Decision } from '@folkmoot/core/approval.js';
+import { charterHash } from '@folkmoot/core/charter.js';
+import { InputError, PolicyError, StateError } from '@folkmoot/core/errors.js';
+import { policyHash } from '@folkmoot/core/policy.js';
+import { admitDecision, decidable, type OnJob } from './approvals.ts';
+import type { Status } from './lifecycle.ts';
+import type { OwnerRoute } from './owner-channel.ts';
+import type { Store } from './store.ts';
+import { type JobToDecide, jobToDecide, type Showing, waitingJobs } from './waiting.ts';
+
+/** What became of a decision. */
+export interface DecisionTaken {
+  readonly job: string;
+  readonly by: string;
+  readonly decision: Decision;
+  /** Where the job stands once the decision is durable. */
+  readonly state: Status;
+}
+
+/** All that an answer is made of: the node's settings and its store. */
+export type Deciding = Omit<Showing, 'store'> & { readonly store: Store };
+
+const decisionNames: readonly Decision[] = ['approve', 'deny', 'revoke'];
+
+/** `by` is asked anew for each request: the time is another. `take` carries out what follows from a decision. */
+export function approvalRoutes(by: () => Deciding, take: (job: string) => void): readonly OwnerRoute[] {
+  return [
+    { method: 'GET', path: '/v1/approvals', handle: () => waitingAt(by()) },
+    {
+      method: 'GET',
+      path: '/v1/jobs/:job/approval',
+      handle: ({ params, query }) => decidableAt(params.job!, decisionOf(query.get('decision')), by()),
+    },
+    {
+      method: 'POST',
+      path: '/v1/jobs/:job/approval',
+      handle: ({ params, body }) => takeAt(params.job!, body, by(), take),
+    },
+  ];
+}
+
+function decisionOf(text: string | null): Decision {
+  const decision = decisionNames.find((name) => name === text);
+  if (decision === undefined) throw new InputError('BAD_VALUE', { field: 'decision' });
+  return decision;
+}
+
+export interface WaitingReport {
+  readonly party: string;
+  /** The oldest first. */
+  readonly waiting: readonly JobToDecide[];
+}
+
+export function waitingAt(by: Deciding): WaitingReport {
+  return { party: by.config.party, waiting: waitingJobs(by.store.open(), by) };
+}
+
+/**
+ * The job whose id begins so, as somebody has it before them who makes this decision.
+ * @throws what `decidable` throws; InputError BAD_VALUE where several ids begin so
+ */
+export function decidableAt(prefix: string, decision: Decision, by: Deciding): JobToDecide {
+  const { state, terms } = decidable(decision, onJob(idOf(prefix, by.store), by.store), by.nowMs);
+  if (decision === 'approve') checkCurrent(terms, by);
+  return jobToDecide(state, terms, by);
+}
+
+/**
+ * Takes a signed decision: durable first, then in force.
+ * @throws what `admitDecision` throws; StateError STATE_FAILED
+ */
+export function takeAt(job: string, given: unknown, by: Deciding, take: (job: string) => void): DecisionTaken {
+  const { store } = by;
+  const signed = admitDecision(given, onJob(job, store), by);
+  const { approval } = signed;
+  if (approval.job !== job)
+    throw new InputError('BAD_VALUE', { field: 'job', detail: 'the decision is on another job' });
+  if (approval.decision === 'approve') checkCurrent(approval, by);
+  store.enterApproval(signed);
+  take(job);
+  return { job, by: approval.by, decision: approval.decision, state: store.load(job)!.status };
+}
+
+/**
+ * The plan that is shown is made by the files as they are now; where the job was judged by others, the node has to judge it
+ * anew first. @throws PolicyError APPROVAL_CHANGED
+ */
+function checkCurrent({ policy, charter }: ApprovalTerms, by: Deciding): void {
+  if (policy === policyHash(by.config.policy) && charter === charterHash(by.charter)) return;
+  const detail = 'node.yaml or the charter has changed since the node judged the job';
+  throw new PolicyError('APPROVAL_CHANGED', { detail, remedy: 'start the node again, which judges the job anew' });
+}
+
+export function onJob(job: string, store: Pick<Store, 'load' | 'approvals'>): OnJob {
+  return { state: store.load(job), decisions: store.approvals(job) };
+}
+
+function idOf(prefix: string, store: Pick<Store, 'beginning'>): string {
+  const [id, other] = prefix === '' ? [] : store.beginning(prefix);
+  if (id === undefined) throw new StateError('UNKNOWN_JOB', { detail: 'none here begins so' });
+  if (other !== undefined) {
+    throw new InputError('BAD_VALUE', { field: 'job', detail: 'several begin so', remedy: 'give more of its digits' });
+  }
+  return id;
+}

@@ -20,6 +20,7 @@ import {
   saltBytes,
 } from '@folkmoot/core/audit-entry.js';
 import { fromHex, toHex } from '@folkmoot/core/bytes.js';
+import { StateError } from '@folkmoot/core/errors.js';
 import { canonicalJson, hashJson, sha256 } from '@folkmoot/core/hash.js';
 import { append, consistencyProof, inclusionProof, type NodeAt, rootOf } from '@folkmoot/core/merkle-tree.js';
 import type Database from 'better-sqlite3';
@@ -108,9 +109,17 @@ export class AuditLog {
     return inclusionProof(entry, size, this.nodeAt).map(toHex);
   }
 
+  /** A whole node, in hexadecimal digits; undefined where it is not there. */
+  storedNode(level: number, index: number): string | undefined {
+    const statement = this.#prepare('SELECT hash FROM audit_nodes WHERE level = ? AND place = ?');
+    return statement.pluck().get(level, index) as string | undefined;
+  }
+
   readonly nodeAt: NodeAt = (level, index) => {
-    const hash = this.#prepare('SELECT hash FROM audit_nodes WHERE level = ? AND place = ?').pluck().get(level, index);
-    return fromHex(hash as string);
+    const hash = this.storedNode(level, index);
+    // A tree that was cut or overwritten proves nothing; `folkmoot audit verify` says where.
+    if (hash === undefined || !/^[0-9a-f]{64}$/.test(hash)) throw new StateError('AUDIT_BROKEN');
+    return fromHex(hash);
   };
 
   /** All entries, or those of a job, in their order. */
@@ -198,7 +207,9 @@ export function eventsOf(
   charged: LedgerEntry | undefined,
 ): AuditEvent[] {
   const { job, attempt, status } = state;
-  if (before?.status === status && before.attempt === attempt) return [];
+  // What people are asked to approve may become another thing while they are waited for.
+  const isNew = before?.status !== status || before.attempt !== attempt || status === 'AWAITING_APPROVAL';
+  if (!isNew) return [];
   if (isTerminal(status) && status !== 'DENIED') return [endOf(state)];
   switch (state.status) {
     case 'RECEIVED': {

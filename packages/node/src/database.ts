@@ -11,9 +11,10 @@ import { join } from 'node:path';
 import { type FolkmootError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
 import Database from 'better-sqlite3';
 import { approvalTables } from './approval-record.ts';
+import { exchangeTables } from './audit-exchange.ts';
 import { auditTables } from './audit-log.ts';
 import { joinTables } from './join-record.ts';
-import { ledgerTables } from './ledger.ts';
+import { ledgerTables, raisedTables } from './ledger.ts';
 import { periodTables } from './period.ts';
 
 /** Raised by one with every change of the tables; each step below leads from one version to the next. */
@@ -64,6 +65,8 @@ const migrations: readonly string[] = [
      BEGIN SELECT RAISE(ABORT, 'what is renounced stays so'); END;`,
   auditTables,
   approvalTables,
+  `${exchangeTables}
+   ${raisedTables}`,
 ];
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */

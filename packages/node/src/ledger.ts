@@ -93,6 +93,22 @@ export const ledgerTables = `
   CREATE TRIGGER ledger_is_not_cut BEFORE DELETE ON ledger
     BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;`;
 
+/**
+ * What was spent in a state that was lost, over what this one knows of it: nobody knows by whom, so it counts for everyone.
+ * The tables; see database.ts.
+ */
+export const raisedTables = `
+  CREATE TABLE ledger_raised (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT, dataset TEXT NOT NULL, period TEXT NOT NULL,
+    unit TEXT NOT NULL CHECK (unit IN ('epsilon', 'rho')),
+    micro INTEGER NOT NULL CHECK (micro >= 0), pico INTEGER NOT NULL CHECK (pico >= 0), at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX ledger_raised_by_account ON ledger_raised (dataset, period);
+  CREATE TRIGGER ledger_raised_is_not_changed BEFORE UPDATE ON ledger_raised
+    BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;
+  CREATE TRIGGER ledger_raised_is_not_cut BEFORE DELETE ON ledger_raised
+    BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;`;
+
 /** Amounts of a job are far below; SQLite’s integers end at 2^63, and sums of these within a cap stay there. */
 const amountMax = 1n << 60n;
 
@@ -179,11 +195,12 @@ export class Ledger {
   /** Of a dataset in a period: over all analysts, or of one. */
   standing(dataset: string, period: string, analyst?: string): Standing {
     const row = this.#prepare(
-      `SELECT ${sums(['charge'])} AS spentMicro, ${sums(['charge'], 'pico')} AS spentPico,
+      `SELECT ${sums(['charge'])} + (${raisedOf('micro')}) AS spentMicro,
+         ${sums(['charge'], 'pico')} + (${raisedOf('pico')}) AS spentPico,
          ${sums(['reserve'])} - ${sums(['release'])} AS reservedMicro,
          ${sums(['reserve'], 'pico')} - ${sums(['release'], 'pico')} AS reservedPico
-       FROM ledger WHERE dataset = ? AND period = ? AND (? IS NULL OR analyst = ?)`,
-    ).get(dataset, period, analyst ?? null, analyst ?? null) as Record<string, bigint>;
+       FROM ledger WHERE dataset = @dataset AND period = @period AND (@analyst IS NULL OR analyst = @analyst)`,
+    ).get({ dataset, period, analyst: analyst ?? null }) as Record<string, bigint>;
     return {
       spent: { micro: row.spentMicro!, pico: row.spentPico! },
       reserved: { micro: row.reservedMicro!, pico: row.reservedPico! },
@@ -209,9 +226,28 @@ export class Ledger {
   totals(): LedgerTotal[] {
     const rows = this.#prepare(
       `SELECT dataset, period, unit, CAST(sum(micro) AS TEXT) AS micro, CAST(sum(pico) AS TEXT) AS pico
-       FROM ledger WHERE kind = 'charge' GROUP BY dataset, period, unit`,
+       FROM (SELECT dataset, period, unit, micro, pico FROM ledger WHERE kind = 'charge'
+             UNION ALL SELECT dataset, period, unit, micro, pico FROM ledger_raised)
+       GROUP BY dataset, period, unit`,
     ).all() as LedgerTotal[];
     return inOrder(rows);
+  }
+
+  /** Raises what is spent to these totals, where it is less. */
+  raise(to: readonly LedgerTotal[], nowMs: number): void {
+    const now = this.totals();
+    for (const { dataset, period, unit, micro, pico } of to) {
+      const own = now.find((one) => one.dataset === dataset && one.period === period && one.unit === unit);
+      const more = {
+        micro: above(BigInt(micro), BigInt(own?.micro ?? 0)),
+        pico: above(BigInt(pico), BigInt(own?.pico ?? 0)),
+      };
+      if (more.micro === 0n && more.pico === 0n) continue;
+      this.#prepare(
+        `INSERT INTO ledger_raised (dataset, period, unit, micro, pico, at_ms)
+         VALUES (@dataset, @period, @unit, @micro, @pico, @at)`,
+      ).run({ dataset, period, unit, ...more, at: BigInt(nowMs) });
+    }
   }
 
   /** What a job was charged, or that it repeats a question that was. */
@@ -244,8 +280,11 @@ export class Ledger {
   #check(claim: Claim, held: Amount): void {
     const { cost } = claim;
     const { analyst, dataset, period, caps, unit, party } = claim;
-    const other = this.#prepare('SELECT unit FROM ledger WHERE dataset = ? AND period = ? AND unit <> ? LIMIT 1');
-    if (other.get(dataset, period, unit) !== undefined) {
+    const other = this.#prepare(
+      `SELECT unit FROM ledger WHERE dataset = @dataset AND period = @period AND unit <> @unit UNION ALL
+       SELECT unit FROM ledger_raised WHERE dataset = @dataset AND period = @period AND unit <> @unit LIMIT 1`,
+    );
+    if (other.get({ dataset, period, unit }) !== undefined) {
       throw new PolicyError('BUDGET_UNIT', {
         party,
         field: `datasets.${dataset}.budget`,
@@ -298,6 +337,10 @@ export class Ledger {
 
 function sums(kinds: readonly LedgerEntry['kind'][], column: 'micro' | 'pico' = 'micro'): string {
   return `coalesce(sum(${column}) FILTER (WHERE kind IN (${kinds.map((kind) => `'${kind}'`).join(', ')})), 0)`;
+}
+
+function raisedOf(column: 'micro' | 'pico'): string {
+  return `SELECT coalesce(sum(${column}), 0) FROM ledger_raised WHERE dataset = @dataset AND period = @period`;
 }
 
 const nothing: Amount = { micro: 0n, pico: 0n };

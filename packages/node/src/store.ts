@@ -12,6 +12,7 @@ import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
 import { ApprovalRecords } from './approval-record.ts';
+import { AuditExchange } from './audit-exchange.ts';
 import { AuditLog, eventsOf } from './audit-log.ts';
 import { assertDurable, openDatabase, stateError } from './database.ts';
 import { type JoinRecord, JoinRecords } from './join-record.ts';
@@ -67,16 +68,22 @@ export class Store {
   readonly #nowMs: () => number;
   readonly #statements = new Map<string, Database.Statement>();
   /** For reading; `save` alone writes in it. */
-  readonly ledger: Pick<Ledger, 'afford' | 'standing' | 'analysts' | 'entries'>;
+  readonly ledger: Pick<Ledger, 'afford' | 'standing' | 'analysts' | 'entries' | 'totals'>;
   readonly #ledger: Ledger;
   readonly #periods: Periods;
   /** For reading, like the ledger. */
   readonly joins: Pick<JoinRecords, 'list'>;
   readonly #joins: JoinRecords;
   /** For reading; what is entered in it goes with the state that it is about. */
-  readonly audit: Pick<AuditLog, 'size' | 'root' | 'rows' | 'job' | 'inclusion' | 'consistency' | 'nodeAt'>;
+  readonly audit: Pick<AuditLog, 'size' | 'root' | 'rows' | 'job' | 'inclusion' | 'consistency' | 'storedNode'>;
   readonly #audit: AuditLog;
   readonly #approvals: ApprovalRecords;
+  /** For reading, like the log. */
+  readonly heads: Pick<
+    AuditExchange,
+    'head' | 'heads' | 'countersignatures' | 'last' | 'witnessed' | 'lost' | 'checkWhole'
+  >;
+  readonly #heads: AuditExchange;
 
   constructor(db: Database.Database, nowMs: () => number) {
     this.#db = db;
@@ -89,6 +96,8 @@ export class Store {
     this.#audit = new AuditLog(db, () => this.#ledger.totals());
     this.audit = this.#audit;
     this.#approvals = new ApprovalRecords(db);
+    this.#heads = new AuditExchange(db, this.#audit, this.#ledger);
+    this.heads = this.#heads;
   }
 
   /**
@@ -143,8 +152,8 @@ export class Store {
   }
 
   /** What is entered in the audit log beside the lives of jobs, in one transaction. @throws StateError STATE_FAILED */
-  audited<T>(work: (log: AuditLog, nowMs: number) => T): T {
-    return this.#durably(() => work(this.#audit, this.#nowMs()));
+  audited<T>(work: (log: AuditLog, nowMs: number, heads: AuditExchange) => T): T {
+    return this.#durably(() => work(this.#audit, this.#nowMs(), this.#heads));
   }
 
   /**

@@ -167,7 +167,16 @@ describe('the state of a node', () => {
     db.exec('DROP TABLE ledger; DROP TABLE periods; DROP TABLE snapshots; ALTER TABLE jobs DROP COLUMN claim');
     db.exec('DROP TRIGGER denied_is_not_opened; DROP TABLE approvals; ALTER TABLE jobs DROP COLUMN hold');
     db.exec('DROP TABLE joins; DROP TRIGGER renounced_is_not_opened; DROP TABLE renounced');
-    db.exec('DROP TABLE audit; DROP TABLE audit_nodes');
+    for (const name of [
+      'audit',
+      'audit_nodes',
+      'audit_countersignatures',
+      'audit_heads',
+      'audit_issued',
+      'audit_witnessed',
+    ])
+      db.exec(`DROP TABLE ${name}`);
+    db.exec('DROP TABLE audit_lost; DROP TABLE ledger_raised');
     db.pragma('user_version = 1');
     db.close();
     store = openStore(folder, () => clock);

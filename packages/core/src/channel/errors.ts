@@ -196,6 +196,19 @@ export const errorTable = {
       text: 'a signature under the commitments does not fit',
       remedy: 'ask the party named; submit the job again',
     },
+    AUDIT_UNPROVEN: {
+      text: 'a party did not show that its audit log has grown from what was countersigned',
+      remedy: 'submit the job again; if it recurs, the party named runs `folkmoot audit verify`',
+    },
+    AUDIT_ROLLED_BACK: {
+      text: 'a party’s audit log was taken back to an earlier state',
+      remedy: 'the owner of the party named looks at it with `folkmoot audit verify`, and confirms a restored backup',
+    },
+    AUDIT_FORKED: {
+      text: 'a party’s audit log is not the one that was countersigned',
+      remedy:
+        'the owner of the party named looks at it with `folkmoot audit verify`; two nodes may run with one identity',
+    },
     BAD_ENVELOPE: {
       text: 'a sealed envelope does not open',
       remedy: 'check that the analyst’s keys are those in the charter',
@@ -295,6 +308,15 @@ export const errorTable = {
     STATE_IN_USE: { text: 'another process uses this state', remedy: 'stop the other process first' },
     STATE_NEWER: { text: 'the state was written by a newer version', remedy: 'run that version' },
     STATE_FAILED: { text: 'the state cannot be written', remedy: 'check disk space and permissions' },
+    STATE_RESTORED: {
+      text: 'the state is an older copy of itself',
+      remedy:
+        'put the latest state back; where it is lost, the owner confirms that with `folkmoot audit confirm --reason TEXT`',
+    },
+    AUDIT_BROKEN: {
+      text: 'the audit log is not what was entered and signed',
+      remedy: 'see the findings; keep the state as it is, and compare with the logs of the other parties',
+    },
     PERIOD_ENDED: { text: 'this period has ended', remedy: 'name a period that was never declared before' },
     PARTY_DENIED: { text: 'a party denied the job', remedy: 'see the reason that party gave' },
     UNAUTHORISED: { text: 'a login is needed', remedy: 'log in with a key that the charter lists' },

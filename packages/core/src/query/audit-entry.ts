@@ -114,3 +114,33 @@ export function inOrder(totals: readonly LedgerTotal[]): LedgerTotal[] {
 }
 
 const keyOf = ({ dataset, period, unit }: LedgerTotal): string => `${dataset}\n${period}\n${unit}`;
+/** The larger of both, dataset by dataset: what is spent never falls. */
+export function raised(totals: readonly LedgerTotal[], by: readonly LedgerTotal[]): LedgerTotal[] {
+  const all = new Map(totals.map((total) => [keyOf(total), total]));
+  for (const total of by) {
+    const own = all.get(keyOf(total));
+    all.set(keyOf(total), own === undefined ? total : { ...total, ...larger(own, total) });
+  }
+  return inOrder([...all.values()]);
+}
+
+/** Both added, dataset by dataset. */
+export function added(totals: readonly LedgerTotal[], { dataset, period, unit, micro, pico }: LedgerTotal) {
+  const before = totals.find((total) => keyOf(total) === keyOf({ dataset, period, unit, micro, pico }));
+  const sum = (a: string | undefined, b: string) => (BigInt(a ?? 0) + BigInt(b)).toString();
+  const after = { dataset, period, unit, micro: sum(before?.micro, micro), pico: sum(before?.pico, pico) };
+  return inOrder([...totals.filter((total) => total !== before), after]);
+}
+
+function larger(a: LedgerTotal, b: LedgerTotal): Pick<LedgerTotal, 'micro' | 'pico'> {
+  const max = (x: string, y: string) => (BigInt(x) > BigInt(y) ? x : y);
+  return { micro: max(a.micro, b.micro), pico: max(a.pico, b.pico) };
+}
+
+/** The first dataset and period of `before` of which `after` has spent less. */
+export function fallen(before: readonly LedgerTotal[], after: readonly LedgerTotal[]): LedgerTotal | undefined {
+  return before.find((total) => {
+    const now = after.find((one) => keyOf(one) === keyOf(total)) ?? { micro: '0', pico: '0' };
+    return BigInt(now.micro) < BigInt(total.micro) || BigInt(now.pico) < BigInt(total.pico);
+  });
+}

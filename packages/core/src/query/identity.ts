@@ -16,6 +16,8 @@ export type Label =
   | 'folkmoot opening v1'
   | 'folkmoot budget request v1'
   | 'folkmoot budget statement v1'
+  | 'folkmoot audit head v1'
+  | 'folkmoot audit countersignature v1'
   | 'folkmoot login v1';
 
 /** Signs under a label with a key that the caller keeps. */

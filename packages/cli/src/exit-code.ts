@@ -11,6 +11,7 @@ export const exitCodes = {
   refused: { code: 3, text: 'refused by a policy, the charter or the clock' },
   protocol: { code: 4, text: 'a protocol or a connection failed' },
   source: { code: 5, text: 'a party’s own records cannot be used' },
+  warned: { code: 6, text: 'doctor: nothing is broken, and something deserves a look' },
   interrupted: { code: 130, text: 'interrupted (Ctrl-C); 129 after SIGHUP, 143 after SIGTERM' },
 } as const;
 

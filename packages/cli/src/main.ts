@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<CommandSpec<object>>>> = {
   approve: async () => (await import('./commands/approve.ts')).approve,
   deny: async () => (await import('./commands/deny.ts')).deny,
   revoke: async () => (await import('./commands/revoke.ts')).revoke,
+  doctor: async () => (await import('./commands/doctor.ts')).doctor,
   ledger: async () => (await import('./commands/ledger.ts')).ledger,
   submit: async () => (await import('./commands/submit.ts')).submit,
   watch: async () => (await import('./commands/watch.ts')).watch,

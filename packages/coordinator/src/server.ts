@@ -3,7 +3,6 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { statfsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Charter, charterHash, checkSealed, parseCharter, partiesOf } from '@folkmoot/core/charter.js';
@@ -11,6 +10,7 @@ import { CharterError, InputError } from '@folkmoot/core/errors.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
 import { createHealth } from '@folkmoot/transport/health.js';
 import { listen } from '@folkmoot/transport/listener.js';
+import { freeBytes } from '@folkmoot/transport/premises.js';
 import { Relay } from '@folkmoot/transport/relay.js';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -29,7 +29,7 @@ import { openSqlite } from './sqlite-database.ts';
 import { Store } from './store.ts';
 
 /** The version that this build announces. */
-const version = '0.1.0';
+export const version = '0.1.0';
 const tickMs = 1_000;
 
 export interface StartOptions {
@@ -75,7 +75,7 @@ async function openDatabase(
     const field = 'state.postgres.url_env';
     throw new InputError('BAD_VALUE', { field, detail: `${state.urlEnv} is not set in the environment` });
   }
-  return openPostgres(url, (code) => log.warn({ code }, 'a connection to the database broke'));
+  return openPostgres(url, (code) => log.warn({ event: 'database-lost', code }, 'a connection to the database broke'));
 }
 
 async function serve(
@@ -146,15 +146,6 @@ function checkUnchanged(config: CoordinatorConfig, charter: Charter): void {
   checkSealed(onDisk);
   if (charterHash(onDisk) !== charterHash(charter)) {
     throw new CharterError('CHARTER_MISMATCH', { field: 'charter', remedy: 'start the coordinator again' });
-  }
-}
-
-function freeBytes(folder: string): number | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    return undefined;
   }
 }
 

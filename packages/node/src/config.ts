@@ -217,7 +217,8 @@ function safeUrl(text: string): string {
   return text;
 }
 
-async function readText(file: string, field: string): Promise<string> {
+/** @throws InputError FILE_UNREADABLE */
+export async function readText(file: string, field: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch {

@@ -69,13 +69,18 @@ const migrations: readonly string[] = [
    ${raisedTables}`,
 ];
 
+/** The version that this build reads and writes. */
+export const databaseVersion = migrations.length;
+
+export const databaseFile = (folder: string): string => join(folder, 'node.sqlite');
+
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
 export function openDatabase(folder: string): Database.Database {
   let db: Database.Database | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // No waiting: whoever holds the lock holds it for as long as it runs.
-    db = new Database(join(folder, 'node.sqlite'), { timeout: 0 });
+    db = new Database(databaseFile(folder), { timeout: 0 });
     return prepareDatabase(db);
   } catch (error) {
     db?.close();

@@ -7,14 +7,16 @@
  * @module
  */
 import { randomBytes as systemRandomBytes } from 'node:crypto';
-import { readFileSync, statfsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
 import { CharterError, InputError, reportOf, TransportError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
 import { policyHash } from '@folkmoot/core/policy.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
-import { createHealth } from '@folkmoot/transport/health.js';
+import { type Finding, fail, ok } from '@folkmoot/transport/finding.js';
+import { createHealth, type HealthReport } from '@folkmoot/transport/health.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
+import { freeBytes } from '@folkmoot/transport/premises.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
@@ -119,6 +121,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const routes: readonly OwnerRoute[] = [
     ...approvalRoutes(deciding, (job) => jobs.takeDecisions(job)),
     { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
+    { method: 'GET', path: '/v1/diagnosis', handle: async () => diagnose(config, store, await health.look()) },
   ];
   let port: WatchPort | undefined;
   try {
@@ -202,24 +205,24 @@ function readText(file: string): string {
   }
 }
 
-function freeBytes(folder: string): number | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    return undefined;
-  }
+/** What this process alone can tell a doctor: its database, and its link. */
+function diagnose({ datasets }: NodeConfig, store: Store, { checks }: HealthReport): readonly Finding[] {
+  const link = checks.find(({ check }) => check === 'link');
+  const remedy = 'see the node’s log: the last `link-lost` names the code';
+  const linkFinding =
+    link?.ok === true ? ok('link', 'logged in at the coordinator') : fail('link', 'it is down', remedy);
+  return [linkFinding, ...store.integrity(datasets)];
 }
 
 /** The coordinator's path for nodes. */
-function nodeUrl(coordinator: string): string {
+export function nodeUrl(coordinator: string): string {
   const url = new URL(coordinator);
   url.pathname = `${url.pathname.replace(/\/$/, '')}/node`;
   return url.href;
 }
 
 /** The version of this build. */
-function version(): string {
+export function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

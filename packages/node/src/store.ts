@@ -10,11 +10,14 @@ import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedApproval } from '@folkmoot/core/approval.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
+import type { Finding } from '@folkmoot/transport/finding.js';
 import type Database from 'better-sqlite3';
 import { ApprovalRecords } from './approval-record.ts';
 import { AuditExchange } from './audit-exchange.ts';
 import { AuditLog, eventsOf } from './audit-log.ts';
+import type { NodeConfig } from './config.ts';
 import { assertDurable, openDatabase, stateError } from './database.ts';
+import { integrityFindings } from './integrity.ts';
 import { type JoinRecord, JoinRecords } from './join-record.ts';
 import { type Claim, Ledger } from './ledger.ts';
 import { type Hold, isTerminal, type JobState, type Status } from './lifecycle.ts';
@@ -227,6 +230,11 @@ export class Store {
   /** Writes what stands there already: whatever stands in the way of a write shows. @throws StateError STATE_FAILED */
   probe(): void {
     this.#durably(() => this.#db.pragma(`user_version = ${this.#db.pragma('user_version', { simple: true })}`));
+  }
+
+  /** Whether the database is what it says it is; for the doctor. */
+  integrity(datasets: NodeConfig['datasets']): Finding[] {
+    return integrityFindings(this.#db, datasets, this.#periods, true);
   }
 
   /** Everything that this party let out, oldest first: entered in the transaction before the first byte left. */

@@ -9,7 +9,7 @@
  *           except to loopback)
  * @module
  */
-import { TransportError } from '@folkmoot/core/errors.js';
+import { type CodeOf, errorTable, TransportError } from '@folkmoot/core/errors.js';
 import { WebSocket } from 'ws';
 import type { Clock } from './clock.ts';
 import { frameBytesMax } from './frame.ts';
@@ -42,6 +42,8 @@ const silentBeatsMax = 3;
 /** How long a connection may take to open, and to close in good form. */
 const connectTimeoutMs = 20_000;
 const closeTimeoutMs = 3_000;
+/** The status of a close that says what was wrong (RFC 6455, 7.4.1: policy violation). */
+const refused = 1008;
 
 /** What both ends of a WebSocket are set to. */
 export const socketOptions = {
@@ -127,9 +129,7 @@ export class WebSocketLink implements FrameLink {
     socket.on('pong', () => this.#hear());
     socket.on('ping', () => this.#hear());
     socket.on('error', (error) => this.#finish(faultOf(error)));
-    socket.on('close', (code) =>
-      this.#finish(new TransportError('LINK_LOST', { detail: `it was closed with ${code}` })),
-    );
+    socket.on('close', (code, reason) => this.#finish(closedBy(code, reason.toString())));
     this.#beat();
   }
 
@@ -235,13 +235,20 @@ export class WebSocketLink implements FrameLink {
     // A paused socket would never see the other end's part of the closing. One that never opened cannot be resumed.
     if (this.#hasOpened) this.#socket.resume();
     if (reason === undefined) this.#socket.close(1000);
-    else if (reason instanceof TransportError && reason.code !== 'LINK_LOST') this.#socket.close(1008, reason.code);
+    else if (reason instanceof TransportError && reason.code !== 'LINK_LOST') this.#socket.close(refused, reason.code);
     else this.#socket.terminate();
   }
 }
 
 function lost(reason: Error | undefined): TransportError {
   return new TransportError('LINK_LOST', reason === undefined ? {} : { cause: reason });
+}
+
+/** An end that refuses the other one says why by a code; any other end is a loss. */
+function closedBy(code: number, reason: string): TransportError {
+  const isCode = code === refused && Object.hasOwn(errorTable.transport, reason) && reason !== 'LINK_LOST';
+  if (isCode) return new TransportError(reason as CodeOf<'transport'>, { detail: 'the other end closed the link' });
+  return new TransportError('LINK_LOST', { detail: `it was closed with ${code}` });
 }
 
 /** ws names what broke the rules of the protocol; all else is the network's. */

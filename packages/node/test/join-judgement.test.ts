@@ -148,6 +148,16 @@ describe('a side of a join', () => {
     expect(clinic.looked).toEqual(['visits null', 'rows of visits null']);
   });
 
+  it('asks as many people as its own rule says, and they decide on the records of this side alone', async () => {
+    const { by } = judgeOf('clinic', { rule: ruled('visits', 'measure: [cost]').replace('automatic', 'manual') });
+    expect(await decide(signed(), by)).toMatchObject({ approvers: 1, acceptance: { acceptance: { set_class: 19 } } });
+    const { policy } = by.config;
+    const two = { ...policy, rules: policy.rules.map((one) => ({ ...one, approvers: 2 })) };
+    expect(await decide(signed(), { ...by, config: { ...by.config, policy: two } })).toMatchObject({ approvers: 2 });
+    expect(await decide(signed(), { ...by, config: { ...by.config, approve: true } })).not.toHaveProperty('approvers');
+    expect(await decide(signed(), judgeOf('town').by)).not.toHaveProperty('approvers');
+  });
+
   it('states the same class whatever the job asks', async () => {
     const filtering = signed('where: { right.cost: { gt: 499 } }\n');
     const rule = ruled('visits', 'measure: [cost], filter: [cost]');

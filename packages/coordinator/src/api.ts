@@ -121,12 +121,12 @@ export function createApi(options: ApiOptions): Hono<Env> {
     const body = conform(parseJson(await context.req.text(), context.req.header('content-type')), loginSchema, {
       name: 'login',
     });
-    const { token, expiresMs } = login.enter(body.analyst, body.nonce, body.signature);
+    const { token, expiresMs } = await login.enter(body.analyst, body.nonce, body.signature);
     return context.json({ token, expires: new Date(expiresMs).toISOString() });
   });
 
   app.use('/v1/jobs/*', async (context, next) => {
-    context.set('analyst', login.analystOf(context.req.header('authorization')));
+    context.set('analyst', await login.analystOf(context.req.header('authorization')));
     await next();
   });
   app.post('/v1/jobs', limited(limits.requestBytesMax), async (context) => {
@@ -148,7 +148,7 @@ export function createApi(options: ApiOptions): Hono<Env> {
     context.json(await coordinator.cancel(context.get('analyst'), idOf(context.req.param('job')))),
   );
   app.use('/v1/budget', async (context, next) => {
-    context.set('analyst', login.analystOf(context.req.header('authorization')));
+    context.set('analyst', await login.analystOf(context.req.header('authorization')));
     await next();
   });
   app.post('/v1/budget', limited(limits.loginBytesMax), async (context) => {

@@ -1,6 +1,11 @@
 /**
- * The coordinator proper: it feeds the lifecycle of each job with what analysts, parties and the clock do, makes every
- * step durable, and carries out its effects. Steps of one job follow each other; jobs do not wait for one another.
+ * The coordinator proper: it feeds the lifecycle of each job that it leads with what analysts, parties and the clock do,
+ * makes every step durable, and carries out its effects. Steps of one job follow each other; jobs do not wait for one
+ * another.
+ *
+ * Several may share one database. Each job is led by one of them at a time (leases.ts): one with a free place takes a job
+ * whose parties are all connected to it, and those of a coordinator that was lost. Only who leads a job holds it in memory;
+ * what analysts see comes from the database, so that they may ask any of them.
  *
  * It checks what it can (signatures of jobs and acceptances, that a job fits the charter), so that nonsense is refused
  * at once. The nodes check the same again and decide. It holds sealed bytes only, and never a key that opens them.
@@ -13,7 +18,7 @@ import type { PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
-import { reportOf, StateError } from '@folkmoot/core/errors.js';
+import { isFolkmootError, reportOf, StateError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
 import { questionKey } from '@folkmoot/core/question.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
@@ -22,8 +27,8 @@ import type { Relay } from '@folkmoot/transport/relay.js';
 import type { Logger } from 'pino';
 import { BudgetRelay, type Stated } from './budget-relay.ts';
 import { type JobView, viewOf } from './job-view.ts';
+import type { FreeJob, Lease } from './leases.ts';
 import {
-  allPresent,
   type Event,
   hasEnded,
   isActive,
@@ -33,6 +38,7 @@ import {
   queued,
   recalled,
   type Step,
+  skewMs,
   step,
 } from './lifecycle.ts';
 import { limits } from './limits.ts';
@@ -74,33 +80,53 @@ export interface CoordinatorOptions {
   readonly metrics?: CoordinatorMetrics;
 }
 
+/** A job whose lease is held here. */
+interface LedJob extends StoredJob {
+  readonly lease: Lease;
+}
+
+/** How often the state of a job that is led elsewhere is looked at, by who waits for it. */
+const pollMs = 200;
+
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #links = new Map<PartyId, PartyLink>();
-  /** Jobs that have not ended, in the order of their submission. */
-  readonly #open = new Map<string, StoredJob>();
+  /** Jobs whose lease is this coordinator's. */
+  readonly #led = new Map<string, LedJob>();
   /** The last step of each job that is under way. */
   readonly #tails = new Map<string, Promise<unknown>>();
-  readonly #granted = new Set<string>();
+  /** The search for jobs to lead that is under way, and whether there is reason for another one. */
+  #taking: Promise<void> | undefined;
+  #takeAgain = false;
+  /** Where the search among those that wait goes on. */
+  #scanned: FreeJob | undefined;
+  #keeping: Promise<void> | undefined;
+  #renewedMs = Number.NEGATIVE_INFINITY;
+  #stopped = false;
+  /** The last entry that followers of jobs led elsewhere were told of. */
+  readonly #heardOf = new Map<string, number>();
   readonly #followers = new Map<string, Set<Follower>>();
   /** Of the attempts that run. */
   readonly #progress = new Map<string, AttemptProgress>();
   readonly #budgets: BudgetRelay;
 
-  private constructor(options: CoordinatorOptions) {
+  /** The number of this start: whom leases name, and what nodes are welcomed with. */
+  readonly epoch: number;
+
+  private constructor(options: CoordinatorOptions, epoch: number) {
     this.#options = options;
+    this.epoch = epoch;
     this.#budgets = new BudgetRelay(options.clock);
   }
 
   /**
-   * Takes up what the store holds: what waited goes on waiting, for a party or for its opening. What was computed is tried
+   * Takes up what nobody leads: what waited goes on waiting, for a party or for its opening. What was computed is tried
    * again: the nodes ended it with their links. So the relay admits nothing before its next start.
    */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
-    const coordinator = new Coordinator(options);
-    const jobs = await options.store.open();
-    for (const job of jobs) coordinator.#open.set(job.id, job);
-    for (const job of jobs) await coordinator.#apply(job.id, { type: 'restarted' });
+    const coordinator = new Coordinator(options, await durably(options.store.nextEpoch()));
+    await coordinator.#take();
+    while (coordinator.#tails.size > 0) await Promise.allSettled(coordinator.#tails.values());
     return coordinator;
   }
 
@@ -121,26 +147,24 @@ export class Coordinator {
     if (signed.envelope.analyst !== analyst) throw new StateError('NOT_YOURS', { field: 'envelope.analyst' });
     const id = jobId(signed.envelope);
     if (key !== undefined && key !== id) throw new StateError('JOB_CONFLICT', { field: 'idempotency-key' });
-    const known = await this.#find(id);
+    const known = await store.job(id);
     if (known !== undefined) return this.#again(known, signed);
     checkSignedJob(signed, charter, clock.now());
     const checked = checkJob(signed.envelope.job, charter);
     const roster = rosterOf(checked);
-    this.#checkRoom(analyst);
+    await this.#checkRoom(analyst);
 
     const title = signed.envelope.job.title ?? '';
     const submitted = { id, analyst, title, signed, submittedMs: clock.now() };
     const state = queued<SignedAcceptance>(roster, Date.parse(signed.envelope.expires), checked.helper);
     if (!(await durably(store.insert(submitted, state)))) {
-      const raced = await this.#find(id);
+      const raced = await store.job(id);
       if (raced !== undefined) return this.#again(raced, signed);
     }
-    const present = roster.filter((party) => this.#links.has(party));
-    this.#open.set(id, { ...submitted, updatedMs: submitted.submittedMs, state: { ...state, present } });
     const { parties, helper } = checked;
     const what = { event: 'job-queued', job: id, state: 'QUEUED', attempt: 0, analyst, parties };
     this.#options.log.info({ ...what, ...(helper === null ? {} : { helper }) }, 'job queued');
-    this.#schedule();
+    this.#look();
     return { job: id, state: 'QUEUED', created: true };
   }
 
@@ -154,12 +178,34 @@ export class Coordinator {
     return this.#view(await this.#own(analyst, id));
   }
 
-  /** @throws StateError UNKNOWN_JOB, ALREADY_ENDED */
+  /**
+   * Takes a job back. Where another coordinator leads it that one is asked, durably: it does so within a second or two.
+   * @throws StateError UNKNOWN_JOB, ALREADY_ENDED
+   */
   async cancel(analyst: string, id: string): Promise<JobView> {
-    await this.#own(analyst, id);
+    const job = await this.#own(analyst, id);
+    if (!this.#led.has(id) && !hasEnded(job.state)) return this.#askCancel(analyst, job);
     const done = await this.#apply(id, { type: 'cancel' });
     if (done?.refused !== undefined) throw done.refused;
     return this.view(analyst, id);
+  }
+
+  async #askCancel(analyst: string, { id }: StoredJob): Promise<JobView> {
+    const { store, clock } = this.#options;
+    await durably(store.leases.askCancel(id));
+    // A job that waits for its turn has nobody who looks.
+    const taken = await durably(store.leases.take([id], this.epoch));
+    for (const [one, lease] of taken) await this.#lead(one, lease);
+    for (let waitedMs = 0; ; waitedMs += pollMs) {
+      await this.#tails.get(id)?.catch(() => undefined);
+      const { state, isCancelAsked } = await this.#own(analyst, id);
+      if (state.phase === 'CANCELLED') return this.view(analyst, id);
+      if (hasEnded(state)) throw new StateError('ALREADY_ENDED');
+      if (!isCancelAsked) throw new StateError('ALREADY_ENDED', { detail: 'its answer is being released' });
+      // It stays asked, and the view says how far it is.
+      if (waitedMs >= limits.cancelMs) return this.view(analyst, id);
+      await new Promise<void>((resolve) => clock.after(pollMs, resolve));
+    }
   }
 
   /** What has happened after this entry. @throws StateError UNKNOWN_JOB */
@@ -174,7 +220,9 @@ export class Coordinator {
     this.#followers.set(id, followers.add(onEntry));
     return () => {
       followers.delete(onEntry);
-      if (followers.size === 0) this.#followers.delete(id);
+      if (followers.size > 0) return;
+      this.#followers.delete(id);
+      this.#heardOf.delete(id);
     };
   }
 
@@ -228,6 +276,7 @@ export class Coordinator {
     this.#links.set(party, link);
     for (const job of this.#jobsOf(party)) this.#later(job.id, { type: 'attached', party });
     const { store, clock } = this.#options;
+    this.#look();
     for (const id of await store.endedFor(party, clock.now())) await this.#quietly(id, { type: 'attached', party });
   }
 
@@ -244,6 +293,7 @@ export class Coordinator {
    */
   heard(party: PartyId, message: PartyMessage): Promise<void> {
     const { charter, clock } = this.#options;
+    if (message.type === 'stale') return this.#isStale(party, message);
     if (message.type === 'phase') this.#gotFurther(party, message);
     // What is done within a phase changes no state and is not kept.
     if (message.type === 'phase' && message.done !== undefined) return Promise.resolve();
@@ -252,7 +302,7 @@ export class Coordinator {
 
   /** Whether an opening of this party is of use. */
   expects(party: PartyId, id: string, attempt: number): boolean {
-    const state = this.#open.get(id)?.state;
+    const state = this.#led.get(id)?.state;
     if (state === undefined || !state.roster.includes(party)) return false;
     if (isRetrying(state)) return attempt === recalled(state);
     const isUnderWay = state.phase === 'READY' || state.phase === 'RUNNING';
@@ -270,10 +320,14 @@ export class Coordinator {
 
   // Time, and what the status page shows.
 
-  /** Ends what has expired, or failed. Called every second or so. */
+  /** Ends what has expired, or failed; keeps the leases, and looks for jobs that nobody leads. Called every second or so. */
   tick(): void {
     const nowMs = this.#options.clock.now();
-    for (const job of this.#open.values()) {
+    this.#keeping ??= this.#keep(nowMs).finally(() => {
+      this.#keeping = undefined;
+    });
+    this.#look();
+    for (const job of this.#led.values()) {
       const { expiresMs, failing } = job.state;
       const isDue = nowMs > expiresMs || failing !== undefined || isRetrying(job.state);
       if (isDue) this.#later(job.id, { type: 'tick', nowMs });
@@ -298,19 +352,28 @@ export class Coordinator {
     return this.#options.store.counts();
   }
 
-  /** Lets the steps under way end; no link is fed after this. */
+  /** Lets the steps under way end, and gives all leases back; no link is fed after this. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     const links = [...this.#links.values()];
     this.#links.clear();
     for (const link of links) link.close();
+    await Promise.allSettled([this.#taking, this.#keeping]);
     while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
-    await this.#options.store.close();
+    const { store, log } = this.#options;
+    const tokens = [...this.#led.values()].map(({ lease }) => lease.token);
+    this.#led.clear();
+    await store.leases.release(tokens).catch((error: unknown) => {
+      // They end by themselves.
+      log.warn({ event: 'leases-kept', code: reportOf(error).code }, 'leases were not given back');
+    });
+    await store.close();
   }
 
   // Within.
 
   #gotFurther(party: PartyId, { job: id, attempt, phase, done }: Extract<PartyMessage, { type: 'phase' }>): void {
-    const state = this.#open.get(id)?.state;
+    const state = this.#led.get(id)?.state;
     if (state?.attempt !== attempt || !state.roster.includes(party)) return;
     if (state.phase !== 'READY' && state.phase !== 'RUNNING') return;
     let progress = this.#progress.get(id);
@@ -330,7 +393,7 @@ export class Coordinator {
     try {
       await this.#apply(id, event);
     } catch (error) {
-      const { phase: state, attempt } = this.#open.get(id)?.state ?? {};
+      const { phase: state, attempt } = this.#led.get(id)?.state ?? {};
       const party = 'party' in event ? event.party : undefined;
       const what = { event: 'step-failed', job: id, party, state, attempt, step: event.type };
       this.#options.log.error({ ...what, code: reportOf(error).code }, 'step failed');
@@ -344,8 +407,8 @@ export class Coordinator {
   #apply(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
     const before = this.#tails.get(id) ?? Promise.resolve();
     const now = before.then(
-      () => this.#step(id, event, opening),
-      () => this.#step(id, event, opening),
+      () => this.#guarded(id, event, opening),
+      () => this.#guarded(id, event, opening),
     );
     this.#tails.set(id, now);
     const forget = () => {
@@ -355,18 +418,32 @@ export class Coordinator {
     return now;
   }
 
+  /** What is not durable has not happened: who leads the job next begins with what is. */
+  async #guarded(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
+    try {
+      return await this.#step(id, event, opening);
+    } catch (error) {
+      const { code } = reportOf(error);
+      if (code === 'LEASE_LOST' || code === 'STATE_FAILED') this.#drop(id, code);
+      throw error;
+    }
+  }
+
   async #step(id: string, event: Event<SignedAcceptance>, opening?: StoredOpening) {
-    const job = await this.#find(id);
-    if (job === undefined) return undefined;
+    const led = this.#led.get(id);
+    const job = led ?? (await this.#options.store.job(id));
+    // Of jobs that have ended everyone may speak; of others only who leads them.
+    if (job === undefined || (led === undefined && !hasEnded(job.state))) return undefined;
     const { store, clock, log, relay, metrics } = this.#options;
     const attempt = { job: fromHex(id), attempt: job.state.attempt, roster: job.state.roster };
     const { question, ...next } = await this.#recalled(job, step(job.state, event));
     const { state, entries } = next;
     const hasWord = (event.type === 'accepted' || event.type === 'renounced') && state !== job.state;
-    if (entries.length > 0 || hasWord) {
+    if (led !== undefined && (entries.length > 0 || hasWord)) {
       const came = opening !== undefined && state.opened.length > job.state.opened.length;
       const change = {
         id,
+        lease: led.lease.token,
         state,
         entries,
         atMs: clock.now(),
@@ -381,8 +458,12 @@ export class Coordinator {
       if (came) metrics?.opened(opening.sealed.length);
     }
     if (state.phase !== 'READY' && state.phase !== 'RUNNING') this.#progress.delete(id);
-    if (hasEnded(state)) this.#open.delete(id);
-    else this.#open.set(id, { ...job, state, updatedMs: entries.length > 0 ? clock.now() : job.updatedMs });
+    if (led !== undefined) {
+      // It was let go of meanwhile: what follows is for another one.
+      if (this.#led.get(id)?.lease.token !== led.lease.token) return next;
+      if (hasEnded(state)) this.#led.delete(id);
+      else this.#led.set(id, { ...led, state, updatedMs: entries.length > 0 ? clock.now() : job.updatedMs });
+    }
 
     const starts = next.effects.some((effect) => effect.send === 'start');
     if (starts) relay.admit(attempt);
@@ -397,8 +478,9 @@ export class Coordinator {
     if (isOver || (isRetrying(state) && !isRetrying(job.state))) relay.retire(attempt);
     if (entries.length > 0) this.#tell(id, 'entry');
     if (starts) this.#later(id, { type: 'started' });
-    this.#granted.delete(id);
-    this.#schedule();
+    if (led !== undefined && event.type === 'turn' && state.phase === 'QUEUED') await this.#giveBack(led);
+    if (led !== undefined && next.refused !== undefined) await store.leases.refuseCancel(led.lease);
+    if (isActive(job.state) && !isActive(state)) this.#look();
     return next;
   }
 
@@ -428,25 +510,142 @@ export class Coordinator {
     return { ...done, entries: [...next.entries, ...done.entries], question };
   }
 
-  /** Gives free places to queued jobs whose parties are all here, the oldest first. */
-  #schedule(): void {
-    let places = limits.activeJobsMax - this.#granted.size;
-    for (const job of this.#open.values()) if (isActive(job.state) && !this.#granted.has(job.id)) places--;
-    for (const job of this.#open.values()) {
-      if (places <= 0) return;
-      if (job.state.phase !== 'QUEUED' || this.#granted.has(job.id) || !allPresent(job.state)) continue;
-      this.#granted.add(job.id);
-      places--;
-      this.#later(job.id, { type: 'turn' });
+  // Leases.
+
+  /** Looks for jobs to lead, now or once the search under way has ended. */
+  #look(): void {
+    this.#takeAgain = true;
+    if (this.#stopped) return;
+    this.#taking ??= this.#takeAll().finally(() => {
+      this.#taking = undefined;
+    });
+  }
+
+  async #takeAll(): Promise<void> {
+    while (this.#takeAgain && !this.#stopped) {
+      this.#takeAgain = false;
+      try {
+        await this.#take();
+      } catch (error) {
+        // The next tick looks again.
+        this.#options.log.error({ event: 'take-failed', code: reportOf(error).code }, 'no jobs could be taken');
+      }
     }
   }
 
-  async #find(id: string): Promise<StoredJob | undefined> {
-    return this.#open.get(id) ?? (await this.#options.store.job(id));
+  /** Takes what has begun and lost its coordinator, what has expired, and with the places left what waits, oldest first. */
+  async #take(): Promise<void> {
+    const { store, clock } = this.#options;
+    const { leases } = store;
+    let places = limits.activeJobsMax;
+    for (const job of this.#led.values()) if (isActive(job.state)) places--;
+    const begun = (await durably(leases.begun())).filter(({ id }) => !this.#led.has(id));
+    const wanted = [...(await durably(leases.expired(clock.now() - skewMs)))];
+    // One that waits for an opening holds no place until all are here.
+    for (const job of begun) if (job.isReleasing || places-- > 0) wanted.push(job);
+    if (places > 0) wanted.push(...(await this.#startable(places)));
+    const ids = wanted.map(({ id }) => id).filter((id) => !this.#led.has(id));
+    const taken = await durably(leases.take([...new Set(ids)], this.epoch));
+    for (const [id, lease] of taken) await this.#lead(id, lease);
+  }
+
+  /** Jobs whose turn it is and whose parties are all here. The search goes on from where the last one ended. */
+  async #startable(places: number): Promise<readonly FreeJob[]> {
+    const found: FreeJob[] = [];
+    const active = new Map<PartyId, number>();
+    const count = (parties: readonly PartyId[]) => {
+      for (const party of parties) active.set(party, (active.get(party) ?? 0) + 1);
+    };
+    for (const { state } of this.#led.values()) if (isActive(state)) count(state.roster);
+    const fits = (party: PartyId) => this.#links.has(party) && (active.get(party) ?? 0) < limits.activeJobsPerParty;
+    for (let seen = 0; seen < limits.scanMax; seen += limits.listMax) {
+      const page = await durably(this.#options.store.leases.queued(this.#scanned));
+      this.#scanned = page.length < limits.listMax ? undefined : page.at(-1);
+      for (const job of page) {
+        if (!job.roster.every(fits)) continue;
+        found.push(job);
+        count(job.roster);
+        if (found.length === places) {
+          this.#scanned = undefined;
+          return found;
+        }
+      }
+      if (this.#scanned === undefined) break;
+    }
+    return found;
+  }
+
+  /** Goes on with a job whose lease was taken. What comes from its parties from here on stands after these events. */
+  async #lead(id: string, lease: Lease): Promise<void> {
+    const { store, clock, log } = this.#options;
+    const job = await durably(store.job(id));
+    if (job === undefined || this.#stopped) return durably(store.leases.release([lease.token]));
+    this.#led.set(id, { ...job, lease });
+    const { phase, attempt, roster, expiresMs } = job.state;
+    log.info({ event: 'job-led', job: id, state: phase, attempt, epoch: lease.epoch }, 'job taken up');
+    const nowMs = clock.now();
+    if (phase !== 'QUEUED') this.#later(id, { type: 'restarted' });
+    if (job.isCancelAsked) this.#later(id, { type: 'cancel' });
+    for (const party of roster) if (this.#links.has(party)) this.#later(id, { type: 'attached', party });
+    if (nowMs > expiresMs) this.#later(id, { type: 'tick', nowMs });
+    if (phase === 'QUEUED') this.#later(id, { type: 'turn' });
+  }
+
+  /** Renews the leases, and sees who was lost, what was taken back, and what happens elsewhere to jobs followed here. */
+  async #keep(nowMs: number): Promise<void> {
+    const { store, log } = this.#options;
+    try {
+      const before = [...this.#led.values()];
+      const renewed = nowMs >= this.#renewedMs + limits.renewMs;
+      const held = before.length === 0 ? new Map() : await store.leases.held(this.epoch, { renewed });
+      if (renewed) this.#renewedMs = nowMs;
+      for (const { id, lease } of before) {
+        const own = held.get(id);
+        // One that ended, or was let go of, meanwhile is no loss.
+        if (this.#led.get(id)?.lease.token !== lease.token || this.#tails.has(id)) continue;
+        if (own?.token !== lease.token) this.#drop(id, 'LEASE_LOST');
+        else if (own.isCancelAsked) this.#later(id, { type: 'cancel' });
+      }
+      const elsewhere = [...this.#followers.keys()].filter((id) => !this.#led.has(id));
+      for (const [id, sequence] of await store.lastEntries(elsewhere)) {
+        if (this.#heardOf.get(id) !== sequence) this.#tell(id, 'entry');
+        if (this.#followers.has(id)) this.#heardOf.set(id, sequence);
+      }
+    } catch (error) {
+      const { code } = reportOf(error);
+      log.error({ event: 'renewal-failed', code }, 'the leases could not be renewed');
+    }
+  }
+
+  /** Forgets a job that is another coordinator's by now, or whose state could not be written: its lease ends by itself. */
+  #drop(id: string, code: string): void {
+    const job = this.#led.get(id);
+    if (job === undefined) return;
+    this.#led.delete(id);
+    this.#progress.delete(id);
+    const { phase, attempt, roster } = job.state;
+    this.#options.relay.retire({ job: fromHex(id), attempt, roster });
+    const what = { event: 'job-dropped', job: id, state: phase, attempt, epoch: job.lease.epoch, code };
+    this.#options.log.warn(what, 'job is led here no more');
+    this.#tell(id, 'entry');
+  }
+
+  /** A job that cannot begin here waits for whoever has all its parties. */
+  async #giveBack({ id, lease }: LedJob): Promise<void> {
+    this.#led.delete(id);
+    await durably(this.#options.store.leases.release([lease.token]));
+  }
+
+  /** A node has heard of a later epoch. That is true where the lease is another's; else it is given back, and taken anew. */
+  async #isStale(party: PartyId, { job: id, epoch }: Extract<PartyMessage, { type: 'stale' }>): Promise<void> {
+    const led = this.#led.get(id);
+    if (led === undefined || !led.state.roster.includes(party) || epoch <= led.lease.epoch) return;
+    this.#drop(id, 'STALE_COORDINATOR');
+    await durably(this.#options.store.leases.release([led.lease.token])).catch(() => undefined);
   }
 
   async #own(analyst: string, id: string): Promise<StoredJob> {
-    const job = await this.#find(id);
+    const job = this.#led.get(id) ?? (await this.#options.store.job(id));
     if (job === undefined || job.analyst !== analyst) throw new StateError('UNKNOWN_JOB');
     return job;
   }
@@ -456,23 +655,22 @@ export class Coordinator {
     return { job: known.id, state: known.state.phase, created: false };
   }
 
-  #checkRoom(analyst: string): void {
-    if (this.#open.size >= limits.openJobsMax) throw new StateError('BUSY', { detail: 'over all analysts' });
-    let own = 0;
-    for (const job of this.#open.values()) if (job.analyst === analyst) own++;
+  async #checkRoom(analyst: string): Promise<void> {
+    const { all, own } = await durably(this.#options.store.openCounts(analyst));
+    if (all >= limits.openJobsMax) throw new StateError('BUSY', { detail: 'over all analysts' });
     if (own >= limits.openJobsPerAnalyst) {
       throw new StateError('BUSY', { detail: `${limits.openJobsPerAnalyst} of yours have not ended` });
     }
   }
 
-  #jobsOf(party: PartyId): readonly StoredJob[] {
-    return [...this.#open.values()].filter((job) => job.state.roster.includes(party));
+  #jobsOf(party: PartyId): readonly LedJob[] {
+    return [...this.#led.values()].filter((job) => job.state.roster.includes(party));
   }
 
   async #view(job: StoredJob): Promise<JobView> {
-    const latest = this.#open.get(job.id) ?? job;
+    const latest = this.#led.get(job.id) ?? job;
     const verdicts = await this.#options.store.verdicts(job.id, latest.state.attempt);
-    return viewOf(this.#open.get(job.id) ?? latest, verdicts, (party) => this.#links.has(party));
+    return viewOf(this.#led.get(job.id) ?? latest, verdicts, (party) => this.#links.has(party));
   }
 
   async *#openings(id: string, state: JobState<SignedAcceptance>): AsyncGenerator<StoredOpening> {
@@ -506,6 +704,6 @@ async function durably<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    throw new StateError('STATE_FAILED', { cause });
+    throw isFolkmootError(cause) ? cause : new StateError('STATE_FAILED', { cause });
   }
 }

@@ -202,7 +202,7 @@ export function isReleasing(state: Pick<JobState, 'releasing' | 'opened'>): bool
 /** What a node calls its work (see runJob) from just before its commitment leaves. */
 const releasingPhases: readonly string[] = ['open', 'release'];
 
-export function allPresent(state: JobState): boolean {
+function allPresent(state: JobState): boolean {
   return state.roster.every((party) => state.present.includes(party));
 }
 

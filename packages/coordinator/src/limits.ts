@@ -20,19 +20,27 @@ export const limits = {
   /** Plain connections at once: all analysts of a large consortium with a browser's six each. */
   httpConnectionsMax: 2_000,
 
-  /** Unanswered nonces: a nonce lives a minute, so this many analysts log in each minute before the oldest drops out. */
-  noncesMax: 10_000,
   nonceMs: minute,
-  /** Tokens alive: far more than analysts in a charter; the oldest drops out. */
-  tokensMax: 10_000,
+  /** Tokens alive of one analyst: more programs than a person runs; the oldest drops out. */
+  tokensPerAnalyst: 100,
   tokenMs: 60 * minute,
 
   /** Jobs of one analyst that have not ended: a person follows fewer, a script waits. */
   openJobsPerAnalyst: 100,
-  /** Over all analysts: what is scanned at each arrival of a party. */
+  /** Over all analysts: what waits in the database for its turn. */
   openJobsMax: 10_000,
-  /** Jobs that hold a place at once: each keeps a worker and its vectors at every node. */
-  activeJobsMax: 16,
+  /** Jobs that hold a place at once with one coordinator: what is relayed for them passes through one process. */
+  activeJobsMax: 100,
+  /** Of one party: each keeps a worker and its vectors at its node. */
+  activeJobsPerParty: 16,
+  /** Jobs that wait, looked at in one go for those whose parties are all here. */
+  scanMax: 1_000,
+  /** A coordinator that is lost is noticed by the end of its leases; a pause of its database is no loss. */
+  leaseMs: 10_000,
+  /** Two renewals may fail. */
+  renewMs: 3_000,
+  /** How long a cancel waits for the coordinator that leads the job, which looks every second. */
+  cancelMs: 4_000,
   /** Rows of one list; older ones are asked for with `before`. */
   listMax: 200,
 

@@ -1,65 +1,49 @@
 /**
  * Who speaks: a nonce is signed with a key of the charter, by a party (over its WebSocket) or an analyst (over HTTP).
  *
- * An analyst gets a bearer token for an hour: 32 random bytes, held in memory only and by its hash, so that neither a
- * restart nor a dump of the process leaves one that works. Nonces are used once and live a minute.
+ * An analyst gets a bearer token for an hour: 32 random bytes, kept by its hash, so that any coordinator of the same
+ * database knows it and no dump of it leaves one that works. Nonces are used once and live a minute: each carries its time
+ * and a code over it, so that none needs to be kept before it is used.
  * @module
  */
-import { createHash } from 'node:crypto';
-import { fromHex, toHex } from '@folkmoot/core/bytes.js';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { concat, fromHex, toHex } from '@folkmoot/core/bytes.js';
 import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { StateError, TransportError } from '@folkmoot/core/errors.js';
 import { verify } from '@folkmoot/core/identity.js';
 import { loginLabel, loginStatement } from '@folkmoot/transport/control.js';
 import { limits } from './limits.ts';
+import type { Tokens } from './tokens.ts';
 
 export interface LoginOptions {
   readonly charter: Charter;
   readonly now: () => number;
+  readonly tokens: Pick<Tokens, 'add' | 'analystOf'>;
+  /** The same for all coordinators of one database. */
+  readonly nonceKey: Uint8Array;
   readonly randomBytes: (n: number) => Uint8Array;
 }
 
-/** Entries that end by themselves; the oldest gives way when there are too many. */
-class ShortLived<V> {
-  readonly #entries = new Map<string, { readonly value: V; readonly untilMs: number }>();
-  readonly #max: number;
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  set(key: string, value: V, untilMs: number): void {
-    if (this.#entries.size >= this.#max) this.#entries.delete(this.#entries.keys().next().value!);
-    this.#entries.set(key, { value, untilMs });
-  }
-
-  get(key: string, nowMs: number): V | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined || entry.untilMs > nowMs) return entry?.value;
-    this.#entries.delete(key);
-    return undefined;
-  }
-
-  take(key: string, nowMs: number): V | undefined {
-    const value = this.get(key, nowMs);
-    this.#entries.delete(key);
-    return value;
-  }
-}
+const nonceBytes = 32;
+/** Its end in milliseconds since 1970, and chance; the rest is the code over them. */
+const nonceBodyBytes = 16;
+const timeBytes = 6;
 
 export class Login {
   readonly #charter: Charter;
   readonly #charterHash: string;
   readonly #now: () => number;
   readonly #randomBytes: (n: number) => Uint8Array;
-  readonly #nonces = new ShortLived<true>(limits.noncesMax);
-  readonly #tokens = new ShortLived<string>(limits.tokensMax);
+  readonly #tokens: LoginOptions['tokens'];
+  readonly #nonceKey: Uint8Array;
 
   constructor(options: LoginOptions) {
     this.#charter = options.charter;
     this.#charterHash = charterHash(options.charter);
     this.#now = options.now;
     this.#randomBytes = options.randomBytes;
+    this.#tokens = options.tokens;
+    this.#nonceKey = options.nonceKey;
   }
 
   /** A fresh nonce, not remembered: for a party, whose link remembers it. */
@@ -69,25 +53,26 @@ export class Login {
 
   /** A fresh nonce for an analyst. */
   offer(): { nonce: string; expiresMs: number } {
-    const nonce = this.nonce();
     const expiresMs = this.#now() + limits.nonceMs;
-    this.#nonces.set(nonce, true, expiresMs);
-    return { nonce, expiresMs };
+    const time = Buffer.alloc(timeBytes);
+    time.writeUIntBE(expiresMs, 0, timeBytes);
+    const body = concat(time, this.#randomBytes(nonceBodyBytes - timeBytes));
+    return { nonce: toHex(concat(body, this.#codeOf(body))), expiresMs };
   }
 
   /**
    * Exchanges a signed nonce for a token. Whether the analyst, the nonce or the signature is wrong is not said.
    * @throws StateError UNAUTHORISED
    */
-  enter(analyst: string, nonce: string, signature: string): { token: string; expiresMs: number } {
+  async enter(analyst: string, nonce: string, signature: string): Promise<{ token: string; expiresMs: number }> {
     const key = Object.hasOwn(this.#charter.analysts, analyst) ? this.#charter.analysts[analyst]?.identity : undefined;
-    const known = this.#nonces.take(nonce, this.#now()) === true;
-    if (!known || key === undefined || !this.#fits(key, nonce, 'analyst', signature)) {
-      throw new StateError('UNAUTHORISED', { detail: 'the login was refused' });
-    }
+    const refused = () => new StateError('UNAUTHORISED', { detail: 'the login was refused' });
+    const isGood = this.#isOurs(nonce) && key !== undefined && this.#fits(key, nonce, 'analyst', signature);
+    if (!isGood) throw refused();
     const token = toHex(this.#randomBytes(32));
     const expiresMs = this.#now() + limits.tokenMs;
-    this.#tokens.set(hashOf(token), analyst, expiresMs);
+    const isNew = await this.#tokens.add({ hash: hashOf(token), analyst, nonce, untilMs: expiresMs }, this.#now());
+    if (!isNew) throw refused();
     return { token, expiresMs };
   }
 
@@ -95,9 +80,9 @@ export class Login {
    * The analyst of an `Authorization: Bearer …` header.
    * @throws StateError UNAUTHORISED
    */
-  analystOf(header: string | undefined): string {
+  async analystOf(header: string | undefined): Promise<string> {
     const token = /^Bearer ([0-9a-f]{64})$/.exec(header ?? '')?.[1];
-    const analyst = token === undefined ? undefined : this.#tokens.get(hashOf(token), this.#now());
+    const analyst = token === undefined ? undefined : await this.#tokens.analystOf(hashOf(token), this.#now());
     if (analyst === undefined) throw new StateError('UNAUTHORISED');
     return analyst;
   }
@@ -113,12 +98,29 @@ export class Login {
     }
   }
 
+  /** Made by a coordinator of this database, and not too long ago. */
+  #isOurs(nonce: string): boolean {
+    const bytes = fromHex(nonce);
+    const body = bytes.slice(0, nonceBodyBytes);
+    if (!timingSafeEqual(this.#codeOf(body), bytes.slice(nonceBodyBytes))) return false;
+    const expiresMs = Buffer.from(body).readUIntBE(0, timeBytes);
+    // Another coordinator's clock may be ahead of this one's.
+    return this.#now() < expiresMs && expiresMs <= this.#now() + 2 * limits.nonceMs;
+  }
+
+  #codeOf(body: Uint8Array): Uint8Array {
+    return createHmac('sha256', this.#nonceKey)
+      .update(body)
+      .digest()
+      .subarray(0, nonceBytes - nonceBodyBytes);
+  }
+
   #fits(key: string, nonce: string, role: 'party' | 'analyst', signature: string): boolean {
     return verify(fromHex(key), loginLabel, loginStatement(nonce, this.#charterHash, role), fromHex(signature));
   }
 }
 
-/** The map is searched by hash, so that how long a search takes says nothing about a token. */
+/** Tokens are searched by hash, so that how long a search takes says nothing about a token. */
 function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }

@@ -18,7 +18,7 @@ export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'ope
 /** An acceptance that is not the party's own good word is a failure of that party. */
 export function eventOf(
   party: PartyId,
-  message: PartyMessage,
+  message: Exclude<PartyMessage, { type: 'stale' }>,
   charter: Charter,
   nowMs: number,
 ): Event<SignedAcceptance> {
@@ -55,35 +55,36 @@ function renouncedBy(
 
 /** `opened` is what the party named by the effect has opened with, where one is. */
 export function messageOf(
-  { id, signed }: StoredJob,
+  { id, signed, epoch }: Pick<StoredJob, 'id' | 'signed' | 'epoch'>,
   state: StoredJob['state'],
   effect: Effect,
   opened?: SignedCommitments,
 ): CoordinatorMessage {
   const { attempt } = state;
+  const of = { job: id, epoch };
   switch (effect.send) {
     case 'invite':
-      return { type: 'invite', job: id, attempt, signed };
+      return { type: 'invite', ...of, attempt, signed };
     case 'start':
       return {
         type: 'start',
-        job: id,
+        ...of,
         attempt,
         acceptances: state.roster.map((party) => state.acceptances[party]!),
         ...(attempt > 1 ? { renunciations: state.roster.map((party) => state.renounced[party]!) } : {}),
       };
     case 'again':
       return {
-        ...{ type: 'again', job: id, attempt: recalled(state), report: state.setbacks.at(-1)! },
+        ...{ type: 'again', ...of, attempt: recalled(state), report: state.setbacks.at(-1)! },
         ...(effect.noneOpened === true ? { noneOpened: true } : {}),
       };
     case 'signed':
-      return { type: 'signed', job: id, attempt, ...opened! };
+      return { type: 'signed', ...of, attempt, ...opened! };
     case 'abort':
-      return { type: 'abort', job: id, attempt, report: effect.report };
+      return { type: 'abort', ...of, attempt, report: effect.report };
     case 'cancel':
-      return { type: 'cancel', job: id };
+      return { type: 'cancel', ...of };
     case 'stored':
-      return { type: 'stored', job: id, attempt };
+      return { type: 'stored', ...of, attempt };
   }
 }

@@ -60,6 +60,8 @@ export interface Schema {
   tokens: { hash: string; analyst: string; nonce: string; until_ms: number };
 }
 
+export const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
+
 /** A database of this schema, whatever its kind. */
 export interface OpenDatabase {
   readonly queries: Kysely<Schema>;

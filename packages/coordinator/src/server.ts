@@ -85,7 +85,6 @@ async function serve(
   { log: processLog, clock = systemClock }: StartOptions,
 ): Promise<RunningCoordinator> {
   const log = processLog.child({ role: 'coordinator' });
-  const epoch = await store.nextEpoch();
   const relay = new Relay(partiesOf(charter));
   const registry = new Registry();
   const traffic = noTraffic();
@@ -100,12 +99,19 @@ async function serve(
   });
   coordinator = await Coordinator.open({ charter, store, clock, log, relay, metrics });
   const opened = coordinator;
+  const { epoch } = opened;
   const health = createHealth({
     version,
     clock,
     checks: { database: () => opened.probe(), charter: () => checkUnchanged(config, charter) },
   });
-  const login = new Login({ charter, now: () => clock.now(), randomBytes });
+  const login = new Login({
+    charter,
+    now: () => clock.now(),
+    randomBytes,
+    tokens: store.tokens,
+    nonceKey: await store.tokens.nonceKey(),
+  });
   const app = createApi({ charter, coordinator, login, clock, log, version, health, registry, metrics });
   const server = createServer(
     { requestTimeout: limits.requestMs, headersTimeout: limits.headersMs, connectionsCheckingInterval: 5_000 },

@@ -9,18 +9,20 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateError } from '@folkmoot/core/errors.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
+import { refuseLinks } from '@folkmoot/transport/state-file.js';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import { laterColumns, type OpenDatabase, type Schema, schemaVersion, tablesIn } from './schema.ts';
 
 /**
  * Opens, or makes, `coordinator.sqlite` in this folder.
- * @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED
+ * @throws StateError STATE_IN_USE, STATE_LINKED, STATE_NEWER, STATE_FAILED
  */
 export function openSqlite(folder: string, now?: () => number): OpenDatabase {
   let database: Database.Database | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    refuseLinks(folder, 'coordinator.sqlite');
     // A short wait: a process that was told to stop may be on its last page.
     database = new Database(join(folder, 'coordinator.sqlite'), { timeout: 500 });
     return prepareDatabase(database, now);

@@ -10,12 +10,14 @@
  */
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
-import type { ErrorReport } from '@folkmoot/core/errors.js';
+import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
 import type { SignedRenunciation } from '@folkmoot/core/renunciation.js';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { Entry, JobState, Phase } from './lifecycle.ts';
+import { Leases } from './leases.ts';
+import { type Entry, hasEnded, type JobState, type Phase } from './lifecycle.ts';
 import { limits } from './limits.ts';
-import type { OpenDatabase, Schema } from './schema.ts';
+import { type OpenDatabase, openPhases, type Schema } from './schema.ts';
+import { Tokens } from './tokens.ts';
 
 /** A job as it was submitted. */
 export interface Submitted {
@@ -27,6 +29,10 @@ export interface Submitted {
 }
 
 export interface StoredJob extends Submitted {
+  /** How often its lease was taken: the highest that any coordinator spoke of it with. */
+  readonly epoch: number;
+  /** The analyst has taken it back. */
+  readonly isCancelAsked: boolean;
   readonly state: JobState<SignedAcceptance>;
   readonly updatedMs: number;
 }
@@ -52,6 +58,8 @@ export interface NumberedEntry {
 /** What one step makes durable. */
 export interface Change {
   readonly id: string;
+  /** The writer's own: the job is changed only while it stands with it. */
+  readonly lease: string;
   readonly state: JobState<SignedAcceptance>;
   readonly entries: readonly Entry[];
   readonly atMs: number;
@@ -70,15 +78,18 @@ export interface Verdict {
 
 /** Values of one statement are bounded by the databases; a step has a handful of entries. */
 const rowsPerInsert = 100;
-const openPhases = ['QUEUED', 'INVITING', 'READY', 'RUNNING'] as const satisfies readonly Phase[];
 
 export class Store {
   readonly #db: Kysely<Schema>;
   readonly #close: () => Promise<void>;
+  readonly leases: Leases;
+  readonly tokens: Tokens;
 
-  constructor({ queries, close }: OpenDatabase) {
-    this.#db = queries;
-    this.#close = close;
+  constructor(database: OpenDatabase) {
+    this.#db = database.queries;
+    this.#close = database.close;
+    this.leases = new Leases(database);
+    this.tokens = new Tokens(database);
   }
 
   /** Counts the starts of coordinators on this database, so that each has a number of its own and a later one a higher. */
@@ -121,7 +132,7 @@ export class Store {
     });
   }
 
-  /** Makes one step durable. */
+  /** Makes one step durable; one that ends the job gives its lease back. @throws StateError LEASE_LOST */
   async save(change: Change): Promise<void> {
     const { id, state, atMs } = change;
     await this.#db.transaction().execute(async (trx) => {
@@ -131,8 +142,10 @@ export class Store {
         releasing: state.releasing === true ? 1 : 0,
         error_json: state.error === undefined ? null : JSON.stringify(state.error),
         updated_ms: atMs,
+        ...(hasEnded(state) ? { lease_token: null, lease_holder: null, lease_until_ms: null, cancel_asked: 0 } : {}),
       };
-      await trx.updateTable('jobs').set(set).where('id', '=', id).execute();
+      const update = trx.updateTable('jobs').set(set).where('id', '=', id).where('lease_token', '=', change.lease);
+      if ((await update.executeTakeFirstOrThrow()).numUpdatedRows !== 1n) throw new StateError('LEASE_LOST');
       for (const { sequence, entry } of await append(trx, id, change.entries, atMs)) {
         if (entry.type !== 'party') continue;
         const verdict = {
@@ -223,17 +236,27 @@ export class Store {
     return Promise.all(rows.map((row) => this.#stored(row)));
   }
 
-  /** All jobs that have not ended, in the order of their submission. */
-  async open(): Promise<readonly StoredJob[]> {
-    const rows = await this.#db
+  /** How many jobs have not ended: over all analysts, and of this one. */
+  async openCounts(analyst: string): Promise<{ readonly all: number; readonly own: number }> {
+    const count = this.#db
       .selectFrom('jobs')
-      .selectAll()
-      .where('phase', 'in', openPhases)
-      .orderBy('submitted_ms')
-      .orderBy('id')
-      .limit(limits.openJobsMax)
+      .select((of) => of.fn.countAll<number>().as('count'))
+      .where('phase', 'in', openPhases);
+    const all = await count.executeTakeFirstOrThrow();
+    const own = await count.where('analyst', '=', analyst).executeTakeFirstOrThrow();
+    return { all: Number(all.count), own: Number(own.count) };
+  }
+
+  /** The number of the last entry of each of these jobs. */
+  async lastEntries(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.#db
+      .selectFrom('entries')
+      .select(['job', (of) => of.fn.max('sequence').as('sequence')])
+      .where('job', 'in', ids)
+      .groupBy('job')
       .execute();
-    return Promise.all(rows.map((row) => this.#stored(row)));
+    return new Map(rows.map((row) => [row.job, Number(row.sequence)]));
   }
 
   /** The ids of jobs that ended without an answer, and that this party may still hold as alive. */
@@ -368,6 +391,8 @@ export class Store {
       signed,
       submittedMs: row.submitted_ms,
       updatedMs: row.updated_ms,
+      epoch: row.epoch,
+      isCancelAsked: row.cancel_asked === 1,
       state: {
         phase: row.phase,
         attempt: row.attempt,

@@ -394,8 +394,8 @@ describe('a job among nodes', () => {
   it('leaves the others their turn: only so many hold a place at once', async () => {
     const nodes = await all();
     const jobs: string[] = [];
-    for (let count = 0; count <= limits.activeJobsMax; count++) jobs.push(await submitted());
-    for (let count = 0; count < limits.activeJobsMax; count++) await nodes[0]!.next('invite');
+    for (let count = 0; count <= limits.activeJobsPerParty; count++) jobs.push(await submitted());
+    for (let count = 0; count < limits.activeJobsPerParty; count++) await nodes[0]!.next('invite');
     expect((await stateOf(jobs.at(-1)!)).state).toBe('QUEUED');
     await owl.post(`/v1/jobs/${jobs[0]}/cancel`);
     expect((await nodes[0]!.next('cancel')).job).toBe(jobs[0]);

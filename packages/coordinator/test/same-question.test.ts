@@ -62,7 +62,7 @@ describe('the same question', () => {
     const first = await ask();
     await finish(first.job);
     const second = await ask({ text: protectedYaml.replace('What is in store', 'Another title') });
-    for (const node of nodes) expect(await node.next('cancel')).toEqual({ type: 'cancel', job: second.job });
+    for (const node of nodes) expect(await node.next('cancel')).toEqual({ type: 'cancel', job: second.job, epoch: 1 });
     expect(await view(second.job)).toMatchObject({ state: 'DONE', same_as: first.job });
     const answer = (await owl.get(`/v1/jobs/${second.job}/answer`)).body as Record<string, unknown>;
     const { asked, ...earlier } = answer;
@@ -81,7 +81,7 @@ describe('the same question', () => {
     const [node] = nodes;
     const acceptance = acceptanceOf(moot, node!.party, third.job, 2, 'p1');
     await node!.send({ type: 'accepted', job: third.job, attempt: 1, acceptance });
-    expect(await node!.next('cancel')).toEqual({ type: 'cancel', job: third.job });
+    expect(await node!.next('cancel')).toEqual({ type: 'cancel', job: third.job, epoch: 1 });
   });
 
   it.each([

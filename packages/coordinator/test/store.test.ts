@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jobId } from '@folkmoot/core/envelope.js';
@@ -8,12 +8,13 @@ import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Lease } from '../src/leases.ts';
 import { queued } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
 import { openPostgres } from '../src/postgres-database.ts';
 import type { OpenDatabase } from '../src/schema.ts';
 import { openSqlite, prepareDatabase } from '../src/sqlite-database.ts';
-import { Store } from '../src/store.ts';
+import { type Change, Store } from '../src/store.ts';
 import {
   acceptanceOf,
   type Consortium,
@@ -28,6 +29,8 @@ let moot: Consortium;
 let folder: string;
 let postgres: TestPostgres;
 let store: Store;
+let nowMs: number;
+let leases: Map<string, Lease>;
 
 beforeAll(async () => {
   moot = await consortium();
@@ -38,6 +41,8 @@ afterAll(async () => {
   await postgres?.stop();
 });
 beforeEach(() => {
+  nowMs = Date.now();
+  leases = new Map();
   folder = mkdtempSync(join(tmpdir(), 'folkmoot-'));
 });
 afterEach(async () => {
@@ -46,12 +51,28 @@ afterEach(async () => {
 });
 
 /** The same tests on both. */
-const databases: readonly { name: string; open(): Promise<OpenDatabase>; clear(): Promise<unknown> }[] = [
-  { name: 'SQLite', open: async () => openSqlite(folder), clear: async () => undefined },
+interface Kind {
+  readonly name: string;
+  open(): Promise<OpenDatabase>;
+  clear(): Promise<unknown>;
+  /** All leases that are held now are over. */
+  outwait(): Promise<unknown>;
+}
+
+const databases: readonly Kind[] = [
+  {
+    name: 'SQLite',
+    open: async () => openSqlite(folder, () => nowMs),
+    clear: async () => undefined,
+    outwait: async () => {
+      nowMs += limits.leaseMs + 1;
+    },
+  },
   {
     name: 'PostgreSQL',
     open: () => openPostgres(postgres.url, () => undefined),
     clear: () => onServer('DROP SCHEMA public CASCADE; CREATE SCHEMA public'),
+    outwait: () => onServer(`UPDATE jobs SET lease_until_ms = lease_until_ms - ${limits.leaseMs + 1}`),
   },
 ];
 
@@ -65,12 +86,19 @@ async function onServer(text: string): Promise<pg.QueryResult> {
   }
 }
 
+/** A step of whoever leads the job, by its lease; the first one takes it. */
+async function save(change: Omit<Change, 'lease'>): Promise<void> {
+  const taken = await store.leases.take([change.id], 1);
+  if (taken.size > 0) leases.set(change.id, taken.get(change.id)!);
+  await store.save({ ...change, lease: leases.get(change.id)!.token });
+}
+
 function submitted(text?: string) {
   const signed = signedJob(moot, {}, 'owl', text);
   return { id: jobId(signed.envelope), analyst: 'owl', title: 'T', signed, submittedMs: 5 };
 }
 
-describe.each(databases)('the coordinator’s store on $name', ({ open, clear }) => {
+describe.each(databases)('the coordinator’s store on $name', ({ open, clear, outwait }) => {
   beforeEach(async () => {
     await clear();
     store = new Store(await open());
@@ -95,12 +123,14 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear })
     };
     const state = { ...queued<typeof acceptance>(parties, 9_000), phase: 'RUNNING' as const, attempt: 1 };
     const entry = { type: 'party', party: 'ant', attempt: 1, did: 'accepted' } as const;
-    await store.save({ id, state, entries: [entry], atMs: 6, acceptance: { party: 'ant', acceptance } });
-    await store.save({ id, state, entries: [{ ...entry, did: 'opened' }], atMs: 7, opening });
+    await save({ id, state, entries: [entry], atMs: 6, acceptance: { party: 'ant', acceptance } });
+    await save({ id, state, entries: [{ ...entry, did: 'opened' }], atMs: 7, opening });
     await reopen();
     expect(await store.job(id)).toEqual({
       ...job,
       updatedMs: 7,
+      epoch: 1,
+      isCancelAsked: false,
       state: { ...state, acceptances: { ant: acceptance }, opened: ['ant'] },
     });
     expect(await store.opening(id, 1, 'ant')).toEqual({ ...opening, sealed: Buffer.from(opening.sealed) });
@@ -110,7 +140,8 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear })
       [2, 'party'],
       [3, 'party'],
     ]);
-    expect((await store.open()).map((one) => one.id)).toEqual([id]);
+    expect(await store.openCounts('owl')).toEqual({ all: 1, own: 1 });
+    expect(await store.openCounts('fox')).toEqual({ all: 1, own: 0 });
     expect(await store.counts()).toEqual({ RUNNING: 1 });
   });
 
@@ -120,18 +151,18 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear })
     await store.insert(job, queued(parties, 9_000));
     const acceptance = acceptanceOf(moot, 'ant', id);
     const first = { ...queued<typeof acceptance>(parties, 9_000), phase: 'RUNNING' as const, attempt: 1 };
-    await store.save({ id, state: first, entries: [], atMs: 6, acceptance: { party: 'ant', acceptance } });
+    await save({ id, state: first, entries: [], atMs: 6, acceptance: { party: 'ant', acceptance } });
     const setbacks = [reportOf(new StateError('CRASHED', { party: 'bee' }))];
     const signed = renunciationOf(moot, 'ant', id);
     const failed = { type: 'party', party: 'bee', attempt: 1, did: 'failed', report: setbacks[0]! } as const;
     const second = { ...first, phase: 'INVITING' as const, attempt: 2, setbacks };
-    await store.save({ id, state: second, entries: [failed], atMs: 7, renunciation: { party: 'ant', signed } });
-    await store.save({ id, state: second, entries: [], atMs: 8, renunciation: { party: 'ant', signed } });
+    await save({ id, state: second, entries: [failed], atMs: 7, renunciation: { party: 'ant', signed } });
+    await save({ id, state: second, entries: [], atMs: 8, renunciation: { party: 'ant', signed } });
     await reopen();
     const state = (await store.job(id))!.state;
     expect(state).toEqual({ ...second, acceptances: { ant: acceptance }, renounced: { ant: signed } });
     // The words about one attempt are no words about another, and what failed then is no verdict about this one.
-    await store.save({
+    await save({
       id,
       state: { ...state, attempt: 3, setbacks: [...setbacks, ...setbacks] },
       entries: [],
@@ -149,8 +180,8 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear })
     const state = { ...queued<never>(parties, 9_000), phase: 'DONE' as const, attempt: 1 };
     const opening = { party: 'ant', commitments: {}, signatures: {}, sealed: new Uint8Array(1) };
     const entries = [{ type: 'state', state: 'DONE', attempt: 1 }] as const;
-    await store.save({ id: job.id, state, entries: [], atMs: 6, opening });
-    await expect(store.save({ id: job.id, state, entries, atMs: 7, opening })).rejects.toThrow();
+    await save({ id: job.id, state, entries: [], atMs: 6, opening });
+    await expect(save({ id: job.id, state, entries, atMs: 7, opening })).rejects.toThrow();
     expect(await store.entries(job.id, 1)).toEqual([]);
     expect((await store.job(job.id))?.updatedMs).toBe(6);
   });
@@ -161,8 +192,8 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear })
     await store.insert(job, state);
     const phase = { type: 'phase', party: 'ant', attempt: 1, phase: 'share' } as const;
     const entries = Array.from({ length: limits.entriesPerJob + 10 }, () => phase);
-    await store.save({ id: job.id, state, entries, atMs: 6 });
-    await store.save({ id: job.id, state, entries: [{ type: 'state', state: 'DONE', attempt: 1 }], atMs: 6 });
+    await save({ id: job.id, state, entries, atMs: 6 });
+    await save({ id: job.id, state, entries: [{ type: 'state', state: 'DONE', attempt: 1 }], atMs: 6 });
     const last = await store.entries(job.id, limits.entriesPerJob - 1);
     expect(last.map(({ sequence, entry }) => [sequence, entry.type])).toEqual([
       [limits.entriesPerJob, 'phase'],
@@ -176,7 +207,113 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear })
     await store.insert(job, state);
     await reopen();
     expect((await store.job(job.id))?.state).toEqual(state);
-    expect((await store.open())[0]?.state.helper).toBe('cat');
+  });
+
+  it('lets one at a time lead a job, and the next one with a higher epoch', async () => {
+    const { leases: of } = store;
+    const job = submitted();
+    await store.insert(job, queued(parties, 9_000));
+    const [first, second] = await Promise.all([of.take([job.id], 1), of.take([job.id], 2)]);
+    expect([first.size, second.size].sort()).toEqual([0, 1]);
+    const lease = (first.get(job.id) ?? second.get(job.id))!;
+    const holder = first.size === 1 ? 1 : 2;
+    expect(lease).toMatchObject({ epoch: 1, token: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(await of.queued()).toEqual([]);
+    await outwait();
+    // What is renewed in time goes on.
+    expect((await of.held(holder, { renewed: true })).get(job.id)?.token).toBe(lease.token);
+    expect((await of.take([job.id], 3)).size).toBe(0);
+    await outwait();
+    expect((await of.queued()).map(({ id }) => id)).toEqual([job.id]);
+    const next = (await of.take([job.id], 3)).get(job.id)!;
+    expect(next.epoch).toBe(2);
+    expect(next.token).not.toBe(lease.token);
+    expect((await of.held(holder, { renewed: true })).size).toBe(0);
+    expect((await store.job(job.id))?.epoch).toBe(2);
+  });
+
+  it('takes nothing from a writer whose lease is another’s by now', async () => {
+    const job = submitted();
+    const { id } = job;
+    await store.insert(job, queued(parties, 9_000));
+    const slept = (await store.leases.take([id], 1)).get(id)!;
+    await outwait();
+    const state = { ...queued<never>(parties, 9_000), phase: 'INVITING' as const, attempt: 1 };
+    const entries = [{ type: 'state', state: 'INVITING', attempt: 1 }] as const;
+    // Over, but nobody’s else: what it writes is as good as before.
+    await store.save({ id, lease: slept.token, state, entries, atMs: 6 });
+    const now = (await store.leases.take([id], 2)).get(id)!;
+    const opening = { party: 'ant', commitments: {}, signatures: {}, sealed: new Uint8Array(1) };
+    const late = { id, lease: slept.token, state: { ...state, phase: 'FAILED' as const }, entries, atMs: 7, opening };
+    await expect(store.save(late)).rejects.toMatchObject({ code: 'LEASE_LOST' });
+    expect((await store.job(id))?.state).toMatchObject({ phase: 'INVITING' });
+    expect(await store.opening(id, 1, 'ant')).toBeUndefined();
+    expect((await store.entries(id, 0)).length).toBe(2);
+    await store.save({ ...late, lease: now.token });
+    expect((await store.leases.take([id], 3)).size).toBe(0);
+  });
+
+  it('gives leases back at once, and only those that are held', async () => {
+    const job = submitted();
+    await store.insert(job, queued(parties, 9_000));
+    const lease = (await store.leases.take([job.id], 1)).get(job.id)!;
+    await store.leases.release(['f'.repeat(32)]);
+    expect((await store.leases.take([job.id], 2)).size).toBe(0);
+    await store.leases.release([lease.token]);
+    expect((await store.leases.take([job.id], 2)).get(job.id)?.epoch).toBe(2);
+  });
+
+  it('names what has begun, what waits and what is over, oldest first', async () => {
+    const jobs = [0, 1, 2].map((place) => ({ ...submitted(), submittedMs: 5 + place }));
+    for (const [place, job] of jobs.entries()) await store.insert(job, queued(parties, 9_000 + place));
+    const [a, b, c] = jobs.map(({ id }) => id) as [string, string, string];
+    const named = async (found: Promise<readonly { id: string }[]>) => (await found).map(({ id }) => id);
+    expect(await named(store.leases.queued())).toEqual([a, b, c]);
+    expect(await named(store.leases.queued((await store.leases.queued())[0]))).toEqual([b, c]);
+    expect(await named(store.leases.expired(9_002))).toEqual([a, b]);
+    const state = { ...queued<never>(parties, 9_000), phase: 'RUNNING' as const, attempt: 1, releasing: true as const };
+    await save({ id: b, state, entries: [], atMs: 6 });
+    expect(await named(store.leases.begun())).toEqual([]);
+    await store.leases.release([leases.get(b)!.token]);
+    expect(await store.leases.begun()).toMatchObject([{ id: b, roster: parties, isReleasing: true }]);
+    expect(await named(store.leases.queued())).toEqual([a, c]);
+  });
+
+  it('keeps that a job was taken back until whoever leads it has seen to that', async () => {
+    const job = submitted();
+    await store.insert(job, queued(parties, 9_000));
+    await store.leases.askCancel(job.id);
+    const lease = (await store.leases.take([job.id], 1)).get(job.id)!;
+    await reopen();
+    expect((await store.job(job.id))?.isCancelAsked).toBe(true);
+    const again = (await store.leases.take([job.id], 1)).get(job.id) ?? lease;
+    expect((await store.leases.held(1, { renewed: false })).get(job.id)?.isCancelAsked).toBe(true);
+    await store.leases.refuseCancel(again);
+    expect((await store.job(job.id))?.isCancelAsked).toBe(false);
+  });
+
+  it('knows a login wherever it was made, for its time, and for one nonce', async () => {
+    const token = { hash: 'h1', analyst: 'owl', nonce: 'n1', untilMs: 500 };
+    expect(await store.tokens.add(token, 100)).toBe(true);
+    expect(await store.tokens.add({ ...token, hash: 'h2' }, 100)).toBe(false);
+    const key = await store.tokens.nonceKey();
+    await reopen();
+    expect(await store.tokens.nonceKey()).toEqual(key);
+    expect(await store.tokens.analystOf('h1', 499)).toBe('owl');
+    expect(await store.tokens.analystOf('h1', 500)).toBeUndefined();
+    expect(await store.tokens.analystOf('h2', 100)).toBeUndefined();
+    for (let more = 0; more < limits.tokensPerAnalyst; more++) {
+      await store.tokens.add({ hash: `m${more}`, analyst: 'owl', nonce: `m${more}`, untilMs: 600 + more }, 100);
+    }
+    expect(await store.tokens.analystOf('h1', 100)).toBeUndefined();
+    expect(await store.tokens.analystOf('m0', 100)).toBe('owl');
+  });
+
+  it('takes the same job once, however many bring it at the same moment', async () => {
+    const job = submitted();
+    const all = await Promise.all([1, 2, 3, 4].map(() => store.insert(job, queued(parties, 9_000))));
+    expect(all.filter(Boolean).length).toBe(1);
+    expect((await store.entries(job.id, 0)).length).toBe(1);
   });
 
   it('counts its starts', async () => {
@@ -238,10 +375,21 @@ describe('the database file', () => {
     store = new Store(openSqlite(folder));
     expect((await store.job(job.id))?.state).toEqual(queued(parties, 9_000));
     const state = { ...queued<never>(parties, 9_000), releasing: true as const };
-    await store.save({ id: job.id, state, entries: [], atMs: 6 });
+    await save({ id: job.id, state, entries: [], atMs: 6 });
     await store.close();
     store = new Store(openSqlite(folder));
     expect((await store.job(job.id))?.state.releasing).toBe(true);
+  });
+
+  it('is refused where it is a symbolic link, and its folder may be one', async () => {
+    await store.close();
+    const linked = mkdtempSync(join(tmpdir(), 'folkmoot-'));
+    symlinkSync(join(folder, 'coordinator.sqlite'), join(linked, 'coordinator.sqlite'));
+    expect(() => openSqlite(linked)).toThrow(expect.objectContaining({ code: 'STATE_LINKED' }));
+    rmSync(linked, { recursive: true });
+    symlinkSync(folder, linked);
+    store = new Store(openSqlite(linked));
+    rmSync(linked);
   });
 
   it('is named as the fault when it cannot be opened', () => {

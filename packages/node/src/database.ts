@@ -9,6 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FolkmootError, isFolkmootError, StateError } from '@folkmoot/core/errors.js';
+import { refuseLinks } from '@folkmoot/transport/state-file.js';
 import Database from 'better-sqlite3';
 import { approvalTables } from './approval-record.ts';
 import { exchangeTables } from './audit-exchange.ts';
@@ -67,6 +68,7 @@ const migrations: readonly string[] = [
   approvalTables,
   `${exchangeTables}
    ${raisedTables}`,
+  'ALTER TABLE jobs ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0',
 ];
 
 /** The version that this build reads and writes. */
@@ -74,11 +76,12 @@ export const databaseVersion = migrations.length;
 
 export const databaseFile = (folder: string): string => join(folder, 'node.sqlite');
 
-/** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
+/** @throws StateError STATE_IN_USE, STATE_LINKED, STATE_NEWER, STATE_FAILED */
 export function openDatabase(folder: string): Database.Database {
   let db: Database.Database | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    refuseLinks(folder, 'node.sqlite');
     // No waiting: whoever holds the lock holds it for as long as it runs.
     db = new Database(databaseFile(folder), { timeout: 0 });
     return prepareDatabase(db);

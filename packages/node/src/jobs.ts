@@ -34,13 +34,13 @@ import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
 import { keepJoin } from './join-report.ts';
 import { checkAccepted, checkStillAllowed, claimOnStart, type Decision, decide, type Judge } from './judgement.ts';
-import { type Effect, isTerminal, type JobEvent, type JobState, type OpeningBytes, step } from './lifecycle.ts';
+import { type Effect, isTerminal, type JobEvent, type JobState, step } from './lifecycle.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
 import { stateBudgets } from './statement.ts';
 import type { Store } from './store.ts';
 
-/** Jobs that have not ended, at one time: a coordinator runs 16, and more wait there. */
+/** Jobs that have not ended, at one time: a coordinator runs 16 of one party, and there may be several. */
 const jobsMax = 64;
 /** Jobs that wait for a person, besides: each is a few kilobytes, and more than anybody reads. */
 const waitingMax = 1_000;
@@ -67,6 +67,12 @@ export interface JobsOptions {
 /** What jobs need of the link to the coordinator. */
 export type Outlet = Pick<Connection, 'send' | 'sendFrame' | 'sendOpening'>;
 
+/** Who speaks of a job, and with which epoch; none where a link is new. */
+interface Speaker {
+  readonly to: Outlet;
+  readonly epoch?: number;
+}
+
 type Invitation = Extract<CoordinatorMessage, { type: 'invite' }>;
 type Start = Extract<CoordinatorMessage, { type: 'start' }>;
 type Signed = Extract<CoordinatorMessage, { type: 'signed' }>;
@@ -80,7 +86,10 @@ export class Jobs {
   readonly #judging = new Set<string>();
   /** Threads that were told to stop and have not ended: a query runs to its end. */
   readonly #ending = new Set<Promise<void>>();
-  #connection: Outlet | undefined;
+  /** The links that are up: one to each coordinator. */
+  readonly #links = new Set<Outlet>();
+  /** Over which of them a job is led: the one over which the highest epoch was heard. */
+  readonly #speakers = new Map<string, Outlet>();
   #stopTicking = () => {};
   #stopped = false;
 
@@ -117,51 +126,51 @@ export class Jobs {
     if (event !== undefined) this.#dispatch(job, event);
   }
 
-  /** The link is up, and logged in. */
-  linked(connection: Outlet): void {
-    this.#connection = connection;
-    this.#all({ event: 'linked' });
+  /** A link is up, and logged in. Whoever leads a job over another one has heard of it there. */
+  linked(link: Outlet): void {
+    this.#links.add(link);
+    for (const job of [...this.#open.keys()]) {
+      if (!this.#speakers.has(job)) this.#dispatch(job, { event: 'linked' }, { to: link });
+    }
   }
 
   /** The sessions of running attempts went over the link that is lost: they end, cleanly and at once. */
-  unlinked(connection: Outlet): void {
-    if (this.#connection !== connection) return;
-    this.#connection = undefined;
+  unlinked(link: Outlet): void {
+    this.#links.delete(link);
+    const led = [...this.#speakers].filter(([, speaker]) => speaker === link).map(([job]) => job);
+    for (const job of led) this.#speakers.delete(job);
     const report = reportOf(new TransportError('LINK_LOST', { party: this.#options.config.party }));
     for (const [job, { attempt }] of [...this.#computations]) {
+      if (!led.includes(job)) continue;
       this.#dispatch(job, { event: 'failed', attempt, report, detail: report.message });
     }
   }
 
-  hear(message: CoordinatorMessage): void {
+  /** A message of a coordinator, and the link that it came by. */
+  hear(message: CoordinatorMessage, from: Outlet): void {
+    if (message.type === 'budget') this.#state(message.request, from);
+    if (!('job' in message)) return;
+    const { job, epoch } = message;
+    const event = message.type === 'invite' ? this.#invited(message, from) : this.#eventOf(message);
+    if (event !== undefined) this.#dispatch(job, event, { to: from, epoch });
+  }
+
+  #eventOf(message: Exclude<Extract<CoordinatorMessage, { job: string }>, Invitation>): JobEvent | undefined {
     switch (message.type) {
-      case 'invite':
-        this.#invited(message);
-        break;
       case 'start':
-        this.#dispatch(message.job, this.#startOf(message));
-        break;
+        return this.#startOf(message);
       case 'again': {
-        const { type, ...asked } = message;
-        this.#dispatch(message.job, { event: type, ...asked });
-        break;
+        const { type, epoch: _, ...asked } = message;
+        return { event: type, ...asked };
       }
       case 'signed':
-        this.#signed(message);
-        break;
+        return this.#signed(message);
       case 'abort':
-        this.#dispatch(message.job, { event: 'aborted', attempt: message.attempt, report: message.report });
-        break;
+        return { event: 'aborted', attempt: message.attempt, report: message.report };
       case 'cancel':
-        this.#dispatch(message.job, { event: 'cancelled' });
-        break;
+        return { event: 'cancelled' };
       case 'stored':
-        this.#dispatch(message.job, { event: 'stored', attempt: message.attempt });
-        break;
-      case 'budget':
-        this.#state(message.request);
-        break;
-      default:
+        return { event: 'stored', attempt: message.attempt };
     }
   }
 
@@ -173,18 +182,19 @@ export class Jobs {
     }
   }
 
-  #invited({ job, attempt, signed: given }: Invitation): void {
+  #invited({ job, attempt, signed: given }: Invitation, from: Outlet): JobEvent | undefined {
     const { config, log } = this.#options;
     try {
       const signed = parseSignedJob(given);
       if (jobId(signed.envelope) !== job) throw new ProtocolError('BAD_MESSAGE', { field: 'job' });
       if (!this.#open.has(job) && !this.#hasRoom()) throw new StateError('BUSY', { party: config.party });
-      this.#dispatch(job, { event: 'invited', job, signed, attempt, expiresMs: Date.parse(signed.envelope.expires) });
+      return { event: 'invited', job, signed, attempt, expiresMs: Date.parse(signed.envelope.expires) };
     } catch (error) {
       // A job that cannot even be read leaves no trace but this.
       const { report } = failureOf(error, config.party);
       log.warn({ event: 'job-failed', job, attempt, state: 'RECEIVED', ...inWords(report) }, 'job denied');
-      this.#connection?.send({ type: 'denied', job, attempt, report });
+      from.send({ type: 'denied', job, attempt, report });
+      return undefined;
     }
   }
 
@@ -195,13 +205,13 @@ export class Jobs {
   }
 
   /** Tells an analyst what is left. What is no good request is not answered, and leaves a line in the log. */
-  #state(given: unknown): void {
+  #state(given: unknown, from: Outlet): void {
     const { config, membership, store, periods, sign, clock, log } = this.#options;
     const { charter } = membership;
     try {
       const by = { config, charter, ledger: store.ledger, periods, sign, nowMs: clock.now() };
       const signed = stateBudgets(given, by);
-      this.#connection?.send({ type: 'budget', request: signed.statement.request, statement: signed });
+      from.send({ type: 'budget', request: signed.statement.request, statement: signed });
     } catch (error) {
       log.warn({ event: 'budget-request-refused', ...inWords(failureOf(error, config.party).own) }, 'request refused');
     }
@@ -232,22 +242,23 @@ export class Jobs {
   }
 
   /** Another party has opened the attempt that has halted here. What all have signed is checked like one's own work. */
-  #signed({ job, attempt, commitments, signatures }: Signed): void {
+  #signed({ job, attempt, commitments, signatures }: Signed): JobEvent | undefined {
     const { config, membership, log } = this.#options;
     const state = this.#find(job);
-    if (state?.status !== 'HALTED' || state.attempt !== attempt) return;
+    if (state?.status !== 'HALTED' || state.attempt !== attempt) return undefined;
     try {
       const { charter } = membership;
       const context = { job: fromHex(job), attempt, roster: rosterOf(checkJob(state.signed.envelope.job, charter)) };
       const opening = { party: config.party, sealed: state.sealed, commitments, signatures };
       verifyOpening(context, acceptancesHash(state.acceptances), opening, openingVerifier(charter));
-      this.#dispatch(job, { event: 'opened', attempt, commitments, signatures });
+      return { event: 'opened', attempt, commitments, signatures };
     } catch (error) {
       // A coordinator that lies changes nothing: another one may still tell the truth.
       log.warn(
         { event: 'signatures-refused', job, attempt, ...inWords(failureOf(error, config.party).own) },
         'refused',
       );
+      return undefined;
     }
   }
 
@@ -273,13 +284,24 @@ export class Jobs {
   }
 
   /** One step: its effects in their order, up to the first that fails. */
-  #dispatch(job: string, event: JobEvent): void {
+  #dispatch(job: string, event: JobEvent, by?: Speaker): void {
     if (this.#stopped) return;
     try {
-      for (const effect of step(this.#find(job), event).effects) this.#perform(effect);
+      const { effects } = step(this.#find(job), event, by?.epoch);
+      const isRefused = effects.some(({ effect }) => effect === 'refuse');
+      if (by?.epoch !== undefined && !isRefused) this.#speakers.set(job, by.to);
+      for (const effect of effects) this.#perform(effect, by === undefined ? this.#outletsOf(job) : [by.to]);
     } catch (error) {
       this.#broken(job, event, error);
     }
+    // What has ended is spoken of to whoever asks.
+    if (!this.#open.has(job)) this.#speakers.delete(job);
+  }
+
+  /** Who is told of a job: the coordinator that leads it, and as long as that is not known, all. */
+  #outletsOf(job: string): readonly Outlet[] {
+    const speaker = this.#speakers.get(job);
+    return speaker === undefined ? [...this.#links] : [speaker];
   }
 
   /** The store holds the state before, and nothing of what was to follow has happened. */
@@ -301,11 +323,11 @@ export class Jobs {
       // Not even that can be written down. After a restart the job ends by itself.
       this.#stopComputation(job);
       this.#open.delete(job);
-      this.#connection?.send({ type: 'failed', job, attempt, report });
+      for (const outlet of this.#outletsOf(job)) outlet.send({ type: 'failed', job, attempt, report });
     }
   }
 
-  #perform(effect: Effect): void {
+  #perform(effect: Effect, outlets: readonly Outlet[]): void {
     switch (effect.effect) {
       case 'save':
         this.#save(effect.state, effect.detail);
@@ -323,13 +345,19 @@ export class Jobs {
         this.#stopComputation(effect.job);
         break;
       case 'tell':
-        this.#connection?.send(effect.message);
+        for (const outlet of outlets) outlet.send(effect.message);
         break;
       case 'renounce':
-        this.#renounce(effect);
+        this.#renounce(effect, outlets);
         break;
       case 'open':
-        this.#sendOpening(effect.job, effect.attempt, effect.opening);
+        for (const outlet of outlets) this.#sendOpening(effect, outlet);
+        break;
+      case 'raise':
+        this.#raise(effect.state);
+        break;
+      case 'refuse':
+        this.#refuse(effect, outlets);
         break;
     }
   }
@@ -351,8 +379,26 @@ export class Jobs {
     }
   }
 
+  #raise(state: JobState): void {
+    const { job, epoch = 0 } = state;
+    this.#options.store.raiseEpoch(job, epoch);
+    if (this.#open.has(job)) this.#open.set(job, state);
+  }
+
+  /** A coordinator that was thought lost, and has not noticed. */
+  #refuse({ job, epoch }: Extract<Effect, { effect: 'refuse' }>, outlets: readonly Outlet[]): void {
+    const { attempt, status } = this.#find(job) ?? {};
+    const { code, message } = new StateError('STALE_COORDINATOR');
+    const what = { event: 'coordinator-refused', job, attempt, state: status, epoch, code };
+    this.#options.log.warn({ ...what, message }, 'a coordinator does not lead the job any more');
+    for (const outlet of outlets) outlet.send({ type: 'stale', job, epoch });
+  }
+
   /** What is signed here is durable, and the same whenever it is signed again. */
-  #renounce({ job, attempt, report, detail }: Extract<Effect, { effect: 'renounce' }>): void {
+  #renounce(
+    { job, attempt, report, detail }: Extract<Effect, { effect: 'renounce' }>,
+    outlets: readonly Outlet[],
+  ): void {
     const { config, membership, sign, log, metrics, clock } = this.#options;
     const { party } = config;
     if (report !== undefined) {
@@ -362,13 +408,8 @@ export class Jobs {
       log.warn(what, 'the attempt ended, and another one may follow');
     }
     const renunciation = signRenunciation({ job, party, charter: membership.charterHash, attempt }, sign);
-    this.#connection?.send({
-      type: 'renounced',
-      job,
-      attempt,
-      renunciation,
-      ...(report === undefined ? {} : { report }),
-    });
+    const reason = report === undefined ? {} : { report };
+    for (const outlet of outlets) outlet.send({ type: 'renounced', job, attempt, renunciation, ...reason });
   }
 
   /** For its owner to read while the node runs. The database is what counts, so a failure here stops nothing. */
@@ -414,8 +455,10 @@ export class Jobs {
     const task = { job, attempt, signed, checked, acceptances, nowMs: clock.now() };
     const computation = records.compute(task, {
       send: async (frame) => {
-        if (this.#connection === undefined) throw new TransportError('LINK_LOST');
-        await this.#connection.sendFrame(frame);
+        // The relay is where the parties of the attempt are: with the coordinator that leads the job.
+        const outlet = this.#speakers.get(job);
+        if (outlet === undefined) throw new TransportError('LINK_LOST');
+        await outlet.sendFrame(frame);
       },
       onEvent: (event) => this.#dispatch(job, event),
       onJoin: (word) => this.#keepJoin({ job, attempt, join: checked.join }, word),
@@ -446,8 +489,8 @@ export class Jobs {
     this.#ending.add(ended);
   }
 
-  #sendOpening(job: string, attempt: number, opening: OpeningBytes): void {
-    this.#connection?.sendOpening(job, attempt, opening).catch((error: unknown) => {
+  #sendOpening({ job, attempt, opening }: Extract<Effect, { effect: 'open' }>, outlet: Outlet): void {
+    outlet.sendOpening(job, attempt, opening).catch((error: unknown) => {
       const { code } = reportOf(error);
       const what = { event: 'opening-failed', job, attempt, state: 'OPENING', code };
       this.#options.log.error(what, 'an opening could not be sent');

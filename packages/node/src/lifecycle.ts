@@ -33,7 +33,8 @@
  * - with these same saves what a protected job costs: held back at ACCEPTED, for certain at RUNNING, spent at OPENING,
  *   given back at any other end (store.ts). A save that the ledger refuses is one that fails.
  *
- * The coordinator only hints: what it says can delay or end a job, and cannot make it skip a step.
+ * The coordinator only hints: what it says can delay or end a job, and cannot make it skip a step. Where several share the
+ * work each says with which epoch it leads a job; a node remembers the highest, durably, before it acts on it.
  * @module
  */
 
@@ -56,6 +57,8 @@ interface Common {
   readonly expiresMs: number;
   /** The attempt that is invited, under way, or was last. From 1 to `attemptsMax`; those before it are renounced. */
   readonly attempt: number;
+  /** The highest epoch that a coordinator has spoken of it with; none before any has. */
+  readonly epoch?: number;
   /** What a protected job asks of the ledger, once this party has accepted it. */
   readonly claim?: Claim;
 }
@@ -190,6 +193,10 @@ type Message =
 export type Effect =
   /** Make this state durable, with everything it holds, in one transaction. */
   | { readonly effect: 'save'; readonly state: JobState; readonly detail?: string }
+  /** Make durable that a coordinator has spoken of the job with a higher epoch than before. */
+  | { readonly effect: 'raise'; readonly state: JobState }
+  /** Tell the coordinator who spoke that another one has done so with this epoch. */
+  | { readonly effect: 'refuse'; readonly job: string; readonly epoch: number }
   /** Check signature, charter and policy, fingerprint the data and sign: answered by `allowed`, `held` or `denied`. */
   | { readonly effect: 'judge'; readonly job: string }
   | {
@@ -227,8 +234,21 @@ const terminal: readonly Status[] = ['DENIED', 'RESULT', 'ABORTED', 'EXPIRED', '
 /** Whether nothing can change this job any more. */
 export const isTerminal = (status: Status): boolean => terminal.includes(status);
 
-/** The next state and what must happen, in this order. */
-export function step(state: JobState | undefined, event: JobEvent): Step {
+/**
+ * The next state and what must happen, in this order. `epoch` comes with what a coordinator says. One that speaks with a
+ * lower epoch than was heard before has lost the job to another one, whether it knows or not: its word counts no more.
+ */
+export function step(state: JobState | undefined, event: JobEvent, epoch?: number): Step {
+  const highest = state?.epoch ?? 0;
+  if (state === undefined || epoch === undefined || epoch === highest) return advance(state, event, epoch);
+  const { job } = state;
+  if (epoch < highest) return { state, effects: [{ effect: 'refuse', job, epoch: highest }] };
+  const raised: JobState = { ...state, epoch };
+  const next = advance(raised, event, epoch);
+  return { ...next, effects: [{ effect: 'raise', state: raised }, ...next.effects] };
+}
+
+function advance(state: JobState | undefined, event: JobEvent, epoch: number | undefined): Step {
   if (state === undefined) {
     // Who does not know the job cannot say that it opened nothing of it.
     if (event.event === 'again') return { state, effects: [unknown(event.job, event.attempt)] };
@@ -236,7 +256,10 @@ export function step(state: JobState | undefined, event: JobEvent): Step {
     if (event.event !== 'invited') return { state, effects: [] };
     if (event.attempt !== 1) return { state, effects: [unknown(event.job, event.attempt)] };
     const { job, signed, expiresMs, attempt } = event;
-    const received: JobState = { status: 'RECEIVED', job, signed, expiresMs, attempt };
+    const received: JobState = {
+      ...{ status: 'RECEIVED', job, signed, expiresMs, attempt },
+      ...(epoch === undefined ? {} : { epoch }),
+    };
     return {
       state: received,
       effects: [
@@ -451,8 +474,9 @@ function save(state: JobState, detail?: string): Effect {
   return detail === undefined ? { effect: 'save', state } : { effect: 'save', state, detail };
 }
 
-function common({ job, signed, expiresMs, attempt, claim }: JobState): Common {
-  return { job, signed, expiresMs, attempt, ...(claim === undefined ? {} : { claim }) };
+function common({ job, signed, expiresMs, attempt, claim, epoch }: JobState): Common {
+  const known = { ...(claim === undefined ? {} : { claim }), ...(epoch === undefined ? {} : { epoch }) };
+  return { job, signed, expiresMs, attempt, ...known };
 }
 
 function claiming(state: JobState, claim: Claim | undefined): Common {

@@ -107,7 +107,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
         linked(true);
         jobs.linked(connection);
       },
-      onMessage: (message) => jobs.hear(message),
+      onMessage: (message) => jobs.hear(message, connection),
       onSession: (frame, bytes) => jobs.deliver(frame.session, bytes),
     });
     link.onClose(() => {

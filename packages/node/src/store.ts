@@ -59,6 +59,7 @@ interface JobRow {
   changed_ms: number;
   claim: string | null;
   hold: string | null;
+  epoch: number;
 }
 
 /** @throws StateError STATE_IN_USE, STATE_NEWER, STATE_FAILED */
@@ -110,6 +111,11 @@ export class Store {
    */
   save(state: JobState, detail?: string): void {
     this.#durably(() => this.#write(state, detail));
+  }
+
+  /** A coordinator has spoken of the job with this epoch. It never falls. @throws StateError STATE_FAILED */
+  raiseEpoch(job: string, epoch: number): void {
+    this.#durably(() => this.#prepare('UPDATE jobs SET epoch = max(epoch, ?) WHERE job = ?').run(epoch, job));
   }
 
   /** The period of a dataset after the word of node.yaml. @throws StateError PERIOD_ENDED, STATE_FAILED */
@@ -264,16 +270,19 @@ export class Store {
     const { job, attempt, status, claim } = state;
     const before = this.#prepare('SELECT status, attempt FROM jobs WHERE job = ?').get(job) as JobRow | undefined;
     this.#prepare(
-      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended, claim, hold)
-       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended, @claim, @hold)
+      `INSERT INTO jobs (job, status, attempt, expires_ms, signed, report, detail, received_ms, changed_ms, ended, claim,
+         hold, epoch)
+       VALUES (@job, @status, @attempt, @expires, @signed, @report, @detail, @now, @now, @ended, @claim, @hold, @epoch)
        ON CONFLICT (job) DO UPDATE SET status = @status, attempt = @attempt, report = @report,
-         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended, claim = @claim, hold = @hold`,
+         detail = coalesce(@detail, detail), changed_ms = @now, ended = @ended, claim = @claim, hold = @hold,
+         epoch = max(epoch, @epoch)`,
     ).run({
       job,
       status,
       attempt,
       expires: state.expiresMs,
       signed: JSON.stringify(state.signed),
+      epoch: state.epoch ?? 0,
       report: 'report' in state ? JSON.stringify(state.report) : null,
       detail: detail ?? null,
       now,
@@ -360,6 +369,7 @@ export class Store {
       attempt,
       signed: JSON.parse(row.signed) as SignedJob,
       expiresMs: row.expires_ms,
+      ...(row.epoch === 0 ? {} : { epoch: row.epoch }),
       ...(row.claim === null ? {} : { claim: claimFrom(row.claim) }),
     };
     switch (row.status) {

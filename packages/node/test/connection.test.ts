@@ -113,7 +113,7 @@ describe('the connection of a node', () => {
   });
 
   it('hears nothing before the welcome', () => {
-    expect(() => say({ type: 'cancel', job })).toThrow(code('BAD_CONTROL'));
+    expect(() => say({ type: 'cancel', job, epoch: 1 })).toThrow(code('BAD_CONTROL'));
     write = controlWriter(coordinatorIndex, index);
     expect(heard).toEqual([]);
   });
@@ -140,10 +140,10 @@ describe('the connection of a node', () => {
     logIn();
     const bulk = { type: frameType.bulk, session: new Uint8Array(16), from: coordinatorIndex, to: index, sequence: 0 };
     expect(() => link.bring(encodeFrame(bulk, new Uint8Array(1)))).toThrow(code('WRONG_SESSION'));
-    const cancel = write({ type: 'cancel', job });
+    const cancel = write({ type: 'cancel', job, epoch: 1 });
     link.bring(cancel);
     expect(() => link.bring(cancel)).toThrow(code('BAD_SEQUENCE'));
-    expect(() => link.bring(controlWriter(coordinatorIndex, 1)({ type: 'cancel', job }))).toThrow(
+    expect(() => link.bring(controlWriter(coordinatorIndex, 1)({ type: 'cancel', job, epoch: 1 }))).toThrow(
       code('WRONG_SESSION'),
     );
     expect(heard.length).toBe(2);

@@ -11,11 +11,12 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMembership, readNodeConfig } from '../src/config.ts';
 import type { Connection } from '../src/connection.ts';
-import { Jobs } from '../src/jobs.ts';
+import { Jobs, type Outlet } from '../src/jobs.ts';
 import type { JobState, Status } from '../src/lifecycle.ts';
 import { ownRecords } from '../src/own-records.ts';
 import type { Store } from '../src/store.ts';
 import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, parties } from './consortium.ts';
+import { type Said, withEpoch } from './stand-in-coordinator.ts';
 
 const skewMs = 120_000;
 let consortium: Consortium;
@@ -45,7 +46,11 @@ const store = {
     if (fails.includes(state.status)) throw new StateError('STATE_FAILED', { detail: 'SQLITE_FULL' });
     held.set(state.job, state);
   },
+  raiseEpoch(job: string, epoch: number) {
+    held.set(job, { ...held.get(job)!, epoch });
+  },
 } as unknown as Store;
+const hear = (message: Said, from: Outlet = connection) => jobs.hear(withEpoch(message), from);
 const connection = { send: (message: NodeMessage) => void told.push(message) } as unknown as Connection;
 
 async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promise<void> {
@@ -81,7 +86,7 @@ afterEach(async () => {
 });
 
 const invite = (signed = consortium.signed(undefined, nowMs)) => {
-  jobs.hear({ type: 'invite', job: idOf(signed), attempt: 1, signed });
+  hear({ type: 'invite', job: idOf(signed), attempt: 1, signed });
   return signed;
 };
 async function next(): Promise<NodeMessage> {
@@ -90,6 +95,42 @@ async function next(): Promise<NodeMessage> {
 }
 
 describe('the jobs of a node', () => {
+  it('are led by one coordinator at a time, and one that lost them is told so', async () => {
+    await open();
+    const overThere: NodeMessage[] = [];
+    const other = { send: (message: NodeMessage) => void overThere.push(message) } as unknown as Connection;
+    jobs.linked(other);
+    const signed = invite();
+    const job = idOf(signed);
+    expect(await next()).toMatchObject({ type: 'accepted', job });
+    expect(overThere).toEqual([]);
+    // Another one takes it over: that one is told what the first was, and the first nothing more.
+    hear({ type: 'invite', job, attempt: 1, signed, epoch: 2 }, other);
+    expect(overThere).toMatchObject([{ type: 'accepted', job }]);
+    expect(held.get(job)?.epoch).toBe(2);
+    hear({ type: 'cancel', job, epoch: 1 });
+    expect(await next()).toEqual({ type: 'stale', job, epoch: 2 });
+    expect(held.get(job)?.status).toBe('ACCEPTED');
+    // It dials again, and leads no more for that.
+    jobs.unlinked(connection);
+    jobs.linked(connection);
+    hear({ type: 'cancel', job, epoch: 2 }, other);
+    expect(held.get(job)?.status).toBe('CANCELLED');
+    expect(told).toEqual([]);
+  });
+
+  it('are told to every coordinator as long as none has spoken of them', async () => {
+    await open();
+    const signed = invite();
+    await next();
+    jobs.unlinked(connection);
+    const overThere: NodeMessage[] = [];
+    jobs.linked({ send: (message: NodeMessage) => void overThere.push(message) } as unknown as Connection);
+    jobs.linked(connection);
+    expect(overThere).toMatchObject([{ type: 'accepted', job: idOf(signed) }]);
+    expect(told).toMatchObject([{ type: 'accepted', job: idOf(signed) }]);
+  });
+
   it('are not taken on where nothing can be written down', async () => {
     await open();
     fails = ['RECEIVED'];
@@ -159,7 +200,7 @@ describe('the jobs of a node', () => {
       change();
       await open();
       expect(await next()).toMatchObject({ type: 'accepted' });
-      jobs.hear({ type: 'start', job: idOf(signed), attempt: 1, acceptances: [acceptance] });
+      hear({ type: 'start', job: idOf(signed), attempt: 1, acceptances: [acceptance] });
       return next();
     }
 
@@ -212,7 +253,7 @@ describe('the jobs of a node', () => {
       const signed = invite(consortium.signed(undefined, nowMs));
       const job = idOf(signed);
       const { acceptance: own } = (await next()) as { acceptance: SignedAcceptance };
-      jobs.hear({ type: 'again', job, attempt: 1, report: lost });
+      hear({ type: 'again', job, attempt: 1, report: lost });
       const { renunciation } = (await next()) as Word;
       const signOf = (party: string) => signer(consortium.partyKeys.get(party)!.secret.identity);
       const { charter } = own.acceptance;
@@ -258,10 +299,10 @@ describe('the jobs of a node', () => {
         { commitments, signatures: { camden: signatures.camden!, hackney: signatures.hackney! } },
         { commitments: { ...commitments, camden: '00'.repeat(32) }, signatures },
       ]) {
-        jobs.hear({ ...of, ...forged });
+        hear({ ...of, ...forged });
         expect(held.get(job)?.status).toBe('HALTED');
       }
-      jobs.hear({ ...of, commitments, signatures });
+      hear({ ...of, commitments, signatures });
       expect(held.get(job)).toMatchObject({ status: 'OPENING', opening: { sealed, commitments, signatures } });
     });
 
@@ -270,7 +311,7 @@ describe('the jobs of a node', () => {
       const signed = invite();
       await next();
       fails = ['ACCEPTED'];
-      jobs.hear({ type: 'again', job: idOf(signed), attempt: 1, report: lost });
+      hear({ type: 'again', job: idOf(signed), attempt: 1, report: lost });
       expect(await next()).toMatchObject({ type: 'failed', report: { code: 'STATE_FAILED' } });
       expect(told).toEqual([]);
     });
@@ -303,28 +344,28 @@ describe('the jobs of a node', () => {
     ])('are not computed where the coordinator brings %s', async (_, forge, party) => {
       const given = await renounced();
       const { job, acceptances } = given;
-      jobs.hear({ type: 'start', job, attempt: 2, acceptances, renunciations: [...forge(given)] });
+      hear({ type: 'start', job, attempt: 2, acceptances, renunciations: [...forge(given)] });
       expect(await next()).toMatchObject({ type: 'failed', report: { code: 'BAD_RENUNCIATION', party } });
       expect(held.get(job)).toMatchObject({ status: 'ABORTED' });
     });
 
     it('are not computed by the start of an attempt that was renounced', async () => {
       const { job, acceptances, renunciations } = await renounced();
-      jobs.hear({ type: 'start', job, attempt: 1, acceptances });
-      jobs.hear({ type: 'start', job, attempt: 3, acceptances, renunciations });
+      hear({ type: 'start', job, attempt: 1, acceptances });
+      hear({ type: 'start', job, attempt: 3, acceptances, renunciations });
       expect(held.get(job)).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
       expect(told).toEqual([]);
     });
 
     it('are computed with the word of every party, and of no fewer checks than at first', async () => {
       const { job, acceptances, renunciations } = await renounced();
-      jobs.hear({ type: 'start', job, attempt: 2, acceptances, renunciations });
+      hear({ type: 'start', job, attempt: 2, acceptances, renunciations });
       expect(held.get(job)).toMatchObject({ status: 'RUNNING', attempt: 2 });
     });
 
     it('are not known to a node that lost its state: it cannot say what it opened', async () => {
       await open();
-      jobs.hear({ type: 'again', job: 'a1'.repeat(32), attempt: 1, report: lost });
+      hear({ type: 'again', job: 'a1'.repeat(32), attempt: 1, report: lost });
       expect(await next()).toMatchObject({ type: 'failed', report: { code: 'UNKNOWN_JOB' } });
     });
   });

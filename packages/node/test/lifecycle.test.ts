@@ -211,6 +211,49 @@ describe('the life of a job at a node', () => {
   });
 });
 
+describe('the epochs of coordinators', () => {
+  const cancelled: JobEvent = { event: 'cancelled' };
+
+  it('are remembered with the job from its first word on, in every state', () => {
+    let state = step(undefined, invited, 3).state;
+    expect(state?.epoch).toBe(3);
+    for (const event of road.slice(1)) {
+      state = step(state, event, event.event === 'started' || event.event === 'stored' ? 3 : undefined).state;
+      expect(state?.epoch).toBe(3);
+    }
+    expect(state?.status).toBe('RESULT');
+  });
+
+  it('make a later one durable before anything is done that it asks for', () => {
+    for (const status of statuses) {
+      const { state, effects } = step({ ...at(status), epoch: 3 }, cancelled, 4);
+      expect(effects[0]).toEqual({ effect: 'raise', state: { ...at(status), epoch: 4 } });
+      expect(effects.slice(1)).toEqual(step({ ...at(status), epoch: 4 }, cancelled).effects);
+      expect(state?.epoch).toBe(4);
+      expect(step(state, cancelled, 4).effects.some(({ effect }) => effect === 'raise')).toBe(false);
+    }
+  });
+
+  it('have a coordinator refused that lost the job, whatever it says and wherever the job is', () => {
+    const words: JobEvent[] = [
+      ...[invited, started, cancelled, again(1), { event: 'stored', attempt: 1 } as const],
+      { event: 'aborted', attempt: 1, report },
+      { event: 'opened', attempt: 1, ...signatures },
+    ];
+    for (const known of [...statuses.map(at), halted]) {
+      const state = { ...known, epoch: 3 };
+      for (const word of words) {
+        expect(step(state, word, 2)).toEqual({ state, effects: [{ effect: 'refuse', job, epoch: 3 }] });
+      }
+    }
+  });
+
+  it('are none of a node’s own events', () => {
+    const state = { ...at('RUNNING'), epoch: 3 };
+    expect(step(state, { event: 'sealed', attempt: 1, sealed }).state).toMatchObject({ status: 'COMMITTED', epoch: 3 });
+  });
+});
+
 describe('another attempt', () => {
   /** The states that the road without trouble has at a later attempt. */
   function atAttempt(attempt: number, status: Status): JobState {

@@ -30,6 +30,14 @@ export interface CollectedOpening {
   readonly sealed: Uint8Array;
 }
 
+type WithoutEpoch<M> = M extends { job: string; epoch: number } ? Omit<M, 'epoch'> & { epoch?: number } : M;
+/** What a coordinator says, by one that has led every job from its beginning. */
+export type Said = WithoutEpoch<CoordinatorMessage>;
+
+export function withEpoch(message: Said): CoordinatorMessage {
+  return ('job' in message ? { epoch: 1, ...message } : message) as CoordinatorMessage;
+}
+
 export class StandIn {
   readonly relay: Relay;
   /** Everything that logged-in nodes said, in order. */
@@ -67,9 +75,10 @@ export class StandIn {
     return standIn;
   }
 
-  send(party: string, message: CoordinatorMessage): void {
+  /** With the first epoch, unless the message says another one. */
+  send(party: string, message: Said): void {
     const { link, write } = this.#links.get(party)!;
-    link.send(write(message)).catch(() => undefined);
+    link.send(write(withEpoch(message))).catch(() => undefined);
   }
 
   /** Ends a party's link, as a network does. */

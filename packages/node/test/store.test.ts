@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
@@ -59,6 +59,24 @@ describe('the state of a node', () => {
       expect(store.load('a1')).toEqual(state);
     }
     expect(store.load('b2')).toBeUndefined();
+  });
+
+  it('remembers the highest epoch that a coordinator spoke of a job with, and no lower one', () => {
+    store.save({ ...states[0]!, epoch: 2 });
+    store.raiseEpoch('a1', 5);
+    store.raiseEpoch('a1', 3);
+    expect(store.load('a1')?.epoch).toBe(5);
+    store.save({ ...states[1]!, epoch: 4 });
+    expect(store.load('a1')).toEqual({ ...states[1], epoch: 5 });
+  });
+
+  it('is refused where its file is a symbolic link', () => {
+    store.close();
+    const linked = mkdtempSync(join(tmpdir(), 'folkmoot-'));
+    symlinkSync(join(folder, 'node.sqlite'), join(linked, 'node.sqlite'));
+    expect(() => openStore(linked, () => clock)).toThrow(expect.objectContaining({ code: 'STATE_LINKED' }));
+    rmSync(linked, { recursive: true });
+    store = openStore(folder, () => clock);
   });
 
   it('is the same in memory, for as long as its process lives', () => {
@@ -176,7 +194,7 @@ describe('the state of a node', () => {
       'audit_witnessed',
     ])
       db.exec(`DROP TABLE ${name}`);
-    db.exec('DROP TABLE audit_lost; DROP TABLE ledger_raised');
+    db.exec('DROP TABLE audit_lost; DROP TABLE ledger_raised; ALTER TABLE jobs DROP COLUMN epoch');
     db.pragma('user_version = 1');
     db.close();
     store = openStore(folder, () => clock);

@@ -23,6 +23,8 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const signature = z.string().regex(/^[0-9a-f]{128}$/);
 /** The charter decides which names exist; this only bounds what is read before it is looked up. */
 const name = z.string().min(1).max(128);
+/** How often a coordinator took the lead of the job, up to the one that speaks. */
+const jobEpoch = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const attempt = z.int().min(1).max(0xffff_ffff);
 /** Plain text for people: it may end on a terminal, so control characters do not pass. */
 const sentence = z
@@ -84,6 +86,8 @@ const fromNode = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('failed'), job: hash, attempt, report }),
   /** The attempt is over here after the commitment: another party may have opened it. */
   z.strictObject({ type: z.literal('halted'), job: hash, attempt, report: report.exactOptional() }),
+  /** Another coordinator has spoken of the job with this epoch: this one's word counts no more. */
+  z.strictObject({ type: z.literal('stale'), job: hash, epoch: jobEpoch }),
   /** The attempt is over here, without an opening, and another one may follow; with the reason where it lies here. */
   z.strictObject({
     type: z.literal('renounced'),
@@ -99,11 +103,12 @@ const fromNode = z.discriminatedUnion('type', [
 const fromCoordinator = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('challenge'), nonce: hash }),
   z.strictObject({ type: z.literal('welcome'), epoch: z.int().min(0) }),
-  z.strictObject({ type: z.literal('invite'), job: hash, attempt, signed }),
+  z.strictObject({ type: z.literal('invite'), job: hash, epoch: jobEpoch, attempt, signed }),
   /** A later attempt comes with the renunciations of the one before. */
   z.strictObject({
     type: z.literal('start'),
     job: hash,
+    epoch: jobEpoch,
     attempt,
     acceptances: z.array(document).max(1024),
     renunciations: z.array(document).max(1024).exactOptional(),
@@ -115,16 +120,17 @@ const fromCoordinator = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('again'),
     job: hash,
+    epoch: jobEpoch,
     attempt,
     report,
     noneOpened: z.literal(true).exactOptional(),
   }),
   /** What another party has opened with, for one that has halted: it opens too. */
-  z.strictObject({ type: z.literal('signed'), job: hash, attempt, commitments, signatures }),
-  z.strictObject({ type: z.literal('abort'), job: hash, attempt, report }),
-  z.strictObject({ type: z.literal('cancel'), job: hash }),
+  z.strictObject({ type: z.literal('signed'), job: hash, epoch: jobEpoch, attempt, commitments, signatures }),
+  z.strictObject({ type: z.literal('abort'), job: hash, epoch: jobEpoch, attempt, report }),
+  z.strictObject({ type: z.literal('cancel'), job: hash, epoch: jobEpoch }),
   /** The opening is durable at the coordinator. */
-  z.strictObject({ type: z.literal('stored'), job: hash, attempt }),
+  z.strictObject({ type: z.literal('stored'), job: hash, epoch: jobEpoch, attempt }),
   /** An analyst's signed question what is left of the party's budgets. */
   z.strictObject({ type: z.literal('budget'), request: document }),
 ]);

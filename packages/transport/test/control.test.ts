@@ -33,18 +33,25 @@ const nodeMessages: readonly NodeMessage[] = [
   { type: 'failed', job, attempt: 1, report },
   { type: 'renounced', job, attempt: 1, renunciation: { renunciation: {}, signature: 'ab' } },
   { type: 'renounced', job, attempt: 1, renunciation: {}, report },
+  { type: 'stale', job, epoch: 4 },
   { type: 'budget', request: job, statement: { statement: { party: 'camden' }, signature: 'ab' } },
 ];
 const coordinatorMessages: readonly CoordinatorMessage[] = [
   { type: 'challenge', nonce: job },
   { type: 'welcome', epoch: 1_790_000_000_000 },
-  { type: 'invite', job, attempt: 1, signed: { envelope: { job: { title: 'Åkeri ✓' } }, signature: 'cd'.repeat(64) } },
-  { type: 'start', job, attempt: 1, acceptances: [{ party: 'camden' }] },
-  { type: 'start', job, attempt: 2, acceptances: [], renunciations: [{ renunciation: {}, signature: 'ab' }] },
-  { type: 'again', job, attempt: 1, report },
-  { type: 'abort', job, attempt: 1, report },
-  { type: 'cancel', job },
-  { type: 'stored', job, attempt: 1 },
+  {
+    type: 'invite',
+    job,
+    epoch: 3,
+    attempt: 1,
+    signed: { envelope: { job: { title: 'Åkeri ✓' } }, signature: 'cd'.repeat(64) },
+  },
+  { type: 'start', job, epoch: 3, attempt: 1, acceptances: [{ party: 'camden' }] },
+  { type: 'start', job, epoch: 3, attempt: 2, acceptances: [], renunciations: [{ renunciation: {}, signature: 'ab' }] },
+  { type: 'again', job, epoch: 3, attempt: 1, report },
+  { type: 'abort', job, epoch: 3, attempt: 1, report },
+  { type: 'cancel', job, epoch: 3 },
+  { type: 'stored', job, epoch: 3, attempt: 1 },
   { type: 'budget', request: { request: { analyst: 'ana' }, signature: 'ab' } },
 ];
 
@@ -75,10 +82,10 @@ describe('control messages', () => {
     const failing = [
       [{ type: 'cancel' }, 'job'],
       [{ type: 'cancel', job: 'AB'.repeat(32) }, 'job'],
-      [{ type: 'stored', job, attempt: 0 }, 'attempt'],
-      [{ type: 'stored', job, attempt: 1.5 }, 'attempt'],
-      [{ type: 'abort', job, attempt: 1, report: { ...report, message: 7 } }, 'report.message'],
-      [{ type: 'start', job, attempt: 1, acceptances: [[]] }, 'acceptances.0'],
+      [{ type: 'stored', job, epoch: 3, attempt: 0 }, 'attempt'],
+      [{ type: 'stored', job, epoch: 3, attempt: 1.5 }, 'attempt'],
+      [{ type: 'abort', job, epoch: 3, attempt: 1, report: { ...report, message: 7 } }, 'report.message'],
+      [{ type: 'start', job, epoch: 3, attempt: 1, acceptances: [[]] }, 'acceptances.0'],
       [{ type: 'shutdown' }, 'type'],
     ] as const;
     for (const [message, field] of failing) {
@@ -95,7 +102,9 @@ describe('control messages', () => {
 
   it('are refused when they do not fit a frame', () => {
     const acceptances = Array.from({ length: 2 }, () => ({ text: 'x'.repeat(600_000) }));
-    expect(refusal(() => encodeControl({ type: 'start', job, attempt: 1, acceptances }))).toMatch(/^FRAME_TOO_LARGE/);
+    expect(refusal(() => encodeControl({ type: 'start', job, epoch: 3, attempt: 1, acceptances }))).toMatch(
+      /^FRAME_TOO_LARGE/,
+    );
   });
 
   it('are read once each and in order, from the other end of their own link', () => {

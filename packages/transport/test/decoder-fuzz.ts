@@ -10,8 +10,8 @@ import { Session } from '../src/session.ts';
 /** Whole messages of ours, as a start from which chance wanders. */
 const job = 'ab'.repeat(32);
 const seeds = [
-  encodeControl({ type: 'stored', job, attempt: 1 }),
-  encodeControl({ type: 'start', job, attempt: 1, acceptances: [{ party: 'camden', nested: [{ a: 1.5 }] }] }),
+  encodeControl({ type: 'stored', job, epoch: 1, attempt: 1 }),
+  encodeControl({ type: 'start', job, epoch: 1, attempt: 1, acceptances: [{ party: 'camden', nested: [{ a: 1.5 }] }] }),
   encodeControl({ type: 'hello', party: 'camden', charter: job, build: '0.1.0', version: 1 }),
 ].map((bytes) => new Uint8Array(bytes));
 

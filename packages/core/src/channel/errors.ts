@@ -306,6 +306,15 @@ export const errorTable = {
     },
     ALREADY_ENDED: { text: 'the job has already ended', remedy: 'nothing is left to do' },
     STATE_IN_USE: { text: 'another process uses this state', remedy: 'stop the other process first' },
+    STATE_LINKED: {
+      text: 'the file of the state is a symbolic link',
+      remedy: 'name the folder that holds the file itself',
+    },
+    LEASE_LOST: { text: 'another coordinator leads this job by now', remedy: 'nothing: that one goes on with it' },
+    STALE_COORDINATOR: {
+      text: 'a coordinator speaks of a job that another one has taken over',
+      remedy: 'nothing: the other one goes on with it; see why that coordinator was thought lost',
+    },
     STATE_NEWER: { text: 'the state was written by a newer version', remedy: 'run that version' },
     STATE_FAILED: { text: 'the state cannot be written', remedy: 'check disk space and permissions' },
     STATE_RESTORED: {

@@ -1,6 +1,7 @@
 /**
- * A whole consortium as its members would run it, every command by hand, with somebody listening on every connection.
- * Values planted in the records are then looked for in all that was sent, stored or logged.
+ * A whole consortium as its members would run it, every command by hand, with somebody listening on every connection: one
+ * job is answered, one fails on a record of the wrong form, and in the third a node falls over. Values planted in the
+ * records are then looked for in all that was sent, stored, logged, measured or left behind by the fall.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,6 +31,10 @@ const total = towns.reduce((sum, town) => sum + localTotal(town), 0n);
 let folder: string;
 let wire: Tap;
 const services: Started[] = [];
+let metrics = '';
+let storedMeanwhile: Buffer;
+let failure: { error: { code: string; message: string } };
+let crash: { code: number | null; stderr: string; reports: Buffer };
 let answer: { rows: unknown[]; receipts: unknown[]; job: string };
 let logs = '';
 
@@ -39,9 +44,25 @@ const ok = async (...args: string[]) => {
   return stdout === '' ? undefined : JSON.parse(stdout);
 };
 
+/** Makes the main thread of a node throw what nobody catches, once this file is there. */
+const falling = (file: string) => `
+  import { existsSync } from 'node:fs';
+  import { isMainThread } from 'node:worker_threads';
+  if (isMainThread && process.env.FOLKMOOT_HANDED_OVER !== undefined) {
+    setInterval(() => { if (existsSync(${JSON.stringify(file)})) throw new TypeError('it fell'); }, 5).unref();
+  }`;
+
 /** A service of its own process; resolves with its ready line. */
-async function serve(...args: string[]): Promise<{ url?: string }> {
-  const service = start([...args, '--json'], { env: { FOLKMOOT_LOG: 'debug' } });
+async function serve(...args: string[]): Promise<{ url?: string; metrics?: string }> {
+  const dataUrl = `data:text/javascript,${encodeURIComponent(falling(join(folder, 'fall')))}`;
+  const options = [
+    '--report-uncaught-exception',
+    `--report-directory=${join(folder, 'reports')}`,
+    `--import=${dataUrl}`,
+  ];
+  const falls = args.includes(join(folder, 'ash', 'node.yaml'));
+  const env = { FOLKMOOT_LOG: 'debug', ...(falls ? { NODE_OPTIONS: options.join(' ') } : {}) };
+  const service = start([...args, '--json'], { env });
   services.push(service);
   return new Promise((resolve, reject) => {
     let line = '';
@@ -75,7 +96,11 @@ beforeAll(async () => {
   const { url } = await serve('coordinator', join(folder, 'coordinator.yaml'));
   wire = await tap(Number(new URL(url!).port));
   const tapped = `ws://127.0.0.1:${wire.port}`;
-  for (const town of towns) await serve('node', join(folder, town, 'node.yaml'), '--coordinator', tapped);
+  const watched = [url!.replace(/^ws/, 'http')];
+  for (const town of towns) {
+    const at = ['--coordinator', tapped, '--metrics', '127.0.0.1:0'];
+    watched.push((await serve('node', join(folder, town, 'node.yaml'), ...at)).metrics!);
+  }
   const analyst = {
     analyst: 'ann',
     charter: './charter.json',
@@ -91,10 +116,29 @@ beforeAll(async () => {
   await ok('watch', job, ...config);
   answer = await ok('result', job, ...config);
 
+  // While all of it runs: databases with what waits beside them, metrics and health.
+  storedMeanwhile = stored('coordinator', ...towns.map((town) => join(town, 'state')));
+  for (const at of watched) {
+    for (const path of ['/metrics', '/health']) metrics += await (await fetch(at + path)).text();
+  }
+
+  // A record of the wrong form.
+  const people = join(folder, 'birch', 'people.csv');
+  writeFileSync(people, readFileSync(people, 'utf8').replace('30,owner', `${planted.birch.person}-as-an-age,owner`));
+  const wrong = await ok('submit', join(folder, 'job.yaml'), ...config);
+  failure = JSON.parse((await folkmoot(['watch', wrong.job, ...config, '--json'])).stdout);
+
+  // An error that nobody catches, in the midst of a job.
+  mkdirSync(join(folder, 'reports'));
+  await ok('submit', join(folder, 'job.yaml'), ...config);
+  writeFileSync(join(folder, 'fall'), '');
+  const fallen = await services[1]!.finished;
+  crash = { code: fallen.code, stderr: fallen.stderr, reports: stored('reports') };
+
   for (const { child } of services) child.kill('SIGTERM');
   const ended = await Promise.all(services.map(({ finished }) => finished));
   logs = ended.map(({ stdout, stderr }) => stdout + stderr).join('\n');
-  expect(ended.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  expect(ended.map(({ code }) => code)).toEqual([0, crash.code, 0, 0]);
 });
 afterAll(async () => {
   for (const { child } of services) child.kill('SIGKILL');
@@ -157,15 +201,40 @@ describe('a job of three processes, heard on the wire', () => {
     expect(found(wire.heard(), [...secrets, ...answers])).toEqual([]);
   });
 
-  it('leaves none of them in the coordinator’s database', () => {
-    expect(found(stored('coordinator'), [...secrets, ...answers])).toEqual([]);
+  it('leaves none of them in the coordinator’s database, nor in the state of any node, while they run and after', () => {
+    expect(storedMeanwhile.includes(answer.job)).toBe(true);
+    expect(found(storedMeanwhile, [...secrets, ...answers])).toEqual([]);
+    const places = ['coordinator', ...towns.map((town) => join(town, 'state'))];
+    expect(found(stored(...places), [...secrets, ...answers])).toEqual([]);
   });
 
   it('leaves none of them in any log', () => {
     expect(found(Buffer.from(logs), [...secrets, ...answers])).toEqual([]);
   });
 
-  it('leaves none of them in the state of any node', () => {
-    expect(found(stored(...towns.map((town) => join(town, 'state'))), [...secrets, ...answers])).toEqual([]);
+  it('shows none of them to those who measure', () => {
+    expect(metrics.match(/^folkmoot_build_info/gm)).toHaveLength(4);
+    expect(metrics.match(/"status":"ok"/g)).toHaveLength(4);
+    expect(found(Buffer.from(metrics), [...secrets, ...answers])).toEqual([]);
+  });
+
+  it('tells the analyst which party could not read its records, and nothing of them', () => {
+    expect(failure.error).toMatchObject({ code: 'SOURCE_VALUE', party: 'birch' });
+    expect(found(Buffer.from(JSON.stringify(failure)), secrets)).toEqual([]);
+  });
+
+  it('leaves none of them behind when a node falls over', () => {
+    expect(crash.code).not.toBe(0);
+    expect(crash.stderr).toContain('it fell');
+    expect(crash.reports.includes('"event": "Exception"')).toBe(true);
+    expect(found(Buffer.concat([crash.reports, Buffer.from(crash.stderr)]), [...secrets, ...answers])).toEqual([]);
+  });
+
+  it('keeps the records where their owner put them, and in no other file', () => {
+    const places = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const holding = places
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => found(readFileSync(path), secrets).length > 0);
+    expect(holding.sort()).toEqual(towns.map((town) => join(folder, town, 'people.csv')));
   });
 });

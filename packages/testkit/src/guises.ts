@@ -12,12 +12,14 @@ export function guises(bytes: Buffer): Buffer[] {
       .replace(/=+$/, '');
     return text.slice(Math.ceil((before * 4) / 3), Math.floor(((before + bytes.length) * 4) / 3) - 1);
   });
+  const utf16 = Buffer.from(bytes.toString('latin1'), 'utf16le');
   const texts = [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64];
   return [
     bytes,
     ...texts.map((text) => Buffer.from(text)),
     ...texts.map((text) => Buffer.from(text.replaceAll('+', '-').replaceAll('/', '_'))),
-    Buffer.from(bytes.toString('latin1'), 'utf16le'),
+    utf16,
+    Buffer.from(utf16).swap16(),
   ];
 }
 

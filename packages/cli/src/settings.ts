@@ -27,7 +27,8 @@ const path = z.string().min(1);
 const schema = z.strictObject({
   analyst: z.string().min(1),
   charter: path,
-  coordinator: path,
+  /** Where several share the work, any of them will do: they are tried in this order. */
+  coordinator: z.union([path, z.array(path).min(1).max(16)]),
   keys: path,
   /** Room for what later versions keep of jobs and answers; nothing is written there yet. */
   state: path,
@@ -38,7 +39,7 @@ const schema = z.strictObject({
 export interface Settings {
   readonly analyst: string;
   readonly charter: Charter;
-  readonly coordinator: string;
+  readonly coordinator: string | readonly string[];
   readonly keys: AnalystKeys;
 }
 

@@ -39,8 +39,8 @@ export interface ClientOptions {
   readonly charter: Charter;
   readonly analyst: string;
   readonly keys: Keys;
-  /** The coordinator: wss: or https:, plain only on loopback. */
-  readonly url: string;
+  /** The coordinator, or all that share the work: wss: or https:, plain only on loopback. */
+  readonly url: string | readonly string[];
   readonly clock: Clock;
   readonly randomBytes: (n: number) => Uint8Array;
   readonly fetch?: typeof fetch;

@@ -27,8 +27,8 @@ const replyMs = 60_000;
 const textLengthMax = 4_000;
 
 export interface HttpOptions {
-  /** http(s): or ws(s):, as in `analyst.yaml`; plain only to loopback. */
-  readonly url: string;
+  /** http(s): or ws(s):, as in `analyst.yaml`; plain only to loopback. Of several any one will do. */
+  readonly url: string | readonly string[];
   readonly analyst: string;
   /** The hash of the charter that the analyst holds. */
   readonly charter: string;
@@ -46,13 +46,17 @@ export interface Request {
 
 export class Http {
   readonly #options: HttpOptions;
-  readonly #base: string;
+  readonly #bases: readonly string[];
+  /** The one that answered last. */
+  #current = 0;
   #token: Promise<string> | undefined;
 
   /** @throws TransportError INSECURE_URL, InputError BAD_VALUE */
   constructor(options: HttpOptions) {
     this.#options = options;
-    this.#base = baseOf(options.url);
+    const urls = typeof options.url === 'string' ? [options.url] : options.url;
+    if (urls.length === 0) throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'none is named' });
+    this.#bases = urls.map(baseOf);
   }
 
   /** A reply's JSON, of an ordinary size or as large as the caller allows. */
@@ -113,10 +117,30 @@ export class Http {
     return JSON.parse(await textOf(response, replyBytesMax)) as Record<string, unknown>;
   }
 
+  /**
+   * Sent to the coordinator that answered last; where it cannot be reached, to the others in turn. What is sent twice by that
+   * is the same: a job has its id, and all else asks or takes back.
+   */
   async #send(path: string, request: Request, token?: string): Promise<Response> {
+    const order = this.#bases.map((_, place) => (this.#current + place) % this.#bases.length);
+    let last: FolkmootError | undefined;
+    for (const place of order) {
+      try {
+        const response = await this.#sendTo(this.#bases[place]!, path, request, token);
+        this.#current = place;
+        return response;
+      } catch (error) {
+        last = error as FolkmootError;
+        if (request.signal?.aborted === true) break;
+      }
+    }
+    throw last ?? new TransportError('UNREACHABLE');
+  }
+
+  async #sendTo(base: string, path: string, request: Request, token: string | undefined): Promise<Response> {
     const { method = 'GET', body, headers, signal } = request;
     try {
-      return await this.#options.fetch(`${this.#base}${path}`, {
+      return await this.#options.fetch(`${base}${path}`, {
         method,
         redirect: 'error',
         headers: {
@@ -128,9 +152,9 @@ export class Http {
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
-      if (request.signal?.aborted === true)
+      if (signal?.aborted === true)
         throw new TransportError('UNREACHABLE', { detail: 'the request was given up', cause });
-      throw new TransportError('UNREACHABLE', { detail: this.#base, cause });
+      throw new TransportError('UNREACHABLE', { detail: base, cause });
     }
   }
 }

@@ -25,13 +25,17 @@ const path = z.string().min(1).max(4096);
 /** More threads than any computation has work for. */
 const coresMax = 1024;
 
+/** A link is kept to each. */
+const coordinatorsMax = 16;
+const address = z.string().min(1).max(2048);
+
 const listenForm = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):(\d{1,5})$/i;
 const listen = z.string().regex(listenForm, 'expected host:port');
 
 const nodeSchema = z.strictObject({
   party: memberSchema,
   charter: path,
-  coordinator: z.string().min(1).max(2048),
+  coordinator: z.union([address, z.array(address).min(1).max(coordinatorsMax)]),
   keys: path,
   state: path,
   datasets: z.record(nameSchema, bindingSchema),
@@ -68,8 +72,8 @@ export interface NodeConfig {
   readonly charter: string;
   readonly keys: string;
   readonly state: string;
-  /** The coordinator's address, safe to send to. */
-  readonly coordinator: string;
+  /** The address of each coordinator, safe to send to; a job is led over the link to one of them. */
+  readonly coordinators: readonly string[];
   /** The folder that the sources' own paths are relative to. */
   readonly folder: string;
   /** The hash of the file's text, in hexadecimal digits. */
@@ -105,7 +109,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     charter: place(overrides.charter, given.charter),
     keys: place(overrides.keys, given.keys),
     state: place(overrides.state, given.state),
-    coordinator: safeUrl(overrides.coordinator ?? given.coordinator),
+    coordinators: addressesOf(overrides.coordinator ?? given.coordinator),
     folder,
     sha256: toHex(sha256(utf8(text))),
     datasets: given.datasets,
@@ -195,6 +199,15 @@ export async function readSealedCharter({ charter: file }: Pick<NodeConfig, 'cha
   const charter = parseCharter(await readText(file, 'charter'), file);
   checkSealed(charter);
   return charter;
+}
+
+/** Each once: a second link of the same party would end the first. */
+function addressesOf(given: string | readonly string[]): readonly string[] {
+  const all = (typeof given === 'string' ? [given] : given).map(safeUrl);
+  if (new Set(all.map((one) => new URL(one).href)).size < all.length) {
+    throw new InputError('BAD_VALUE', { field: 'coordinator', detail: 'an address is listed twice' });
+  }
+  return all;
 }
 
 /** wss:, or ws: to this machine only. */

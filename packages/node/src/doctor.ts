@@ -87,18 +87,9 @@ export async function examineNode(options: DoctorOptions): Promise<Finding[]> {
   const { isRunning, findings: state } = await stateFindings(config);
   findings.push(...state);
 
-  findings.push(await looked('certificate', () => certificateFinding(config.coordinator, clock)));
-  let reached: Reached | undefined;
-  try {
-    reached = await reach(config.coordinator, clock);
-  } catch (error) {
-    findings.push(failed('coordinator', error));
-  }
-  if (reached !== undefined) {
-    findings.push(coordinatorFinding(reached), clockFinding(reached.aheadMs));
-    if (membership !== undefined) findings.push(charterFinding(membership.charterHash, reached));
-    findings.push(versionsFinding(version(), reached));
-    if (membership !== undefined && !isRunning) findings.push(await loginFinding(config, membership, clock));
+  for (const coordinator of config.coordinators) {
+    const among = { config, coordinator, membership, clock, isRunning };
+    findings.push(...(await coordinatorFindings(among)));
   }
 
   if (membership !== undefined) {
@@ -106,6 +97,33 @@ export async function examineNode(options: DoctorOptions): Promise<Finding[]> {
       const dataset = membership.charter.datasets[name]!;
       findings.push(...(await sourceFindings(dataset, binding, { folder: config.folder, env })));
     }
+  }
+  return findings;
+}
+
+interface AtCoordinator {
+  readonly config: NodeConfig;
+  readonly coordinator: string;
+  /** Undefined where the charter or the keys were no good. */
+  readonly membership: Membership | undefined;
+  readonly clock: Clock;
+  /** The node is logged in by itself. */
+  readonly isRunning: boolean;
+}
+
+async function coordinatorFindings({ config, coordinator, membership, clock, isRunning }: AtCoordinator) {
+  const findings: Finding[] = [await looked('certificate', () => certificateFinding(coordinator, clock))];
+  let reached: Reached;
+  try {
+    reached = await reach(coordinator, clock);
+  } catch (error) {
+    return [...findings, failed('coordinator', error)];
+  }
+  findings.push(coordinatorFinding(reached), clockFinding(reached.aheadMs));
+  if (membership !== undefined) findings.push(charterFinding(membership.charterHash, reached));
+  findings.push(versionsFinding(version(), reached));
+  if (membership !== undefined && !isRunning) {
+    findings.push(await loginFinding({ config, coordinator, membership, clock }));
   }
   return findings;
 }
@@ -182,9 +200,14 @@ function coordinatorFinding({ status, version: theirs }: Reached): Finding {
 }
 
 /** The whole login, as the node does it; then the link is closed. */
-async function loginFinding(config: NodeConfig, membership: Membership, clock: Clock): Promise<Finding> {
+async function loginFinding({
+  config,
+  coordinator,
+  membership,
+  clock,
+}: Omit<AtCoordinator, 'isRunning'> & { membership: Membership }): Promise<Finding> {
   return looked('login', async () => {
-    const link = await connect(nodeUrl(config.coordinator), clock);
+    const link = await connect(nodeUrl(coordinator), clock);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const cancel = clock.after(loginMs, () => reject(new TransportError('UNREACHABLE', { detail: 'no word in time' })));
     link.onClose((reason) => reject(reason ?? new TransportError('LINK_LOST')));

@@ -3,7 +3,8 @@
  * node.yaml asks for it, to a supervisor.
  *
  * What it may do is in its node.yaml and the sealed charter; what it does about a job is in jobs.ts. When the link is
- * lost it connects again, with growing, random pauses, and says again what the coordinator may have missed.
+ * lost it connects again, with growing, random pauses, and says again what the coordinator may have missed. Where several
+ * coordinators share the work it keeps a link to each.
  * @module
  */
 import { randomBytes as systemRandomBytes } from 'node:crypto';
@@ -78,11 +79,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     ...{ config, membership, build, sign, store, periods, records, clock, log, metrics },
     keepReport: () => keepReport(config.state, reportLedger(config, store, periods)),
   });
-  let isLinked = false;
-  const linked = (is: boolean) => {
-    isLinked = is;
-    metrics.linkUp(is);
-  };
+  const up = new Set<Connection>();
   const health = createHealth({
     version: build,
     clock,
@@ -90,12 +87,12 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       database: () => store.probe(),
       charter: () => checkUnchanged(config, membership),
       link: () => {
-        if (!isLinked) throw new TransportError('LINK_LOST');
+        if (up.size === 0) throw new TransportError('LINK_LOST');
       },
     },
   });
 
-  const onLink = (link: FrameLink) => {
+  const onLink = (link: FrameLink, coordinator: string) => {
     const connection: Connection = new Connection(link, {
       party,
       membership,
@@ -103,19 +100,21 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       sign,
       clock,
       onWelcome: (epoch) => {
-        log.info({ event: 'connected', epoch }, 'connected to the coordinator');
-        linked(true);
+        log.info({ event: 'connected', coordinator, epoch }, 'connected to the coordinator');
+        up.add(connection);
+        metrics.linkUp(true);
         jobs.linked(connection);
       },
       onMessage: (message) => jobs.hear(message, connection),
       onSession: (frame, bytes) => jobs.deliver(frame.session, bytes),
     });
     link.onClose(() => {
-      linked(false);
+      up.delete(connection);
+      metrics.linkUp(up.size > 0);
       jobs.unlinked(connection);
     });
   };
-  let dialling: { stop(): void };
+  const dialling: { stop(): void }[] = [];
   let channel: OwnerChannel | undefined;
   const deciding = () => ({ store, config, charter: membership.charter, nowMs: clock.now() });
   const routes: readonly OwnerRoute[] = [
@@ -129,18 +128,22 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     jobs.start();
     const { state, owner } = config;
     channel = await openOwnerChannel({ state, ...owner, routes, randomBytes, log });
-    dialling = keepConnected({
-      url: nodeUrl(config.coordinator),
-      clock,
-      randomBytes,
-      onLink,
-      onLost: (reason, pauseMs) => {
-        const { code, message } = reportOf(reason);
-        metrics.linkLost(reason === undefined ? 'CLOSED' : code);
-        log.warn({ event: 'link-lost', code, message, pauseMs }, 'no link to the coordinator');
-      },
-    });
+    for (const coordinator of config.coordinators) {
+      const kept = keepConnected({
+        url: nodeUrl(coordinator),
+        clock,
+        randomBytes,
+        onLink: (link) => onLink(link, coordinator),
+        onLost: (reason, pauseMs) => {
+          const { code, message } = reportOf(reason);
+          metrics.linkLost(reason === undefined ? 'CLOSED' : code);
+          log.warn({ event: 'link-lost', coordinator, code, message, pauseMs }, 'no link to the coordinator');
+        },
+      });
+      dialling.push(kept);
+    }
   } catch (error) {
+    for (const one of dialling) one.stop();
     await channel?.close();
     await jobs.stop();
     await port?.close();
@@ -153,7 +156,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const stop = async () => {
     health.stopping();
     const stopped = jobs.stop();
-    dialling.stop();
+    for (const one of dialling) one.stop();
     await Promise.all([stopped, channel.close(), port?.close()]);
     store.close();
     log.info({ event: 'node-stopped' }, 'node stopped');

@@ -23,7 +23,7 @@ describe('node.yaml', () => {
       keys: '/srv/folkmoot/camden/keys',
       state: '/srv/folkmoot/camden/state',
       folder: '/srv/folkmoot/camden',
-      coordinator: 'ws://127.0.0.1:7700',
+      coordinators: ['ws://127.0.0.1:7700'],
       approve: false,
     });
     expect(config.datasets.residents).toMatchObject({ period: '2026-Q4', columns: { person: 'id' } });
@@ -38,7 +38,11 @@ describe('node.yaml', () => {
       coordinator: 'ws://127.0.0.1:9',
       approve: true,
     };
-    expect(parseNodeConfig(nodeYaml('camden'), file, overrides)).toMatchObject(overrides);
+    const { coordinator, ...rest } = overrides;
+    expect(parseNodeConfig(nodeYaml('camden'), file, overrides)).toMatchObject({
+      ...rest,
+      coordinators: [coordinator],
+    });
   });
 
   it('uses the cores of the machine unless it says how many', () => {
@@ -139,9 +143,19 @@ describe('node.yaml', () => {
   it.each(['ws://127.0.0.1:1', 'ws://localhost:1', 'ws://[::1]:1', 'wss://folkmoot.example'])(
     'takes the address %s',
     (coordinator) => {
-      expect(parseNodeConfig(nodeYaml('camden'), file, { coordinator }).coordinator).toBe(coordinator);
+      expect(parseNodeConfig(nodeYaml('camden'), file, { coordinator }).coordinators).toEqual([coordinator]);
     },
   );
+
+  it('lists several coordinators, each once and all safe', () => {
+    const listing = (list: string) =>
+      parseNodeConfig(nodeYaml('camden').replace('ws://127.0.0.1:7700', list), file).coordinators;
+    const two = ['wss://a.example', 'wss://b.example/moot'];
+    expect(listing(JSON.stringify(two))).toEqual(two);
+    expect(() => listing('[]')).toThrow(code('BAD_VALUE'));
+    expect(() => listing('[wss://a.example, "wss://a.example/"]')).toThrow(code('BAD_VALUE'));
+    expect(() => listing('[wss://a.example, ws://b.example]')).toThrow(code('INSECURE_URL'));
+  });
 
   it.each(['camden', 'ftp://folkmoot.example', 'wss://name:word@folkmoot.example'])(
     'refuses %s as an address',

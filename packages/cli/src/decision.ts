@@ -9,7 +9,7 @@ import type { DecisionTaken, JobToDecide } from '@folkmoot/node/owner-approvals.
 import { systemClock } from '@folkmoot/transport/clock.js';
 import type { CommandOption, Invocation } from './command.ts';
 import { readPassphrase } from './files.ts';
-import { canAsk, isAgreed } from './question.ts';
+import { askSecret, canAsk, isAgreed } from './question.ts';
 import { jobToDecideText } from './waiting-text.ts';
 
 export interface DecisionOptions {
@@ -28,7 +28,10 @@ export const decisionOptions: readonly CommandOption[] = [
   { flags: '--keys <folder>', text: 'that person’s own keys (default: the party’s, where no approvers are listed)' },
   { flags: '--config <file>', text: 'the party’s own settings (default: node.yaml here)' },
   { flags: '--state <folder>', text: 'instead of `state`' },
-  { flags: '--passphrase-file <file>', text: 'unwraps the keys (default: FOLKMOOT_PASSPHRASE_FILE)' },
+  {
+    flags: '--passphrase-file <file>',
+    text: 'unwraps the keys (default: FOLKMOOT_PASSPHRASE_FILE, or you are asked for it)',
+  },
   { flags: '--yes', text: 'do not show the plan and ask' },
 ];
 
@@ -60,11 +63,12 @@ export async function decide(
       throw new ProtocolError('CANCELLED', { detail: 'nothing was decided', remedy: 'run it again and answer yes' });
     }
   }
-  const passphrase = await readPassphrase(passphraseFile ?? env.FOLKMOOT_PASSPHRASE_FILE);
+  const file = passphraseFile ?? env.FOLKMOOT_PASSPHRASE_FILE;
   const who = {
     ...(as === undefined ? {} : { as }),
     ...(keys === undefined ? {} : { keys: resolve(cwd, keys) }),
-    ...(passphrase === undefined ? {} : { passphrase }),
+    passphrase: async (folder: string) =>
+      file === undefined && canAsk() ? askSecret(`Passphrase of ${folder}: `, signal) : readPassphrase(file),
   };
   const taken = await decideOnJob(options, who, target, { decision, reason });
   const missing = decision === 'approve' ? missingAfter(target) : 0;

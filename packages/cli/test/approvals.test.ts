@@ -1,12 +1,13 @@
 /** People at two of three towns decide on jobs: real processes for the coordinator, the nodes, the analyst and the people. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type JobToDecide, readWaiting } from '@folkmoot/node/owner-approvals.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { perform } from '../src/main.ts';
-import { type Finished, folkmoot, type Started, start } from './command-line.ts';
+import { bin, type Finished, folkmoot, type Started, start } from './command-line.ts';
 import { expectedRows, towns, writeConsortium } from './small-consortium.ts';
 
 type Town = (typeof towns)[number];
@@ -26,8 +27,10 @@ async function here(...args: string[]): Promise<Finished> {
         done();
       },
     });
-  const code = await perform([...args, '--json'], { stdout: stream('stdout'), stderr: stream('stderr') });
   // A command lets go of the channel to the process above, which here is that of the tests.
+  const alive = setInterval(() => {}, 1_000);
+  const code = await perform([...args, '--json'], { stdout: stream('stdout'), stderr: stream('stderr') });
+  clearInterval(alive);
   process.channel?.ref();
   return { code, ...written };
 }
@@ -58,8 +61,31 @@ const words = (verb: string, job: string, town: Town, more: readonly string[]) =
 };
 const decide = (verb: string, job: string, town: Town, ...more: string[]) => run(...words(verb, job, town, more));
 const decideHere = (verb: string, job: string, town: Town, ...more: string[]) => here(...words(verb, job, town, more));
+/** Gives a program a terminal; part of util-linux. */
+const terminal = '/usr/bin/script';
+/** Types what is asked for, as a person does. */
+async function atTerminal(args: readonly string[], answers: readonly (readonly [asked: string, answer: string])[]) {
+  const line = [process.execPath, bin, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const child = spawn(terminal, ['-qefc', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], cwd: folder });
+  let shown = '';
+  const left = [...answers];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    const [asked, answer] = left[0] ?? [];
+    if (asked === undefined || !shown.includes(asked)) return;
+    left.shift();
+    child.stdin.write(`${answer}\n`);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  return { code, shown };
+}
 const keysOf = (who: string) => ['--keys', join(folder, who, 'keys')];
-const yesBy = (who: string) => ['--yes', '--as', who, ...keysOf(who)];
+const passphrase = 'as long as it is secret';
+const passphraseFile = () => join(folder, 'passphrase');
+const yesBy = (who: string) => ['--yes', '--as', who, ...keysOf(who), '--passphrase-file', passphraseFile()];
 
 const waitingAt = async (town: Town): Promise<readonly JobToDecide[]> => {
   const options = { configFile: join(folder, town, 'node.yaml'), nowMs: () => Date.now() };
@@ -83,7 +109,9 @@ beforeAll(async () => {
     'charter: ./charter.json\nlisten: 127.0.0.1:0\nstate: ./coordinator\n',
   );
   const keygen = (who: string, ...kind: string[]) => here('keygen', '--out', join(folder, who, 'keys'), ...kind);
-  const [ada, ben] = [await keygen('ada', '--approver'), await keygen('ben', '--approver')];
+  writeFileSync(passphraseFile(), passphrase);
+  const ada = await keygen('ada', '--approver');
+  const ben = await keygen('ben', '--approver', '--passphrase-file', passphraseFile());
   for (const town of towns) await keygen(town);
   await keygen('ann', '--analyst');
   const change = (town: Town, edit: (text: string) => string) => {
@@ -163,6 +191,24 @@ describe('a job that people decide on', () => {
     expect(codeOf(await decideHere('approve', job, 'birch', '--yes'))).toBe('ALREADY_ENDED');
   });
 
+  it.runIf(existsSync(terminal))('is shown to who decides at a terminal, who is asked twice', async () => {
+    const job = await submitted('ash');
+    const asked = ['deny', job.slice(0, 8), '--reason', 'it’s over', '--config', 'ash/node.yaml', ...keysOf('ben')];
+    const no = await atTerminal(asked, [['Deny this job? [yes/no]', 'no']]);
+    expect({ code: no.code, shown: no.shown }).toEqual({ code: 4, shown: expect.stringContaining('CANCELLED') });
+    expect((await waitingAt('ash'))[0]).toMatchObject({ job, decisions: [] });
+    const yes = await atTerminal(asked, [
+      ['Deny this job? [yes/no]', 'yes'],
+      ['Passphrase of', passphrase],
+    ]);
+    expect(yes.shown.replace(/\s+/g, ' ')).toContain('Who learns what');
+    expect(yes.shown).not.toContain(passphrase);
+    expect({ code: yes.code, shown: yes.shown }).toEqual({
+      code: 0,
+      shown: expect.stringContaining('is denied by ben'),
+    });
+  });
+
   it('ends where an approval is taken back before anything is opened', async () => {
     const job = await submitted('ash', 'birch');
     expect(json(await decideHere('approve', job, 'birch', '--yes')).missing).toBe(0);
@@ -182,7 +228,7 @@ describe('a job that people decide on', () => {
     const ada = ['--as', 'ada', ...keysOf('ada')];
     const no: [string, Promise<Finished>][] = [
       ['BAD_USAGE', decideHere('approve', job, 'ash', ...ada)],
-      ['KEY_MISMATCH', decideHere('approve', job, 'ash', '--yes', '--as', 'ada', ...keysOf('ben'))],
+      ['KEY_MISMATCH', decideHere('approve', job, 'ash', '--yes', '--as', 'ben', ...keysOf('ada'))],
       ['NOT_AN_APPROVER', decideHere('approve', job, 'ash', '--yes', '--as', 'cleo', ...keysOf('ada'))],
       ['NOT_AN_APPROVER', decideHere('approve', job, 'ash', '--yes')],
       ['UNKNOWN_JOB', decideHere('approve', 'ab'.repeat(32), 'ash', ...yesBy('ada'))],

@@ -9,7 +9,7 @@ import { type Decision, signApproval } from '@folkmoot/core/approval.js';
 import type { Charter } from '@folkmoot/core/charter.js';
 import { CharterError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
-import { readKeys } from '@folkmoot/transport/keyring.js';
+import { needsPassphrase, readKeys } from '@folkmoot/transport/keyring.js';
 import {
   type Deciding,
   type DecisionTaken,
@@ -52,7 +52,8 @@ export interface Deciders {
   readonly as?: string;
   /** The folder of that person's keys; the party's own unless given. */
   readonly keys?: string;
-  readonly passphrase?: string;
+  /** Asked where the keys in a folder are wrapped. */
+  passphrase?(folder: string): Promise<string | undefined>;
 }
 
 /**
@@ -67,7 +68,7 @@ export async function decideOnJob(
 ): Promise<DecisionTaken> {
   const { config, charter } = await readHome(options);
   const place = folder ?? config.keys;
-  const keys = await readKeys(place, passphrase);
+  const keys = await readKeys(place, (await needsPassphrase(place)) ? await passphrase?.(place) : undefined);
   const by = as ?? approverWith(keys.public.identity, { config, charter });
   if (approverOf(by, { config, charter }).identity !== keys.public.identity) {
     const remedy = `point --keys to the folder of ${by}’s own keys`;

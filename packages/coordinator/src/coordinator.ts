@@ -43,7 +43,7 @@ import {
 } from './lifecycle.ts';
 import { limits } from './limits.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
-import { eventOf, messageOf, type PartyMessage } from './party-message.ts';
+import { type AuditMessage, eventOf, messageOf, type PartyMessage } from './party-message.ts';
 import { AttemptProgress, type Progress } from './progress.ts';
 import type { NumberedEntry, Store, StoredJob, StoredOpening } from './store.ts';
 
@@ -260,6 +260,12 @@ export class Coordinator {
 
   // What parties do.
 
+  /** A party's word about another one's audit log; whoever is away hears it with a later one. */
+  passOn(by: PartyId, message: AuditMessage): void {
+    const { of, ...word } = message;
+    this.#links.get(of)?.send({ ...word, by });
+  }
+
   /** A party's statement; one that nobody waits for is of no use. */
   stated(party: PartyId, request: string, statement: object): void {
     this.#budgets.stated(party, request, statement);
@@ -447,7 +453,7 @@ export class Coordinator {
         state,
         entries,
         atMs: clock.now(),
-        ...(event.type === 'accepted' ? { acceptance: { party: event.party, acceptance: event.acceptance } } : {}),
+        ...(event.type === 'accepted' ? { acceptance: event } : {}),
         ...(came ? { opening } : {}),
         ...(hasWord && event.type === 'renounced'
           ? { renunciation: { party: event.party, signed: event.renunciation } }

@@ -76,6 +76,8 @@ export interface JobState<A = unknown> {
   /** Parties of the roster that are connected now. Not durable: after a restart nobody is. */
   readonly present: readonly PartyId[];
   readonly acceptances: Readonly<Record<PartyId, A>>;
+  /** What each party showed of its audit log with its acceptance. Only carried, like these. */
+  readonly heads?: Readonly<Record<PartyId, object>>;
   /** Parties where a person has yet to approve. Not durable: they say it again. */
   readonly awaiting?: readonly PartyId[];
   /** Of the attempt before this one, for which they are gathered or were. */
@@ -104,7 +106,13 @@ export type Event<A = unknown> =
   | { readonly type: 'detached'; readonly party: PartyId }
   /** The scheduler grants the job one of its places. */
   | { readonly type: 'turn' }
-  | { readonly type: 'accepted'; readonly party: PartyId; readonly attempt: number; readonly acceptance: A }
+  | {
+      readonly type: 'accepted';
+      readonly party: PartyId;
+      readonly attempt: number;
+      readonly acceptance: A;
+      readonly head?: object;
+    }
   /** The party has judged the job, and waits for a person. */
   | { readonly type: 'awaiting'; readonly party: PartyId; readonly attempt: number }
   | { readonly type: 'denied'; readonly party: PartyId; readonly attempt: number; readonly report: ErrorReport }
@@ -219,7 +227,7 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     case 'turn':
       return state.phase === 'QUEUED' && allPresent(state) ? invite(state) : same(state);
     case 'accepted':
-      return accepted(state, event.party, event.acceptance);
+      return accepted(state, event);
     case 'awaiting': {
       const { awaiting = [], phase, acceptances } = state;
       if (phase !== 'INVITING' || event.party in acceptances || awaiting.includes(event.party)) return same(state);
@@ -318,13 +326,17 @@ function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
   return ends ? setback(next, reportOf(new TransportError('LINK_LOST', { party }))) : same(next);
 }
 
-function accepted<A>(state: JobState<A>, party: PartyId, acceptance: A): Step<A> {
+function accepted<A>(
+  state: JobState<A>,
+  { party, acceptance, head }: Extract<Event<A>, { type: 'accepted' }>,
+): Step<A> {
   if (state.phase !== 'INVITING' || isRetrying(state)) return same(state);
   const { awaiting, ...rest } = state;
   const next = {
     ...rest,
     ...(awaiting === undefined ? {} : { awaiting: awaiting.filter((one) => one !== party) }),
     acceptances: { ...state.acceptances, [party]: acceptance },
+    ...(head === undefined ? {} : { heads: { ...state.heads, [party]: head } }),
   };
   return readyIfComplete(next, [{ type: 'party', ...by(state, party), did: 'accepted' }]);
 }

@@ -147,6 +147,9 @@ class NodeLink {
         collector.announce(message, wanted);
         return wanted ? undefined : coordinator.passOver(link.party, message.job, message.attempt);
       }
+      case 'countersigned':
+      case 'held':
+        return coordinator.passOn(link.party, message);
       case 'budget':
         return coordinator.stated(link.party, message.request, message.statement);
       default:

@@ -12,8 +12,13 @@ import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/contro
 import { type Effect, type Event, recalled } from './lifecycle.ts';
 import type { SignedCommitments, StoredJob } from './store.ts';
 
-/** Login, openings and statements of budgets are dealt with before. */
-export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' | 'budget' }>;
+/** Words between parties about their audit logs. */
+export type AuditMessage = Extract<NodeMessage, { type: 'countersigned' | 'held' }>;
+/** Login, openings, statements of budgets and what is only passed on are dealt with before. */
+export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' | 'budget' } | AuditMessage>;
+
+/** A head with 32 proofs of a log of 2^20 entries has 45 kB; those of a roster of 16 fit into one message. */
+const headBytesMax = 60_000;
 
 /** An acceptance that is not the party's own good word is a failure of that party. */
 export function eventOf(
@@ -30,7 +35,11 @@ export function eventOf(
     const acceptance = conform(message.acceptance, signedAcceptanceSchema, { name: 'acceptance' });
     if (acceptance.acceptance.party !== party) throw new ProtocolError('BAD_ACCEPTANCE', { party });
     checkAcceptance(acceptance, charter, { job, charter: charterHash(charter), nowMs });
-    return { type: 'accepted', party, attempt, acceptance };
+    const { head } = message;
+    if (head !== undefined && JSON.stringify(head).length > headBytesMax) {
+      throw new ProtocolError('AUDIT_UNPROVEN', { party, detail: 'its head is too large' });
+    }
+    return { type: 'accepted', party, attempt, acceptance, ...(head === undefined ? {} : { head }) };
   } catch (error) {
     const bad = error instanceof ProtocolError ? error : new ProtocolError('BAD_ACCEPTANCE', { party });
     return { type: 'failed', party, attempt, report: reportOf(bad) };
@@ -72,6 +81,7 @@ export function messageOf(
         attempt,
         acceptances: state.roster.map((party) => state.acceptances[party]!),
         ...(attempt > 1 ? { renunciations: state.roster.map((party) => state.renounced[party]!) } : {}),
+        ...(state.heads === undefined ? {} : { heads: state.heads }),
       };
     case 'again':
       return {

@@ -41,7 +41,14 @@ export interface Schema {
     /** That of its entry. */
     sequence: number;
   };
-  acceptances: { job: string; attempt: number; party: string; acceptance_json: string };
+  acceptances: {
+    job: string;
+    attempt: number;
+    party: string;
+    acceptance_json: string;
+    /** What the party showed of its audit log. */
+    head_json: string | null;
+  };
   renunciations: { job: string; attempt: number; party: string; renunciation_json: string };
   /** Why an attempt failed that another one followed. */
   setbacks: { job: string; attempt: number; report_json: string };
@@ -73,7 +80,7 @@ export interface OpenDatabase {
 }
 
 /** Rises with every change of the tables. */
-export const schemaVersion = 5;
+export const schemaVersion = 6;
 
 const leaseColumns = `epoch INTEGER NOT NULL DEFAULT 0, lease_holder INTEGER, lease_token TEXT, lease_until_ms INTEGER,
     cancel_asked INTEGER NOT NULL DEFAULT 0`;
@@ -82,6 +89,7 @@ const leaseColumns = `epoch INTEGER NOT NULL DEFAULT 0, lease_holder INTEGER, le
 export const laterColumns: readonly (readonly [table: string, column: string])[] = [
   ['jobs', 'releasing INTEGER NOT NULL DEFAULT 0'],
   ['verdicts', 'sequence INTEGER NOT NULL DEFAULT 0'],
+  ['acceptances', 'head_json TEXT'],
   ...leaseColumns.split(',').map((column) => ['jobs', column.trim()] as const),
 ];
 
@@ -105,7 +113,7 @@ export function tablesIn({ integer, bytes }: { readonly integer: string; readonl
   CREATE INDEX IF NOT EXISTS verdicts_by_job ON verdicts (job, at_ms);
   CREATE TABLE IF NOT EXISTS acceptances (
     job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL,
-    acceptance_json TEXT NOT NULL, PRIMARY KEY (job, attempt, party)
+    acceptance_json TEXT NOT NULL, head_json TEXT, PRIMARY KEY (job, attempt, party)
   );
   CREATE TABLE IF NOT EXISTS renunciations (
     job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL,

@@ -63,7 +63,11 @@ export interface Change {
   readonly state: JobState<SignedAcceptance>;
   readonly entries: readonly Entry[];
   readonly atMs: number;
-  readonly acceptance?: { readonly party: string; readonly acceptance: SignedAcceptance };
+  readonly acceptance?: {
+    readonly party: string;
+    readonly acceptance: SignedAcceptance;
+    readonly head?: object;
+  };
   readonly opening?: StoredOpening;
   readonly renunciation?: { readonly party: string; readonly signed: SignedRenunciation };
   /** What a protected job asks, over which readings. */
@@ -160,12 +164,15 @@ export class Store {
         await trx.insertInto('verdicts').values(verdict).execute();
       }
       if (change.acceptance !== undefined) {
-        const { party, acceptance } = change.acceptance;
+        const { party, acceptance, head } = change.acceptance;
         const acceptance_json = JSON.stringify(acceptance);
+        const head_json = head === undefined ? null : JSON.stringify(head);
         await trx
           .insertInto('acceptances')
-          .values({ job: id, attempt: state.attempt, party, acceptance_json })
-          .onConflict((conflict) => conflict.columns(['job', 'attempt', 'party']).doUpdateSet({ acceptance_json }))
+          .values({ job: id, attempt: state.attempt, party, acceptance_json, head_json })
+          .onConflict((conflict) =>
+            conflict.columns(['job', 'attempt', 'party']).doUpdateSet({ acceptance_json, head_json }),
+          )
           .execute();
       }
       if (change.renunciation !== undefined) {
@@ -351,7 +358,7 @@ export class Store {
     // They stand for every attempt.
     const acceptances = await this.#db
       .selectFrom('acceptances')
-      .select(['party', 'acceptance_json'])
+      .select(['party', 'acceptance_json', 'head_json'])
       .where('job', '=', key.id)
       .orderBy('attempt')
       .orderBy('party')
@@ -362,6 +369,9 @@ export class Store {
       .where('job', '=', key.id)
       .orderBy('attempt')
       .execute();
+    const heads = acceptances.flatMap(({ party, head_json: head }) =>
+      head === null ? [] : [[party, JSON.parse(head) as object] as const],
+    );
     const renounced = await this.#db
       .selectFrom('renunciations')
       .select(['party', 'renunciation_json'])
@@ -403,6 +413,7 @@ export class Store {
         acceptances: Object.fromEntries(
           acceptances.map((one) => [one.party, JSON.parse(one.acceptance_json) as SignedAcceptance]),
         ),
+        ...(heads.length === 0 ? {} : { heads: Object.fromEntries(heads) as Record<string, object> }),
         renounced: Object.fromEntries(
           renounced.map((one) => [one.party, JSON.parse(one.renunciation_json) as SignedRenunciation]),
         ),

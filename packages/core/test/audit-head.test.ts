@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../src/algebra/bytes.ts';
 import { append, consistencyProof, leafHash, type NodeAt, rootOf } from '../src/algebra/merkle-tree.ts';
-import { added, fallen, type LedgerTotal, raised } from '../src/query/audit-entry.ts';
+import { added, atMost, fallen, type LedgerTotal, raised, type StatedTotal } from '../src/query/audit-entry.ts';
 import { exportText, parseExport } from '../src/query/audit-export.ts';
 import {
   checkOffer,
@@ -31,9 +31,11 @@ function treeOf(name: string, count: number): NodeAt {
 }
 const trees = { true: treeOf('true', 40), other: treeOf('other', 40) };
 
-const total = (micro: number, period = '2026-Q4'): LedgerTotal => ({
+const total = (micro: number, period = '2026-Q4'): StatedTotal => ({
   ...{ dataset: 'residents', period, unit: 'epsilon', micro: String(micro), pico: '0' },
+  reserved: { micro: '2', pico: '1' },
 });
+const plain = ({ reserved: _, ...total }: StatedTotal): LedgerTotal => total;
 
 interface Shown extends Partial<Head> {
   readonly tree?: keyof typeof trees;
@@ -131,8 +133,9 @@ describe('a head of an audit log', () => {
 describe('what a ledger has spent', () => {
   it('is added to, raised, and seen to fall, dataset by dataset and period by period', () => {
     const [q3, q4] = [total(5, '2026-Q3'), total(7)];
-    expect(added([q3, q4], total(1))).toEqual([q3, total(8)]);
-    expect(added([], q4)).toEqual([q4]);
+    expect(added([q3, q4], total(1))).toEqual([q3, plain(total(8))]);
+    expect(added([], q4)).toEqual([plain(q4)]);
+    expect(atMost(q4)).toEqual({ ...plain(total(9)), pico: '1' });
     expect(raised([q3, total(9)], [q4, total(6, '2026-Q3')])).toEqual([total(6, '2026-Q3'), total(9)]);
     expect(fallen([q3, q4], [q4])).toEqual(q3);
     expect(fallen([q3, q4], [q3, { ...q4, micro: '6' }])).toEqual(q4);

@@ -11,7 +11,7 @@
  * since others may have been told the answers, and its heads say which states were lost.
  * @module
  */
-import { inOrder, raised } from '@folkmoot/core/audit-entry.js';
+import { atMost, inOrder, raised } from '@folkmoot/core/audit-entry.js';
 import {
   checkOffer,
   countersign,
@@ -153,7 +153,7 @@ export class AuditExchange {
       charter: charterHash,
       size,
       root: this.#log.root(size),
-      totals: this.#ledger.totals(),
+      totals: this.#ledger.stated(),
       at: new Date(nowMs).toISOString(),
       ...(states.length === 0 ? {} : { restored: states }),
     };
@@ -292,7 +292,8 @@ export class AuditExchange {
       throw new InputError('BAD_VALUE', { field: 'state', detail: 'no peer holds a later state than this one' });
     }
     let spent = inOrder(this.#ledger.totals());
-    for (const { head } of lost) spent = raised(spent, head.totals);
+    // Whether what was held back was charged, nobody here knows.
+    for (const { head } of lost) spent = raised(spent, head.totals.map(atMost));
     this.#ledger.raise(spent, nowMs);
     const states = lost.map(({ head, heldBy }) => ({ size: head.size, root: head.root, held_by: heldBy }));
     this.#log.enter({ kind: 'restored', lost: states, reason, totals: this.#ledger.totals() }, nowMs);

@@ -24,10 +24,11 @@ import { verifyOpening } from '@folkmoot/core/open.js';
 import { openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
-import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
+import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
 import type { Logger } from 'pino';
 import { onJob } from './approval-routes.ts';
 import { checkApproved, followingFrom, weigh } from './approvals.ts';
+import type { AuditDuty } from './audit-duty.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './failure.ts';
@@ -59,6 +60,8 @@ export interface JobsOptions {
   readonly records: OwnRecords;
   /** Writes down what the ledger holds, for its owner to read while the node runs. */
   keepReport(): void;
+  /** Shows the audit log to the others of a job, and looks at theirs. */
+  readonly audit?: AuditDuty;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics?: NodeMetrics;
@@ -149,16 +152,22 @@ export class Jobs {
   /** A message of a coordinator, and the link that it came by. */
   hear(message: CoordinatorMessage, from: Outlet): void {
     if (message.type === 'budget') this.#state(message.request, from);
+    if (message.type === 'countersigned' || message.type === 'held') {
+      this.#say([from], this.#options.audit?.hear(message));
+    }
     if (!('job' in message)) return;
     const { job, epoch } = message;
-    const event = message.type === 'invite' ? this.#invited(message, from) : this.#eventOf(message);
+    const event = message.type === 'invite' ? this.#invited(message, from) : this.#eventOf(message, from);
     if (event !== undefined) this.#dispatch(job, event, { to: from, epoch });
   }
 
-  #eventOf(message: Exclude<Extract<CoordinatorMessage, { job: string }>, Invitation>): JobEvent | undefined {
+  #eventOf(
+    message: Exclude<Extract<CoordinatorMessage, { job: string }>, Invitation>,
+    from: Outlet,
+  ): JobEvent | undefined {
     switch (message.type) {
       case 'start':
-        return this.#startOf(message);
+        return this.#startOf(message, from);
       case 'again': {
         const { type, epoch: _, ...asked } = message;
         return { event: type, ...asked };
@@ -221,8 +230,8 @@ export class Jobs {
    * Everything that all parties said is checked before a share leaves, and this party's own policy once more: days may
    * lie between its word and the start, and a new policy in them.
    */
-  #startOf({ job, attempt, acceptances: given, renunciations = [] }: Start): JobEvent {
-    const { membership, config, clock, periods, store } = this.#options;
+  #startOf({ job, attempt, acceptances: given, renunciations = [], heads = {} }: Start, from: Outlet): JobEvent {
+    const { membership, config, clock, periods, store, audit } = this.#options;
     const { party } = config;
     try {
       const state = this.#find(job);
@@ -235,8 +244,10 @@ export class Jobs {
       const acceptances = checkAccepted(given, state.signed, state.acceptance, by);
       if (attempt > 1) this.#checkRenounced(job, attempt - 1, state.signed, renunciations);
       const claim = claimOnStart(state.signed, state.acceptance, acceptances, { config, membership, periods });
+      this.#say([from], audit?.check(state.signed, heads));
       return { event: 'started', attempt, acceptances, ...(claim === undefined ? {} : { claim }) };
     } catch (error) {
+      this.#say([from], audit?.held(error));
       return { event: 'started', attempt, acceptances: [], fault: failureOf(error, party).report };
     }
   }
@@ -345,7 +356,7 @@ export class Jobs {
         this.#stopComputation(effect.job);
         break;
       case 'tell':
-        for (const outlet of outlets) outlet.send(effect.message);
+        this.#say(outlets, [this.#withHead(effect.message)]);
         break;
       case 'renounce':
         this.#renounce(effect, outlets);
@@ -360,6 +371,17 @@ export class Jobs {
         this.#refuse(effect, outlets);
         break;
     }
+  }
+
+  #say(outlets: readonly Outlet[], messages: readonly NodeMessage[] = []): void {
+    for (const outlet of outlets) for (const message of messages) outlet.send(message);
+  }
+
+  /** With an acceptance goes the head of the audit log. */
+  #withHead(message: NodeMessage): NodeMessage {
+    const { audit } = this.#options;
+    if (message.type !== 'accepted' || audit === undefined) return message;
+    return { ...message, head: audit.offer(this.#find(message.job)!.signed) };
   }
 
   #save(state: JobState, detail: string | undefined): void {
@@ -426,20 +448,24 @@ export class Jobs {
   #judge(job: string, signed: SignedJob): void {
     if (this.#judging.has(job)) return;
     this.#judging.add(job);
-    const { config, membership, build, sign, clock, records, store, periods } = this.#options;
+    const { config, membership, build, sign, clock, records, store, periods, audit } = this.#options;
     const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
     const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, ...records, afford };
-    decide(signed, by).then(
-      (decision) => {
-        this.#judging.delete(job);
-        this.#dispatch(job, this.#weighed(job, decision));
-      },
-      (error: unknown) => {
-        this.#judging.delete(job);
-        const { report, detail } = failureOf(error, config.party);
-        this.#dispatch(job, { event: 'denied', report, detail });
-      },
-    );
+    // A state that is an older copy of itself has forgotten what was charged: it judges nothing.
+    const whole = async () => audit?.checkWhole();
+    whole()
+      .then(() => decide(signed, by))
+      .then(
+        (decision) => {
+          this.#judging.delete(job);
+          this.#dispatch(job, this.#weighed(job, decision));
+        },
+        (error: unknown) => {
+          this.#judging.delete(job);
+          const { report, detail } = failureOf(error, config.party);
+          this.#dispatch(job, { event: 'denied', report, detail });
+        },
+      );
   }
 
   #weighed(job: string, decision: Decision): JobEvent {

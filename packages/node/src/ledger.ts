@@ -15,7 +15,7 @@
  * @module
  */
 import { assert } from '@folkmoot/core/assert.js';
-import { inOrder, type LedgerTotal } from '@folkmoot/core/audit-entry.js';
+import { inOrder, type LedgerTotal, type StatedTotal } from '@folkmoot/core/audit-entry.js';
 import { PolicyError } from '@folkmoot/core/errors.js';
 import type Database from 'better-sqlite3';
 
@@ -222,15 +222,26 @@ export class Ledger {
     }));
   }
 
+  /** What each dataset has spent and holds back in each period, over all analysts. */
+  stated(): StatedTotal[] {
+    const amount = (kinds: string, column: string) => `CAST(sum(CASE kind ${kinds} ELSE 0 END * ${column}) AS TEXT)`;
+    const [spent, held] = [`WHEN 'charge' THEN 1`, `WHEN 'reserve' THEN 1 WHEN 'release' THEN -1`];
+    const rows = this.#prepare(
+      `SELECT dataset, period, unit, ${amount(spent, 'micro')} AS micro, ${amount(spent, 'pico')} AS pico,
+         ${amount(held, 'micro')} AS heldMicro, ${amount(held, 'pico')} AS heldPico
+       FROM (SELECT dataset, period, unit, kind, micro, pico FROM ledger
+             UNION ALL SELECT dataset, period, unit, 'charge', micro, pico FROM ledger_raised)
+       GROUP BY dataset, period, unit`,
+    ).all() as (LedgerTotal & { heldMicro: string; heldPico: string })[];
+    return inOrder(
+      rows.map(({ heldMicro, heldPico, ...total }) => ({ ...total, reserved: { micro: heldMicro, pico: heldPico } })),
+    );
+  }
+
   /** What each dataset has spent in each period, over all analysts. */
   totals(): LedgerTotal[] {
-    const rows = this.#prepare(
-      `SELECT dataset, period, unit, CAST(sum(micro) AS TEXT) AS micro, CAST(sum(pico) AS TEXT) AS pico
-       FROM (SELECT dataset, period, unit, micro, pico FROM ledger WHERE kind = 'charge'
-             UNION ALL SELECT dataset, period, unit, micro, pico FROM ledger_raised)
-       GROUP BY dataset, period, unit`,
-    ).all() as LedgerTotal[];
-    return inOrder(rows);
+    const spent = this.stated().filter(({ micro, pico }) => micro !== '0' || pico !== '0');
+    return spent.map(({ reserved: _, ...total }) => total);
   }
 
   /** Raises what is spent to these totals, where it is less. */

@@ -22,12 +22,14 @@ import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { approvalRoutes } from './approval-routes.ts';
+import { auditDuty } from './audit-duty.ts';
 import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
 import { keepReport, reportLedger } from './ledger-report.ts';
 import { createMetrics } from './metrics.ts';
 import { ownRecords } from './own-records.ts';
+import { auditRoutes } from './owner-audit.ts';
 import { type OwnerChannel, type OwnerRoute, openOwnerChannel } from './owner-channel.ts';
 import { openStore, type Store } from './store.ts';
 import { openWatchPort, type WatchPort } from './watch-port.ts';
@@ -78,6 +80,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const jobs = new Jobs({
     ...{ config, membership, build, sign, store, periods, records, clock, log, metrics },
     keepReport: () => keepReport(config.state, reportLedger(config, store, periods)),
+    audit: auditDuty(store, { party, sign, charter: membership.charter, charterHash: membership.charterHash }, log),
   });
   const up = new Set<Connection>();
   const health = createHealth({
@@ -119,6 +122,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const deciding = () => ({ store, config, charter: membership.charter, nowMs: clock.now() });
   const routes: readonly OwnerRoute[] = [
     ...approvalRoutes(deciding, (job) => jobs.takeDecisions(job)),
+    ...auditRoutes(store, party, membership.charter, () => clock.now()),
     { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
     { method: 'GET', path: '/v1/diagnosis', handle: async () => diagnose(config, store, await health.look()) },
   ];

@@ -17,6 +17,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningNode, startNode } from '../src/node.ts';
 import { declarePeriod, readLedger } from '../src/owner.ts';
+import { confirmRestored } from '../src/owner-audit.ts';
 import { type Consortium, idOf, makeConsortium, nodeYaml, type PartyName, parties } from './consortium.ts';
 import { StandIn } from './stand-in-coordinator.ts';
 
@@ -75,6 +76,19 @@ async function asked(party: PartyName, signed: SignedJob) {
     )?.message;
   await coordinator.until(() => said() !== undefined);
   return said() as unknown as { type: string; acceptance: SignedAcceptance; report: { code: string; message: string } };
+}
+
+/** A job that the others do not begin, since camden's state is not the one that they know. */
+async function refused(signed: SignedJob): Promise<void> {
+  const acceptances = await Promise.all(parties.map(async (party) => (await asked(party, signed)).acceptance));
+  const job = idOf(signed);
+  for (const party of parties) coordinator.send(party, { type: 'start', job, attempt: 1, acceptances });
+  const said = (party: string, type: string) =>
+    coordinator.heard.some((one) => one.party === party && one.message.type === type);
+  await coordinator.until(() => said('hackney', 'failed') && said('islington', 'failed') && said('camden', 'held'));
+  const failed = await coordinator.next('hackney', 'failed');
+  expect(failed.report).toMatchObject({ code: expect.stringMatching(/^AUDIT_/), party: 'camden' });
+  for (const party of parties) coordinator.send(party, { type: 'abort', job, attempt: 1, report: failed.report });
 }
 
 /** The whole road; gives the answer's rows. */
@@ -144,9 +158,15 @@ describe('a protected job', () => {
     // Another age is another reading, and the same sum of arrears.
     writeFileSync(csvOf('camden'), readFileSync(csvOf('camden'), 'utf8').replace('c1,30', 'c1,31'));
     await startOne('camden');
+    // Its peers notice, and hold what it signed; from there on it refuses until its owner has confirmed the loss.
+    const lost = job();
+    await refused(lost);
+    const options = { configFile: consortium.configFile('camden'), nowMs: Date.now };
+    expect(await asked('camden', job())).toMatchObject({ type: 'denied', report: { code: 'STATE_RESTORED' } });
+    await confirmRestored(options, 'the disk broke');
     expect((await answered(job())).rows).not.toEqual(first.rows);
     // Nor is it free anywhere: with new noise of one party an answer tells more.
-    for (const party of ['hackney', 'islington'] as const) {
+    for (const party of parties) {
       expect(await amounts(party)).toEqual({ spent: '2', reserved: '0' });
     }
   });

@@ -78,7 +78,17 @@ export class StandIn {
   /** With the first epoch, unless the message says another one. */
   send(party: string, message: Said): void {
     const { link, write } = this.#links.get(party)!;
-    link.send(write(withEpoch(message))).catch(() => undefined);
+    const whole = message.type === 'start' && message.heads === undefined ? this.#withHeads(message) : message;
+    link.send(write(withEpoch(whole))).catch(() => undefined);
+  }
+
+  /** What each party showed of its audit log when it accepted the job. */
+  #withHeads(start: Extract<Said, { type: 'start' }>): Said {
+    const heads: Record<string, object> = {};
+    for (const { party, message } of this.heard) {
+      if (message.type === 'accepted' && message.job === start.job) heads[party] = message.head!;
+    }
+    return { ...start, heads };
   }
 
   /** Ends a party's link, as a network does. */
@@ -164,6 +174,11 @@ export class StandIn {
         loggedIn = true;
         this.send(party!, { type: 'welcome', epoch: 1 });
         this.relay.attach(party!, link);
+      }
+      // Words about audit logs are passed on, as any coordinator does.
+      if ((message.type === 'countersigned' || message.type === 'held') && this.#links.has(message.of)) {
+        const { of, ...word } = message;
+        this.send(of, { ...word, by: party! });
       }
       if (message.type === 'opening') collecting = { announcement: message, chunks: [], left: message.sealedBytes };
       this.heard.push({ party: party!, message });

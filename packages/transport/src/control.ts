@@ -5,12 +5,14 @@
  * signed; whoever uses them checks them as such.
  *
  * Rounds    login: hello, challenge, login, welcome; a job: invite, accepted, start, then the sessions of the parties;
+ *           audit heads: accepted, start, then countersigned or held, which are passed on;
  *           another attempt: again, halted, signed or again, renounced, start; budgets: budget, budget
  * Security  none of its own. TLS hides it on the way; jobs and acceptances carry signatures; nothing here is secret.
  * @module
  */
 import { concat, fromHex, utf8 } from '@folkmoot/core/bytes.js';
 import { type ErrorCode, type ErrorReport, errorTable, TransportError } from '@folkmoot/core/errors.js';
+import { treeSizeMax } from '@folkmoot/core/merkle-tree.js';
 import { Packr } from 'msgpackr';
 import { z } from 'zod';
 import { encodeFrame, type Frame, framePayloadBytesMax, frameType, sessionIdBytes } from './frame.ts';
@@ -21,6 +23,7 @@ export const loginLabel = 'folkmoot login v1';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const signature = z.string().regex(/^[0-9a-f]{128}$/);
+const treeSize = z.int().min(1).max(treeSizeMax);
 /** The charter decides which names exist; this only bounds what is read before it is looked up. */
 const name = z.string().min(1).max(128);
 /** How often a coordinator took the lead of the job, up to the one that speaks. */
@@ -62,7 +65,14 @@ const fromNode = z.discriminatedUnion('type', [
     version: z.literal(protocolVersion),
   }),
   z.strictObject({ type: z.literal('login'), signature }),
-  z.strictObject({ type: z.literal('accepted'), job: hash, attempt, acceptance: document }),
+  /** With the head of the party's audit log, and the proofs that it has grown from what others signed. */
+  z.strictObject({
+    type: z.literal('accepted'),
+    job: hash,
+    attempt,
+    acceptance: document,
+    head: document.exactOptional(),
+  }),
   /** The party has judged the job, and a person there has to approve it. */
   z.strictObject({ type: z.literal('awaiting'), job: hash, attempt }),
   z.strictObject({ type: z.literal('denied'), job: hash, attempt, report }),
@@ -98,6 +108,9 @@ const fromNode = z.discriminatedUnion('type', [
   }),
   /** What is left of the party's budgets: a signed statement, for the analyst who asked. */
   z.strictObject({ type: z.literal('budget'), request: hash, statement: document }),
+  /** The party has signed the head that another one showed; or what that one showed does not follow what it holds. */
+  z.strictObject({ type: z.literal('countersigned'), of: name, size: treeSize, signature }),
+  z.strictObject({ type: z.literal('held'), of: name, head: document }),
 ]);
 
 const fromCoordinator = z.discriminatedUnion('type', [
@@ -112,6 +125,8 @@ const fromCoordinator = z.discriminatedUnion('type', [
     attempt,
     acceptances: z.array(document).max(1024),
     renunciations: z.array(document).max(1024).exactOptional(),
+    /** What each party showed of its audit log. */
+    heads: z.record(name, document).exactOptional(),
   }),
   /**
    * This attempt has failed and the job is to be tried again: the party is asked for its renunciation. One that has
@@ -133,6 +148,9 @@ const fromCoordinator = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('stored'), job: hash, epoch: jobEpoch, attempt }),
   /** An analyst's signed question what is left of the party's budgets. */
   z.strictObject({ type: z.literal('budget'), request: document }),
+  /** Words of another party about this one's audit log. */
+  z.strictObject({ type: z.literal('countersigned'), by: name, size: treeSize, signature }),
+  z.strictObject({ type: z.literal('held'), by: name, head: document }),
 ]);
 
 export type NodeMessage = z.infer<typeof fromNode>;

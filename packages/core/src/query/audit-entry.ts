@@ -25,6 +25,17 @@ export interface LedgerTotal {
   readonly pico: string;
 }
 
+/** A total with what is held back for jobs that may yet be charged. */
+export interface StatedTotal extends LedgerTotal {
+  readonly reserved: { readonly micro: string; readonly pico: string };
+}
+
+/** What was spent, if everything that was held back was charged. */
+export function atMost({ dataset, period, unit, micro, pico, reserved }: StatedTotal): LedgerTotal {
+  const sum = (a: string, b: string) => (BigInt(a) + BigInt(b)).toString();
+  return { dataset, period, unit, micro: sum(micro, reserved.micro), pico: sum(pico, reserved.pico) };
+}
+
 /** A size and its root: one state of a log. */
 export interface TreeState {
   readonly size: number;
@@ -109,7 +120,7 @@ export function leafOf(commitment: string): Uint8Array {
 }
 
 /** In the order that they are signed in: one total for each dataset, period and unit. */
-export function inOrder(totals: readonly LedgerTotal[]): LedgerTotal[] {
+export function inOrder<T extends LedgerTotal>(totals: readonly T[]): T[] {
   return [...totals].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 

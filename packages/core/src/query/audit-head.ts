@@ -38,7 +38,7 @@ const totalsMax = 4_000;
 /** States that a log has lost: each is a restored backup, or a party that held another state of it. */
 export const restoredMax = 64;
 /** Proofs in one offer: one for each state that some peer may hold as its last. */
-export const proofsMax = 64;
+export const proofsMax = 32;
 /** log₂ of the largest size, and one. */
 const proofHashesMax = 31;
 
@@ -55,6 +55,8 @@ const headSchema = z.strictObject({
         unit: z.enum(['epsilon', 'rho']),
         micro: count,
         pico: count,
+        /** Held back for jobs under way: the one that the head is shown for, for a start. */
+        reserved: z.strictObject({ micro: count, pico: count }),
       }),
     )
     .max(totalsMax),

@@ -1,0 +1,93 @@
+/**
+ * What a running node does about audit logs at each job: it shows its own head, looks at those of others before a share
+ * leaves, and takes in what others say of its own (audit-exchange.ts).
+ * @module
+ */
+import type { HeadOffer } from '@folkmoot/core/audit-head.js';
+import { partiesOf } from '@folkmoot/core/charter.js';
+import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
+import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { ProtocolError } from '@folkmoot/core/errors.js';
+import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import type { Logger } from 'pino';
+import type { Self } from './audit-exchange.ts';
+import { failureOf } from './failure.ts';
+import type { Store } from './store.ts';
+
+/** Texts that are older than the charter keeps them are looked for as often. */
+const dropMs = 24 * 3600 * 1000;
+
+type Word = Extract<CoordinatorMessage, { type: 'countersigned' | 'held' }>;
+
+export interface AuditDuty {
+  /** What goes with the acceptance of a job. @throws StateError AUDIT_BROKEN, STATE_FAILED */
+  offer(signed: SignedJob): HeadOffer;
+  /**
+   * Looks at what all others of a job showed; those that follow are signed, durably, and what is to be sent comes back.
+   * @throws ProtocolError AUDIT_UNPROVEN, AUDIT_ROLLED_BACK, AUDIT_FORKED, naming the party; StateError STATE_RESTORED
+   */
+  check(signed: SignedJob, heads: Readonly<Record<string, unknown>>): NodeMessage[];
+  /** What is held of the party whose log does not follow: it signed that itself, and sees by it what it lacks. */
+  held(fault: unknown): NodeMessage[];
+  hear(word: Word): NodeMessage[];
+  /** @throws StateError STATE_RESTORED while the state is an older copy and its owner has not confirmed it */
+  checkWhole(): void;
+}
+
+export function auditDuty(store: Pick<Store, 'audited' | 'heads'>, self: Self, log: Logger): AuditDuty {
+  const { party, charter } = self;
+  const peersOf = ({ envelope }: SignedJob) => rosterOf(checkJob(envelope.job, charter)).filter((one) => one !== party);
+  let droppedMs = Number.NEGATIVE_INFINITY;
+
+  const lastOf = (peer: string): NodeMessage[] => {
+    const head = store.heads.last(peer);
+    return head === undefined ? [] : [{ type: 'held', of: peer, head }];
+  };
+  const confronted = ({ by, head }: Extract<Word, { type: 'held' }>): NodeMessage[] => {
+    const isOld = store.audited((_, nowMs, heads) => heads.confront(head, by, self, nowMs));
+    if (!isOld) return [];
+    const [lost] = store.heads.lost().slice(-1);
+    log.error({ event: 'state-restored', by, size: lost?.head.size }, 'this state is an older copy of itself');
+    // What an older copy holds of the others is old as well: they see from where to prove.
+    return partiesOf(charter)
+      .filter((peer) => peer !== party)
+      .flatMap(lastOf);
+  };
+
+  return {
+    checkWhole: () => store.heads.checkWhole(party),
+    offer(signed) {
+      const days = charter.audit.retention_days;
+      return store.audited((entries, nowMs, heads) => {
+        if (days !== undefined && nowMs >= droppedMs + dropMs) {
+          entries.drop(days, nowMs);
+          droppedMs = nowMs;
+        }
+        return heads.offer(peersOf(signed), self, nowMs);
+      });
+    },
+    check(signed, shown) {
+      store.heads.checkWhole(party);
+      const given = new Map(peersOf(signed).map((peer) => [peer, shown[peer]]));
+      const issuedMs = Date.parse(signed.envelope.issued);
+      const said = store.audited((_, nowMs, heads) => heads.witness(given, self, issuedMs, nowMs));
+      return said.map((one) => ({ type: 'countersigned', ...one }));
+    },
+    held: (fault) => (fault instanceof ProtocolError && isOfLogs(fault) ? lastOf(fault.party ?? '') : []),
+    hear(word) {
+      try {
+        if (word.type === 'held') return confronted(word);
+        const fits = store.audited((_, __, heads) => heads.take(word.by, word.size, word.signature, charter));
+        if (!fits) log.warn({ event: 'countersignature-refused', by: word.by }, 'a countersignature does not fit');
+      } catch (error) {
+        const { code } = failureOf(error, party).own;
+        log.warn({ event: 'audit-word-refused', by: word.by, code }, 'a word about the audit log was refused');
+      }
+      return [];
+    },
+  };
+}
+
+function isOfLogs({ code }: ProtocolError): boolean {
+  return code === 'AUDIT_UNPROVEN' || code === 'AUDIT_ROLLED_BACK' || code === 'AUDIT_FORKED';
+}

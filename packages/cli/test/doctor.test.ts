@@ -16,7 +16,7 @@ const services: Started[] = [];
 const at = (...parts: string[]) => join(folder, ...parts);
 let url: string;
 
-async function serve(...args: string[]): Promise<{ readonly url?: string }> {
+async function serve(...args: string[]): Promise<{ readonly url?: string; readonly metrics?: string }> {
   const service = start([...args, '--json'], { cwd: folder });
   services.push(service);
   const ready = await new Promise<string>((resolve, reject) => {
@@ -182,6 +182,22 @@ describe('the doctor of a node', () => {
     expect(line(running, 'durability')?.text).toBe('WAL, and every write waits for the disk');
     expect(line(running, 'login')).toBeUndefined();
     expect(line(running, 'versions')?.text).toContain('at 1 connected node');
+    // A second node with the same keys: a copy on another machine, or a unit that was started twice.
+    const twin = (
+      await serve('node', 'ash/node.yaml', '--coordinator', url, '--state', 'twin', '--metrics', '127.0.0.1:0')
+    ).metrics!;
+    const twinHealth = async () => (await fetch(`${twin}/health`)).text();
+    await expect.poll(twinHealth, { timeout: 20_000, interval: 500 }).toContain('"code":"IDENTITY_IN_USE"');
+    expect(line(await examine({ state: at('twin') }), 'link')).toMatchObject({
+      level: 'fail',
+      remedy: expect.stringContaining('stop one of the two nodes'),
+    });
+    expect(line(await examine({ state: at('third') }), 'login')?.text).toContain('IDENTITY_IN_USE');
+    expect(line(await examine(), 'link')?.level).toBe('ok');
+    const { child: other, finished: ended } = services.pop()!;
+    other.kill('SIGTERM');
+    expect((await ended).stderr).toContain('"code":"IDENTITY_IN_USE"');
+
     rmSync(at('ash/state/owner.json'));
     expect(line(await examine(), 'node')).toMatchObject({
       level: 'fail',

@@ -18,7 +18,7 @@ import type { PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
-import { isFolkmootError, reportOf, StateError } from '@folkmoot/core/errors.js';
+import { isFolkmootError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
 import { questionKey } from '@folkmoot/core/question.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
@@ -55,6 +55,10 @@ export interface PartyLink {
   readonly party: PartyId;
   /** The version that the node says it runs. */
   readonly build: string;
+  /** The process that the node says it is; see hello in control.ts. */
+  readonly instance: string | undefined;
+  /** Nothing has been heard of it for a heartbeat. */
+  isSilent(): boolean;
   send(message: CoordinatorMessage): void;
   /** Ends the link: another one of the same party has taken its place, or the coordinator stops. */
   close(): void;
@@ -269,6 +273,17 @@ export class Coordinator {
   /** A party's statement; one that nobody waits for is of no use. */
   stated(party: PartyId, request: string, statement: object): void {
     this.#budgets.stated(party, request, statement);
+  }
+
+  /**
+   * Whether this process may log in as the party. A process takes the place of its own old link at once; another one waits
+   * until the link that is there has fallen silent, so that two nodes with one identity do not push each other out forever.
+   * @throws TransportError IDENTITY_IN_USE
+   */
+  checkIdentity(party: PartyId, instance: string | undefined): void {
+    const earlier = this.#links.get(party);
+    if (earlier === undefined || earlier.instance === instance || earlier.isSilent()) return;
+    throw new TransportError('IDENTITY_IN_USE', { party });
   }
 
   /** A party has logged in. The latest link counts: an older one of the same party is a connection that hangs. */

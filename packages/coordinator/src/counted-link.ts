@@ -45,6 +45,7 @@ export function countedLink(link: FrameLink, all: Traffic): { readonly link: Fra
         }),
       onClose: (listener) => link.onClose(listener),
       close: () => link.close(),
+      isSilent: () => link.isSilent?.() === true,
     },
   };
 }

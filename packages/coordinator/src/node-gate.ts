@@ -124,8 +124,14 @@ class NodeLink {
   #welcome(party: string, signature: string): void {
     const { login, log, coordinator, relay, epoch, inFlight, metrics } = this.#gate;
     login.checkParty(party, this.#nonce, signature);
-    const build = this.#hello!.build;
-    const link: PartyLink = { party, build, send: (message) => this.#send(message), close: () => this.#link.close() };
+    const { build, instance } = this.#hello!;
+    coordinator.checkIdentity(party, instance);
+    const link: PartyLink = {
+      ...{ party, build, instance },
+      isSilent: () => this.#link.isSilent?.() === true,
+      send: (message) => this.#send(message),
+      close: () => this.#link.close(),
+    };
     this.#party = { link, collector: new OpeningCollector(party, inFlight) };
     log.info({ event: 'logged-in', party, build }, 'node logged in');
     metrics.loggedIn();

@@ -86,16 +86,24 @@ export class ScriptedNode {
     url: string,
     party: Party,
     tap?: (frame: Uint8Array) => void,
+    instance?: string,
   ): Promise<ScriptedNode> {
     const node = await ScriptedNode.open(consortium, url, party, tap);
+    await ScriptedNode.enter(node, consortium, instance);
+    return node;
+  }
+
+  /** Logs in over a link that is open. */
+  static async enter(node: ScriptedNode, consortium: Consortium, instance?: string): Promise<void> {
+    const { party } = node;
     const charter = charterHash(consortium.charter);
-    await node.send({ type: 'hello', party, charter, build: 'test', version: 1 });
+    const own = instance === undefined ? {} : { instance };
+    await node.send({ type: 'hello', party, charter, build: 'test', version: 1, ...own });
     const { nonce } = await node.next('challenge');
     const statement = loginStatement(nonce, charter, 'party');
     const signature = toHex(sign(consortium.keys[party].secret.identity, loginLabel, statement));
     await node.send({ type: 'login', signature });
     await node.next('welcome');
-    return node;
   }
 
   send(message: NodeMessage): Promise<void> {

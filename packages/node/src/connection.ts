@@ -42,6 +42,8 @@ export interface ConnectionOptions {
   readonly party: string;
   readonly membership: Pick<Membership, 'charter' | 'charterHash'>;
   readonly build: string;
+  /** This process among all that were ever started with this identity: 16 random bytes in hexadecimal digits. */
+  readonly instance: string;
   readonly sign: Sign;
   readonly clock: Clock;
   onWelcome(epoch: number): void;
@@ -64,7 +66,7 @@ export class Connection {
   constructor(link: FrameLink, options: ConnectionOptions) {
     this.#link = link;
     this.#options = options;
-    const { party, membership, build, clock } = options;
+    const { party, membership, build, instance, clock } = options;
     this.#index = partiesOf(membership.charter).indexOf(party);
     this.#write = controlWriter(this.#index, coordinatorIndex);
     this.#read = controlReader(coordinatorIndex, this.#index, decodeCoordinatorMessage);
@@ -73,7 +75,7 @@ export class Connection {
     });
     link.onClose(cancel);
     link.onFrame((bytes) => this.#take(bytes));
-    this.send({ type: 'hello', party, charter: membership.charterHash, build, version: protocolVersion });
+    this.send({ type: 'hello', party, charter: membership.charterHash, build, version: protocolVersion, instance });
   }
 
   /** Sends a control message. What a link loses, the next one is told again. */

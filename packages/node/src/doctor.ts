@@ -5,7 +5,9 @@
  * in at the coordinator for this where the node runs, since it is logged in already.
  * @module
  */
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { toHex } from '@folkmoot/core/bytes.js';
 import { charterHash, checkSealed, fingerprint, parseCharter, partiesOf } from '@folkmoot/core/charter.js';
 import { isFolkmootError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
@@ -215,6 +217,7 @@ async function loginFinding({
       party: config.party,
       membership,
       build: version(),
+      instance: toHex(randomBytes(16)),
       sign: signer(membership.keys.secret.identity),
       clock,
       onWelcome: () => resolve(),

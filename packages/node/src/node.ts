@@ -9,8 +9,16 @@
  */
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { toHex } from '@folkmoot/core/bytes.js';
 import { charterHash, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
-import { CharterError, InputError, reportOf, TransportError } from '@folkmoot/core/errors.js';
+import {
+  CharterError,
+  type FolkmootError,
+  InputError,
+  isFolkmootError,
+  reportOf,
+  TransportError,
+} from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
 import { policyHash } from '@folkmoot/core/policy.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
@@ -65,6 +73,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const { party } = config;
   const log = options.log.child({ party });
   const build = version();
+  const instance = toHex(randomBytes(16));
   const sign = signer(membership.keys.secret.identity);
   const store = openStore(config.state, () => clock.now());
   const periods = takeUp(config, membership, build, store);
@@ -83,6 +92,8 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     audit: auditDuty(store, { party, sign, charter: membership.charter, charterHash: membership.charterHash }, log),
   });
   const up = new Set<Connection>();
+  /** Why there is no link, by coordinator. */
+  const losses = new Map<string, FolkmootError>();
   const health = createHealth({
     version: build,
     clock,
@@ -90,7 +101,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       database: () => store.probe(),
       charter: () => checkUnchanged(config, membership),
       link: () => {
-        if (up.size === 0) throw new TransportError('LINK_LOST');
+        if (up.size === 0) throw telling([...losses.values()]);
       },
     },
   });
@@ -100,11 +111,13 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       party,
       membership,
       build,
+      instance,
       sign,
       clock,
       onWelcome: (epoch) => {
         log.info({ event: 'connected', coordinator, epoch }, 'connected to the coordinator');
         up.add(connection);
+        losses.delete(coordinator);
         metrics.linkUp(true);
         jobs.linked(connection);
       },
@@ -140,6 +153,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
         onLink: (link) => onLink(link, coordinator),
         onLost: (reason, pauseMs) => {
           const { code, message } = reportOf(reason);
+          if (isFolkmootError(reason)) losses.set(coordinator, reason);
           metrics.linkLost(reason === undefined ? 'CLOSED' : code);
           log.warn({ event: 'link-lost', coordinator, code, message, pauseMs }, 'no link to the coordinator');
         },
@@ -212,12 +226,20 @@ function readText(file: string): string {
   }
 }
 
+/** Of several losses the one that a person has to act upon. */
+function telling(losses: readonly FolkmootError[]): FolkmootError {
+  return losses.find(({ code }) => code === 'IDENTITY_IN_USE') ?? losses[0] ?? new TransportError('LINK_LOST');
+}
+
 /** What this process alone can tell a doctor: its database, and its link. */
 function diagnose({ datasets }: NodeConfig, store: Store, { checks }: HealthReport): readonly Finding[] {
   const link = checks.find(({ check }) => check === 'link');
-  const remedy = 'see the node’s log: the last `link-lost` names the code';
+  const seeLog = 'see the node’s log: the last `link-lost` names the code';
+  const remedy = link?.code === 'IDENTITY_IN_USE' ? link.remedy! : seeLog;
   const linkFinding =
-    link?.ok === true ? ok('link', 'logged in at the coordinator') : fail('link', 'it is down', remedy);
+    link?.ok === true
+      ? ok('link', 'logged in at the coordinator')
+      : fail('link', `it is down [${link?.code ?? 'LINK_LOST'}]`, remedy);
   return [linkFinding, ...store.integrity(datasets)];
 }
 

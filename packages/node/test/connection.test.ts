@@ -79,6 +79,7 @@ describe('the connection of a node', () => {
       party: 'camden',
       membership: { charter, charterHash: charterHash(charter) },
       build: 'test',
+      instance: '1f'.repeat(16),
       sign: signer(consortium.partyKeys.get('camden')!.secret.identity),
       clock,
       onWelcome: (epoch) => void heard.push(`welcome ${epoch}`),
@@ -104,7 +105,14 @@ describe('the connection of a node', () => {
   it('logs in by signing the nonce, the charter and its role', () => {
     logIn();
     const hash = charterHash(consortium.charter);
-    expect(said()[0]).toEqual({ type: 'hello', party: 'camden', charter: hash, build: 'test', version: 1 });
+    expect(said()[0]).toEqual({
+      type: 'hello',
+      party: 'camden',
+      charter: hash,
+      build: 'test',
+      version: 1,
+      instance: '1f'.repeat(16),
+    });
     const { signature } = said()[1] as { signature: string };
     const key = fromHex(consortium.charter.parties.camden!.identity!);
     expect(verify(key, loginLabel, loginStatement(nonce, hash, 'party'), fromHex(signature))).toBe(true);

@@ -63,6 +63,11 @@ const fromNode = z.discriminatedUnion('type', [
     charter: hash,
     build: z.string().max(128),
     version: z.literal(protocolVersion),
+    /** Drawn at each start of a process: its own new link takes the place of its old one at once, another one’s does not. */
+    instance: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .exactOptional(),
   }),
   z.strictObject({ type: z.literal('login'), signature }),
   /** With the head of the party's audit log, and the proofs that it has grown from what others signed. */

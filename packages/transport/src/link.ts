@@ -29,6 +29,8 @@ export interface FrameLink {
   /** Calls this once when the link has ended, with the reason unless it was closed here. At once if it has already. */
   onClose(listener: (reason?: Error) => void): void;
   close(): void;
+  /** Whether the other end has left a question for a sign of life unanswered for a whole heartbeat. */
+  isSilent?(): boolean;
 }
 
 /** Beyond this much unsent, senders wait: it bounds memory, and still covers a fast link's delay. */
@@ -154,6 +156,10 @@ export class WebSocketLink implements FrameLink {
 
   close(): void {
     this.#finish(undefined);
+  }
+
+  isSilent(): boolean {
+    return this.#silentBeats > 1;
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {

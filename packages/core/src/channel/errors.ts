@@ -237,6 +237,11 @@ export const errorTable = {
     BAD_CONTROL: { text: 'a control message is not well formed', remedy: 'let both ends run the same build' },
     LINK_LOST: { text: 'the connection was lost', remedy: 'the node reconnects by itself; submit the job again' },
     LOGIN_REFUSED: { text: 'the login was refused', remedy: 'check keys and charter' },
+    IDENTITY_IN_USE: {
+      text: 'another process is logged in with this identity',
+      remedy:
+        'stop one of the two nodes; if you know of one only, its keys were copied: see “A lost key” in docs/OPERATING.md',
+    },
     UNREACHABLE: { text: 'the other end cannot be reached', remedy: 'check the address, and that it runs' },
     BACKLOG: { text: 'the other end does not read fast enough', remedy: 'try again when the link is faster' },
   },

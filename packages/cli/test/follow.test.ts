@@ -41,6 +41,21 @@ describe('the line of progress', () => {
     ]);
   });
 
+  it('says where a person has yet to approve', async () => {
+    const lines = await shown([
+      { type: 'state', state: 'INVITING' },
+      { type: 'party', party: 'birch', did: 'awaiting' },
+      { type: 'party', party: 'ash', did: 'accepted' },
+      { type: 'party', party: 'birch', did: 'accepted' },
+      { type: 'state', state: 'DONE' },
+    ]);
+    expect(lines.slice(2)).toEqual([
+      'Arrears · asking every party · waiting for a person’s approval at birch',
+      'Arrears · asking every party · accepted ash · waiting for a person’s approval at birch',
+      'Arrears · asking every party · accepted (2)',
+    ]);
+  });
+
   it('says how far the slowest party is, and hears of it alone', async () => {
     const heard: string[] = [];
     const lines = await shown(

@@ -41,9 +41,15 @@ import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
 import { stateBudgets } from './statement.ts';
 import type { Store } from './store.ts';
 
-/** Jobs that have not ended, at one time: a coordinator runs 16 of one party, and there may be several. */
+/**
+ * Jobs that are judged or computed, or whose end is not known, at one time: a coordinator runs 16 of one party, and there
+ * may be several.
+ */
 const jobsMax = 64;
-/** Jobs that wait for a person, besides: each is a few kilobytes, and more than anybody reads. */
+/**
+ * Jobs that wait besides, for a person here or for the other parties’ people: each is a few kilobytes, and they are more
+ * than anybody reads.
+ */
 const waitingMax = 1_000;
 /** How often expiry is looked at: well below the 120 seconds that clocks may differ by. */
 const tickMs = 5_000;
@@ -208,9 +214,14 @@ export class Jobs {
   }
 
   #hasRoom(): boolean {
-    const open = [...this.#open.values()];
-    const waiting = open.filter(({ status }) => status === 'AWAITING_APPROVAL').length;
-    return waiting < waitingMax && open.length - waiting < jobsMax;
+    const busy = this.#busy();
+    return busy < jobsMax && this.#open.size - busy < waitingMax;
+  }
+
+  /** The jobs that do not just wait. */
+  #busy(): number {
+    const waits = ({ status }: JobState) => status === 'AWAITING_APPROVAL' || status === 'ACCEPTED';
+    return [...this.#open.values()].filter((state) => !waits(state)).length;
   }
 
   /** Tells an analyst what is left. What is no good request is not answered, and leaves a line in the log. */
@@ -237,6 +248,7 @@ export class Jobs {
       const state = this.#find(job);
       if (state?.status !== 'ACCEPTED' || attempt !== state.attempt)
         return { event: 'started', attempt, acceptances: [] };
+      if (this.#busy() >= jobsMax) throw new StateError('BUSY', { party });
       const by = { config, membership, nowMs: clock.now() };
       const asked = checkStillAllowed(state.signed, state.acceptance, by);
       const of = { config, charter: membership.charter };

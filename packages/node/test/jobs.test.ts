@@ -381,23 +381,35 @@ describe('the jobs of a node', () => {
     expect(await next()).toMatchObject({ type: 'denied', report: { code: 'REFUSED' } });
   });
 
-  it('are 64 at most that have not ended', async () => {
+  it.each([
+    ['that only wait', 1_000, {}],
+    ['of any other kind', 64, { status: 'HALTED', sealed: new Uint8Array(1), acceptances: [] }],
+  ] as const)('%s are %i at most', async (_, most, other) => {
     await open();
     const signed = invite();
     await next();
     const state = held.get(idOf(signed))!;
-    for (let index = 1; index < 64; index++) {
-      const job = index.toString(16).padStart(64, '0');
-      held.set(job, { ...state, job });
-    }
-    await jobs.stop();
-    await open();
-    told = [];
+    const more = async (count: number) => {
+      for (let index = held.size; index <= count; index++) {
+        const job = index.toString(16).padStart(64, '0');
+        held.set(job, { ...state, ...other, job } as JobState);
+      }
+      await jobs.stop();
+      await open();
+      told = [];
+    };
+    await more('status' in other ? most - 1 : most - 2);
+    const last = invite();
+    expect(await next()).toMatchObject({ type: 'accepted', job: idOf(last) });
+    await more(most + 1);
     invite();
     expect(await next()).toMatchObject({ type: 'denied', report: { code: 'BUSY', party: 'camden' } });
-    // One that it knows is answered.
+    // One that it knows is answered; where there is room for no more to run, it is not begun.
     invite(signed);
     expect(await next()).toMatchObject({ type: 'accepted', job: idOf(signed) });
+    if (!('status' in other)) return;
+    hear({ type: 'start', job: idOf(signed), attempt: 1, acceptances: [] });
+    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'BUSY' } });
   });
 
   it('are heard of no more once the node has stopped', async () => {

@@ -32,6 +32,7 @@ import {
   type Event,
   hasEnded,
   isActive,
+  isMissed,
   isRetrying,
   type JobState,
   type Phase,
@@ -124,8 +125,8 @@ export class Coordinator {
   }
 
   /**
-   * Takes up what nobody leads: what waited goes on waiting, for a party or for its opening. What was computed is tried
-   * again: the nodes ended it with their links. So the relay admits nothing before its next start.
+   * Takes up what nobody leads: what waited goes on waiting, for a party or for its opening. What was computed goes on
+   * once its parties are back: the relay admits it with the first of them.
    */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const coordinator = new Coordinator(options, await durably(options.store.nextEpoch()));
@@ -350,7 +351,7 @@ export class Coordinator {
     this.#look();
     for (const job of this.#led.values()) {
       const { expiresMs, failing } = job.state;
-      const isDue = nowMs > expiresMs || failing !== undefined || isRetrying(job.state);
+      const isDue = nowMs > expiresMs || failing !== undefined || isRetrying(job.state) || isMissed(job.state);
       if (isDue) this.#later(job.id, { type: 'tick', nowMs });
     }
   }
@@ -487,7 +488,8 @@ export class Coordinator {
     }
 
     const starts = next.effects.some((effect) => effect.send === 'start');
-    if (starts) relay.admit(attempt);
+    // After a restart the relay knows of no attempt until a party is back.
+    if (starts || (event.type === 'attached' && state.phase === 'RUNNING')) relay.admit(attempt);
     await this.#send(job, next);
     metrics?.moved(id, job.state, state, { submittedMs: job.submittedMs, nowMs: clock.now() });
     if (state.phase !== job.state.phase) {

@@ -10,8 +10,12 @@
  *
  * QUEUED waits until every party is connected and its turn has come. INVITING gathers acceptances; a party that goes
  * away may come back, and one where a person has to approve may take until the job expires: meanwhile the job leaves its
- * place to others. READY has all acceptances and all parties: shares may leave from here on, so a broken link ends
- * the attempt. RUNNING ends when the opening of every party is durable here. An ended job never changes again.
+ * place to others. READY has all acceptances and all parties: shares may leave from here on. RUNNING ends when the opening
+ * of every party is durable here. An ended job never changes again.
+ *
+ * A broken link ends no attempt, nor does a restart of this process or another one that takes its place: the parties hold
+ * what was on its way, and go on once they are back. A party that comes back is sent its start again, which it answers if it
+ * cannot go on. One that is away for `graceMs` ends the attempt: by then its own end has given up as well.
  *
  * An attempt that a broken link or a crash ends leads back to INVITING, where now the word of every party is gathered.
  * One that has not committed renounces at once: it signs that it opened none of the attempts so far. One that has
@@ -47,6 +51,7 @@ import {
   TransportError,
 } from '@folkmoot/core/errors.js';
 import { attemptsMax, passingCodes, type SignedRenunciation } from '@folkmoot/core/renunciation.js';
+import { absenceMsMax } from '@folkmoot/transport/resumable-stream.js';
 
 const endings = ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED', 'POISONED'] as const;
 export const phases = ['QUEUED', 'INVITING', 'READY', 'RUNNING', ...endings] as const;
@@ -57,6 +62,9 @@ export const skewMs = 120_000;
 
 /** How long a party that failed has to say why before its peers' word for it counts. */
 export const reasonMs = 2_000;
+
+/** How long an attempt waits for a party that went away, as long as the party itself waits for its link. */
+export const graceMs = absenceMsMax;
 
 /** How long a new attempt waits for a party that went away: a node is started again, and dials every 30 s at least. */
 export const returnMs = 120_000;
@@ -88,6 +96,8 @@ export interface JobState<A = unknown> {
   readonly halted?: readonly PartyId[];
   /** Since when parties are waited for that are to renounce. Not durable. */
   readonly askingSinceMs?: number;
+  /** Since when parties of the attempt that is under way are away. Not durable. */
+  readonly awaySinceMs?: Readonly<Record<PartyId, number>>;
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
   /** Parties that have said that they open. Not durable: while some have not, the attempt goes with the links. */
@@ -275,9 +285,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
     case 'tick':
       return ticked(state, event.nowMs);
     case 'restarted': {
-      const alone = { ...state, present: [] };
-      if (state.phase === 'QUEUED' || state.phase === 'INVITING' || isReleasing(state)) return same(alone);
-      return setback(alone, reportOf(new TransportError('LINK_LOST', { detail: 'the coordinator was restarted' })));
+      // Those who compute go on when they are back.
+      return same({ ...state, present: [] });
     }
   }
 }
@@ -308,12 +317,14 @@ function invite<A>(state: JobState<A>): Step<A> {
 
 function attached<A>(state: JobState<A>, party: PartyId): Step<A> {
   if (state.present.includes(party)) return same(state);
-  const next = { ...state, present: [...state.present, party].sort() };
+  const { [party]: _, ...awaySinceMs } = state.awaySinceMs ?? {};
+  const next = { ...state, present: [...state.present, party].sort(), awaySinceMs };
   if (isRetrying(state)) {
     return party in state.renounced ? goOn(next, []) : { ...same(next), effects: [{ send: 'again', to: party }] };
   }
   // What it had sent of its opening, or said of its failure, may be lost.
   if (isReleasing(state) && !state.opened.includes(party)) return { ...same(next), effects: [invitation(party)] };
+  if (isUnderWay(state)) return { ...same(next), effects: [{ send: 'start', to: party }] };
   if (state.phase !== 'INVITING') return same(next);
   return party in state.acceptances ? readyIfComplete(next, []) : { ...same(next), effects: [invitation(party)] };
 }
@@ -321,9 +332,17 @@ function attached<A>(state: JobState<A>, party: PartyId): Step<A> {
 const invitation = (to: PartyId): Effect => ({ send: 'invite', to });
 
 function detached<A>(state: JobState<A>, party: PartyId): Step<A> {
-  const next = { ...state, present: state.present.filter((one) => one !== party) };
-  const ends = (state.phase === 'READY' || state.phase === 'RUNNING') && !isReleasing(state);
-  return ends ? setback(next, reportOf(new TransportError('LINK_LOST', { party }))) : same(next);
+  return same({ ...state, present: state.present.filter((one) => one !== party) });
+}
+
+/** An attempt that goes on only if all parties are here, or come back. */
+function isUnderWay(state: JobState): boolean {
+  return (state.phase === 'READY' || state.phase === 'RUNNING') && !isReleasing(state);
+}
+
+/** Whether a party is waited for that an attempt cannot do without for long. */
+export function isMissed(state: JobState): boolean {
+  return isUnderWay(state) && !allPresent(state);
 }
 
 function accepted<A>(
@@ -454,7 +473,7 @@ function setback<A>(
   before: readonly Entry[] = [],
 ): Step<A> {
   if (state.opened.length > 0) return ended(state, 'FAILED', halfOpened(state.opened[0]!), before);
-  const { failing: _, opening: __, halted: ___, askingSinceMs: ____, releasing, ...rest } = state;
+  const { failing: _, opening: __, halted: ___, askingSinceMs: ____, awaySinceMs: _____, releasing, ...rest } = state;
   const setbacks = [...state.setbacks, report];
   // Where all may have signed, one that is away may have opened: only its word tells.
   const releases = words.halted !== undefined && releasing === true ? { releasing } : {};
@@ -498,10 +517,21 @@ function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
   if (nowMs > state.expiresMs + skewMs) {
     return ended(state, 'EXPIRED', reportOf(new PolicyError('JOB_EXPIRED', { detail: waitingFor(state) })));
   }
-  if (state.failing === undefined) return isRetrying(state) ? stillAsking(state, nowMs) : same(state);
+  if (state.failing === undefined) {
+    if (isRetrying(state)) return stillAsking(state, nowMs);
+    return isMissed(state) ? stillAway(state, nowMs) : same(state);
+  }
   const { report, sinceMs = nowMs } = state.failing;
   if (nowMs >= sinceMs + reasonMs) return ended(state, failureAs(state, report), report);
   return same({ ...state, failing: { report, sinceMs } });
+}
+
+function stillAway<A>(state: JobState<A>, nowMs: number): Step<A> {
+  const away = state.roster.filter((party) => !state.present.includes(party));
+  const awaySinceMs = Object.fromEntries(away.map((party) => [party, state.awaySinceMs?.[party] ?? nowMs]));
+  const party = away.find((one) => nowMs >= awaySinceMs[one]! + graceMs);
+  if (party === undefined) return same({ ...state, awaySinceMs });
+  return setback(state, reportOf(new TransportError('LINK_LOST', { party })));
 }
 
 function stillAsking<A>(state: JobState<A>, nowMs: number): Step<A> {
@@ -521,7 +551,7 @@ function ended<A>(
   error?: ErrorReport,
   before: readonly Entry[] = [],
 ): Step<A> {
-  const { failing: _, askingSinceMs: __, ...rest } = state;
+  const { failing: _, askingSinceMs: __, awaySinceMs: ___, ...rest } = state;
   const next: JobState<A> = { ...rest, phase, ...(error === undefined ? {} : { error: withSetbacks(error, state) }) };
   // A queued job is known to nobody else.
   const told = state.attempt === 0 ? [] : state.present;

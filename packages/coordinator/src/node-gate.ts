@@ -93,12 +93,12 @@ class NodeLink {
     const frame = decodeFrame(bytes);
     if (this.#party === undefined) return this.#enter(frame);
     switch (frame.type) {
-      case frameType.session:
-        return this.#gate.relay.forward(this.#party.link.party, bytes);
       case frameType.bulk:
         return this.#collect(frame);
       case frameType.control:
         return this.#hear(this.#read!(frame));
+      default:
+        return this.#gate.relay.forward(this.#party.link.party, bytes);
     }
   }
 

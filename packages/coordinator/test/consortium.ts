@@ -14,6 +14,7 @@ import { sign, signer } from '@folkmoot/core/identity.js';
 import { type Job, parseJob } from '@folkmoot/core/job.js';
 import { seededRng } from '@folkmoot/core/prg.js';
 import { type SignedRenunciation, signRenunciation } from '@folkmoot/core/renunciation.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
 import { loginLabel, loginStatement } from '@folkmoot/transport/control.js';
 import { type AnalystKeys, makeKeys, type PartyKeys } from '@folkmoot/transport/keyring.js';
 import { pino } from 'pino';
@@ -65,7 +66,7 @@ export interface Consortium {
   readonly analysts: Readonly<Record<'owl' | 'fox', AnalystKeys>>;
   /** All that any coordinator of it has logged. */
   readonly logged: () => string;
-  start(): Promise<RunningCoordinator>;
+  start(clock?: Clock): Promise<RunningCoordinator>;
   remove(): void;
 }
 
@@ -92,7 +93,7 @@ export async function consortium(seed = 1): Promise<Consortium> {
     keys,
     analysts,
     logged: () => lines.join(''),
-    start: () => startCoordinator({ configFile, log }),
+    start: (clock) => startCoordinator({ configFile, log, ...(clock && { clock }) }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

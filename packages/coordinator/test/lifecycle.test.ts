@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Effect,
   type Event,
+  graceMs,
   hasEnded,
   isActive,
   isReleasing,
@@ -32,9 +33,12 @@ const refusal = reportOf(new PolicyError('REFUSED', { field: 'measures.income', 
 const secondary = reportOf(new ProtocolError('PARTY_FAILED', { party: 'bee' }));
 const tampered = reportOf(new ProtocolError('TAMPERED', { party: 'bee' }));
 
-function after(events: readonly Event<string>[], from: JobState<string> = queued(roster, expiresMs)): Step<string> {
+/** An event, or several that belong together. */
+type Some = Event<string> | readonly Event<string>[];
+
+function after(events: readonly Some[], from: JobState<string> = queued(roster, expiresMs)): Step<string> {
   let last: Step<string> = { state: from, effects: [], entries: [] };
-  for (const event of events) last = step(last.state, event);
+  for (const event of events.flat() as Event<string>[]) last = step(last.state, event);
   return last;
 }
 const attach = roster.map((party): Event<string> => ({ type: 'attached', party }));
@@ -51,7 +55,9 @@ const renounce = (party: string, attempt = 1): Event<string> => ({
   renunciation: wordOf(party, attempt),
 });
 const halt = (party: string, attempt = 1): Event<string> => ({ type: 'halted', party, attempt });
-const lose = (party: string): Event<string> => ({ type: 'detached', party });
+const tick = (nowMs: number): Event<string> => ({ type: 'tick', nowMs });
+/** A party goes away and does not come back in time. */
+const lose = (party: string): readonly Event<string>[] => [{ type: 'detached', party }, tick(0), tick(graceMs)];
 const open = roster.map((party): Event<string> => ({ type: 'opened', party, attempt: 1 }));
 const inviting = [...attach, { type: 'turn' }] as const;
 const ready = [...inviting, ...accept] as const;
@@ -204,7 +210,42 @@ describe('the life of a job at the coordinator', () => {
   it.each([
     ['READY', ready],
     ['RUNNING', running],
-  ] as const)('asks for another attempt in %s when the link of a party breaks', (_, events) => {
+  ] as const)('goes on in %s when a party comes back in time, and starts it again', (_, events) => {
+    const { state } = after(events);
+    const away = after([{ type: 'detached', party: 'bee' }, tick(5), tick(4 + graceMs)], state);
+    expect(away.state).toMatchObject({ phase: state.phase, attempt: 1, present: ['ant', 'cat'] });
+    const back = step(away.state, { type: 'attached', party: 'bee' });
+    expect(sends(back.effects)).toEqual(['start bee']);
+    expect(back.entries).toEqual([]);
+    // Its time begins anew, and everyone has their own.
+    const again = after([{ type: 'detached', party: 'bee' }, tick(6 + graceMs)], back.state).state;
+    const two = after([{ type: 'detached', party: 'ant' }, tick(5 + 2 * graceMs)], again).state;
+    expect(two).toMatchObject({ phase: state.phase, present: ['cat'] });
+    expect(step(two, tick(6 + 2 * graceMs)).state.setbacks).toMatchObject([{ code: 'LINK_LOST', party: 'bee' }]);
+  });
+
+  it.each([
+    ['READY', ready],
+    ['RUNNING', running],
+  ] as const)('goes on in %s after a restart, once all are back', (_, events) => {
+    const alone = after([...events, { type: 'restarted' }]);
+    expect(alone.state).toMatchObject({ phase: after(events).state.phase, attempt: 1, present: [] });
+    expect(alone.effects).toEqual([]);
+    const back = after(attach, alone.state);
+    expect(sends(back.effects)).toEqual(['start cat']);
+    expect(after([{ type: 'started' }, tick(0), tick(2 * graceMs), ...open], back.state).state.phase).toBe('DONE');
+    // One that was started again itself has renounced.
+    const renounced = after([attach[0]!, renounce('ant'), attach[1]!, attach[2]!], alone.state);
+    expect(renounced.state).toMatchObject({ phase: 'INVITING', attempt: 2 });
+    // Who does not come back is waited for no longer than after a broken link.
+    const lost = after([attach[0]!, attach[1]!, tick(0), tick(graceMs)], alone.state);
+    expect(lost.state.setbacks).toMatchObject([{ code: 'LINK_LOST', party: 'cat' }]);
+  });
+
+  it.each([
+    ['READY', ready],
+    ['RUNNING', running],
+  ] as const)('asks for another attempt in %s when a party does not come back', (_, events) => {
     const lost = after([...events, lose('bee')]);
     expect(lost.state).toMatchObject({ phase: 'INVITING', attempt: 2, renounced: {} });
     expect(lost.state.setbacks).toMatchObject([{ code: 'LINK_LOST', party: 'bee' }]);
@@ -339,7 +380,6 @@ describe('the life of a job at the coordinator', () => {
   });
 
   it('does not wait for ever for a party that is to renounce', () => {
-    const tick = (nowMs: number): Event<string> => ({ type: 'tick', nowMs });
     const asking = after([...running, lose('bee'), renounce('ant'), tick(1_000), tick(1_000 + returnMs - 1)]).state;
     expect(asking.phase).toBe('INVITING');
     const late = step(asking, tick(1_000 + returnMs));
@@ -372,7 +412,6 @@ describe('the life of a job at the coordinator', () => {
     expect(sends(asking.effects)).toEqual(['again ant', 'again bee']);
     const lost = asking.state.setbacks[2]!;
     const last = step(asking.state, { type: 'failed', party: 'ant', attempt: 3, report: lost });
-    const tick = (nowMs: number): Event<string> => ({ type: 'tick', nowMs });
     expect(after([halt('ant', 3), tick(1), tick(1 + returnMs)], asking.state).state).toMatchObject({
       phase: 'POISONED',
       error: last.state.error,
@@ -447,8 +486,8 @@ describe('the life of a job at the coordinator', () => {
     const some = after([...running, opens, opens, { ...opens, party: 'cat' } as Event<string>]).state;
     expect(isReleasing(some)).toBe(false);
     expect(step(some, { type: 'cancel' }).state.phase).toBe('CANCELLED');
-    for (const lost of [lose('bee'), { type: 'restarted' } as const]) {
-      const next = step(some, lost).state;
+    for (const lost of [lose('bee'), [{ type: 'restarted' }, tick(0), tick(graceMs)] as const]) {
+      const next = after(lost, some).state;
       expect(next).toMatchObject({ phase: 'INVITING', attempt: 2 });
       // What was said of the attempt before does not count for the next one.
       const back = roster.map((party): Event<string> => ({ type: 'attached', party }));
@@ -516,20 +555,12 @@ describe('the life of a job at the coordinator', () => {
     expect(after([...running, ...open, { type: 'cancel' }]).refused?.code).toBe('ALREADY_ENDED');
   });
 
-  it('goes on after a restart where no share can have left, and tries again where one can and no party opens', () => {
+  it('goes on waiting after a restart, and stays what it was at its end', () => {
     expect(after([...inviting, accept[0]!, { type: 'restarted' }]).state).toMatchObject({
       phase: 'INVITING',
       present: [],
     });
     expect(after([...attach, { type: 'restarted' }]).state).toMatchObject({ phase: 'QUEUED', present: [] });
-    for (const events of [ready, running]) {
-      expect(after([...events, { type: 'restarted' }]).state).toMatchObject({
-        phase: 'INVITING',
-        attempt: 2,
-        present: [],
-        setbacks: [{ code: 'LINK_LOST' }],
-      });
-    }
     const asking = after([...running, lose('bee'), renounce('ant')]).state;
     expect(step(asking, { type: 'restarted' }).state).toEqual({ ...asking, present: [] });
     expect(after([...running, ...open, { type: 'restarted' }]).state.phase).toBe('DONE');
@@ -580,7 +611,7 @@ describe('the life of a job at the coordinator', () => {
 
     it('asks all for another attempt when the helper goes away in its work', () => {
       for (const events of [ready, running, [...running, { type: 'phase', party: 'bee', attempt: 1, phase: 'deal' }]]) {
-        const lost = after([...(events as Event<string>[]), { type: 'detached', party: 'bee' }], from);
+        const lost = after([...(events as Event<string>[]), lose('bee')], from);
         expect(lost.state).toMatchObject({ phase: 'INVITING', setbacks: [{ code: 'LINK_LOST', party: 'bee' }] });
         expect(sends(lost.effects)).toEqual(['again ant', 'again cat']);
         const others = after([renounce('ant'), renounce('cat'), { type: 'attached', party: 'bee' }], lost.state);
@@ -663,7 +694,7 @@ describe('the life of a job at the coordinator', () => {
     const beginnings = [
       [...running, ...again(1)],
       [...running, ...again(1), ...again(2)],
-      [...running, ...again(1), ...again(2), lose('bee')],
+      [...running, ...again(1), ...again(2), ...lose('bee')],
     ];
     const reached = new Set<string>();
     let waited = false;
@@ -715,12 +746,14 @@ describe('the life of a job at the coordinator', () => {
           for (const effect of next.effects) {
             expect(roster).toContain(effect.to);
             if (effect.send === 'start') {
-              expect(next.state.phase).toBe('READY');
+              const isLate = one.type === 'attached' && one.party === effect.to;
+              if (isLate) expect(['READY', 'RUNNING']).toContain(next.state.phase);
+              if (!isLate || next.effects.length > 1) expect(next.state.phase).toBe('READY');
               const { attempt: started, renounced } = next.state;
               if (started > 1) {
                 expect(renounced).toEqual(Object.fromEntries(roster.map((by) => [by, wordOf(by, started - 1)])));
               }
-              starts.set(started, (starts.get(started) ?? 0) + 1);
+              if (state.phase === 'INVITING') starts.set(started, (starts.get(started) ?? 0) + 1);
             }
             if (effect.send === 'again' && effect.noneOpened === true) {
               // Whoever is told so can rely on it: every party has spoken, and none has opened.

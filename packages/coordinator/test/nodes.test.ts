@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fromHex } from '@folkmoot/core/bytes.js';
 import { charterHash } from '@folkmoot/core/charter.js';
 import { jobId } from '@folkmoot/core/envelope.js';
-import { ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
-import { encodeFrame, frameType } from '@folkmoot/transport/frame.js';
+import { ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
+import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
+import { encodeFrame, frameType, sessionId } from '@folkmoot/transport/frame.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { graceMs } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
 import type { RunningCoordinator } from '../src/server.ts';
 import {
@@ -190,20 +193,56 @@ describe('a job among nodes', () => {
   const renounce = (node: ScriptedNode, job: string, attempt = 1) =>
     node.send({ type: 'renounced', job, attempt, renunciation: renunciationOf(moot, node.party, job, attempt) });
 
-  it('is tried again when a link breaks while it runs, with the word of every party, and ends DONE', async () => {
+  it('goes on when a link breaks while it runs, and is started again at the party that comes back', async () => {
     const nodes = await all();
     const [ant, bee, cat] = nodes as [ScriptedNode, ScriptedNode, ScriptedNode];
     const job = await started(nodes);
     await becomes(job, { state: 'RUNNING' });
     cat.link.close();
+    await expect.poll(connected).toEqual(['ant', 'bee']);
+    const back = await login('cat');
+    const again = await back.next('start');
+    expect(again).toMatchObject({ job, attempt: 1 });
+    expect(again.acceptances).toHaveLength(3);
+    for (const node of [ant, bee, back]) {
+      await node.sendOpening(job, randomBytes(10), {}, {});
+      await node.next('stored');
+    }
+    await becomes(job, { state: 'DONE', attempt: 1 });
+  });
+
+  it('is tried again when a party does not come back in a minute', async () => {
+    await running.stop();
+    let laterMs = 0;
+    const clock: Clock = { now: () => systemClock.now() + laterMs, after: (ms, act) => systemClock.after(ms, act) };
+    running = await moot.start(clock);
+    owl = await api(moot, running.url);
+    const nodes = await all();
+    const job = await started(nodes);
+    nodes[2]!.link.close();
+    await expect.poll(connected).toEqual(['ant', 'bee']);
+    // It is missed first, and given up when the minute is over.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await becomes(job, { state: 'RUNNING', attempt: 1 });
+    laterMs = graceMs;
+    expect(await nodes[0]!.next('again')).toMatchObject({ job, attempt: 1, report: { party: 'cat' } });
+    await becomes(job, { state: 'INVITING', attempt: 2, setbacks: [{ code: 'LINK_LOST', party: 'cat' }] });
+  });
+
+  it('is tried again when a party comes back that could not go on, with the word of every party, and ends DONE', async () => {
+    const nodes = await all();
+    const [ant, bee, cat] = nodes as [ScriptedNode, ScriptedNode, ScriptedNode];
+    const job = await started(nodes);
+    await becomes(job, { state: 'RUNNING' });
+    cat.link.close();
+    await expect.poll(connected).toEqual(['ant', 'bee']);
+    const back = await login('cat');
+    await back.next('start');
+    await renounce(back, job);
     for (const node of [ant, bee]) {
       expect(await node.next('again')).toMatchObject({ job, attempt: 1, report: { code: 'LINK_LOST', party: 'cat' } });
       await renounce(node, job);
     }
-    await becomes(job, { state: 'INVITING', attempt: 2, setbacks: [{ code: 'LINK_LOST', party: 'cat' }] });
-    const back = await login('cat');
-    await back.next('again');
-    await renounce(back, job);
     const now = [ant, bee, back];
     for (const node of now) {
       const { attempt, acceptances, renunciations } = await node.next('start');
@@ -234,12 +273,11 @@ describe('a job among nodes', () => {
   it('fails when a party has opened what another one has renounced', async () => {
     const nodes = await all();
     const job = await started(nodes);
-    nodes[2]!.link.close();
-    await nodes[0]!.next('again');
     await renounce(nodes[1]!, job);
+    await nodes[0]!.next('again');
     await nodes[0]!.sendOpening(job, randomBytes(10), {}, {});
     await becomes(job, { state: 'FAILED', error: { code: 'HALF_OPENED', party: 'ant' } });
-    for (const node of nodes.slice(0, 2)) await node.next('abort', ({ type }) => type === 'again');
+    for (const node of nodes) await node.next('abort', ({ type }) => type === 'again');
   });
 
   it('ends DONE where one has opened and the others have halted: they are handed what it has opened with', async () => {
@@ -291,8 +329,8 @@ describe('a job among nodes', () => {
       }
       for (const node of nodes) expect(await node.next('start')).toMatchObject({ attempt: attempt + 1 });
     }
+    const lost = reportOf(new TransportError('LINK_LOST', { party: 'cat' }));
     nodes[2]!.link.close();
-    const { report: lost } = await nodes[0]!.next('again');
     await nodes[0]!.send({ type: 'failed', job, attempt: 3, report: lost });
     await becomes(job, { state: 'POISONED', attempt: 3, error: { code: 'LINK_LOST', party: 'cat' } });
     const { message } = (await nodes[0]!.next('abort')).report;
@@ -404,8 +442,6 @@ describe('a job among nodes', () => {
 
   it('forwards session frames between the parties of a running job only', async () => {
     const nodes = await all();
-    const { sessionId } = await import('@folkmoot/transport/frame.js');
-    const { fromHex } = await import('@folkmoot/core/bytes.js');
     const job = await started(nodes);
     const got: Uint8Array[] = [];
     nodes[1]!.sessions.onFrame((frame) => void got.push(frame));
@@ -433,7 +469,8 @@ describe('openings', () => {
     if (sent > 0) await ant.sendBulk(job, new Uint8Array(sent));
     await ant.ended;
     expect(moot.logged()).toContain(code);
-    await becomes(job, { state: 'INVITING', setbacks: [{ code: 'LINK_LOST', party: 'ant' }] });
+    // The party may come back, and send a better one.
+    expect(await stateOf(job)).toMatchObject({ state: 'RUNNING', attempt: 1 });
   });
 
   it('end the link when bulk frames come unannounced, or in another’s name', async () => {
@@ -442,7 +479,6 @@ describe('openings', () => {
     await nodes[0]!.sendBulk(job, new Uint8Array(10));
     await nodes[0]!.ended;
     await nodes[1]!.send({ type: 'opening', job, attempt: 1, sealedBytes: 10, commitments: names, signatures: {} });
-    await nodes[1]!.next('again');
     await nodes[1]!.sendBulk(job, new Uint8Array(10), 2);
     await nodes[1]!.ended;
     expect(moot.logged().match(/WRONG_SESSION/g)).toHaveLength(2);
@@ -460,7 +496,7 @@ describe('openings', () => {
 });
 
 describe('a restart', () => {
-  it('goes on serving what is done, lets wait what waited, and tries again what ran', async () => {
+  it('goes on serving what is done, lets wait what waited, and go on what ran', async () => {
     const nodes = await all();
     const sealed = randomBytes(50);
     const done = await runWith(moot, owl, nodes, () => sealed);
@@ -475,12 +511,21 @@ describe('a restart', () => {
     running = await moot.start();
     owl = await api(moot, running.url);
     expect((await owl.get(`/v1/jobs/${done}/answer`)).body).toEqual(before);
-    expect(await stateOf(ran)).toMatchObject({ state: 'INVITING', attempt: 2, setbacks: [{ code: 'LINK_LOST' }] });
+    expect(await stateOf(ran)).toMatchObject({ state: 'RUNNING', attempt: 1 });
     expect((await stateOf(waits)).state).toBe('QUEUED');
     const ant = await login('ant');
-    expect(await ant.next('again')).toMatchObject({ job: ran, attempt: 1 });
-    await Promise.all([login('bee'), login('cat')]);
+    expect(await ant.next('start')).toMatchObject({ job: ran, attempt: 1 });
+    const [bee, cat] = await Promise.all([login('bee'), login('cat')]);
     expect((await ant.next('invite')).job).toBe(waits);
+    // The relay knows the attempt again.
+    await bee.next('start');
+    const got: Uint8Array[] = [];
+    bee.sessions.onFrame((frame) => void got.push(frame));
+    const session = sessionId(fromHex(ran), 1, 'ant', 'bee');
+    await ant.link.send(encodeFrame({ type: frameType.session, session, from: 0, to: 1, sequence: 9 }, randomBytes(5)));
+    await expect.poll(() => got.length).toBe(1);
+    for (const node of [ant, bee, cat]) await node.sendOpening(ran, randomBytes(10), {}, {});
+    await becomes(ran, { state: 'DONE', attempt: 1 });
   });
 
   it.each(['a phase', 'an opening'])('takes every opening that is sent again, after %s had come in', async (first) => {

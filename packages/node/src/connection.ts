@@ -29,6 +29,7 @@ import {
   type Frame,
   framePayloadBytesMax,
   frameType,
+  isBetweenParties,
   sessionIdBytes,
 } from '@folkmoot/transport/frame.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
@@ -110,7 +111,7 @@ export class Connection {
   #take(bytes: Uint8Array): void | Promise<void> {
     const frame = decodeFrame(bytes);
     if (frame.type === frameType.control) return this.#hear(this.#read(frame));
-    const isOurs = frame.type === frameType.session && frame.to === this.#index && this.#state === 'welcome';
+    const isOurs = isBetweenParties(frame.type) && frame.to === this.#index && this.#state === 'welcome';
     if (!isOurs) throw new TransportError('WRONG_SESSION');
     return this.#options.onSession(frame, bytes);
   }

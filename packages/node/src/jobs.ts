@@ -7,24 +7,19 @@
  */
 import { acceptancesHash, type SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { assert } from '@folkmoot/core/assert.js';
-import { fromHex, toHex } from '@folkmoot/core/bytes.js';
+import { fromHex } from '@folkmoot/core/bytes.js';
+import { partiesOf } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { CheckedJoin } from '@folkmoot/core/checked-join.js';
 import { jobId, parseSignedJob, type SignedJob } from '@folkmoot/core/envelope.js';
-import {
-  type ErrorReport,
-  PolicyError,
-  ProtocolError,
-  reportOf,
-  StateError,
-  TransportError,
-} from '@folkmoot/core/errors.js';
+import { type ErrorReport, PolicyError, ProtocolError, reportOf, StateError } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import { verifyOpening } from '@folkmoot/core/open.js';
 import { openingVerifier } from '@folkmoot/core/opening-signature.js';
 import { checkRenunciations, signRenunciation } from '@folkmoot/core/renunciation.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import type { ResumableStream } from '@folkmoot/transport/resumable-stream.js';
 import type { Logger } from 'pino';
 import { onJob } from './approval-routes.ts';
 import { checkApproved, followingFrom, weigh } from './approvals.ts';
@@ -38,6 +33,7 @@ import { checkAccepted, checkStillAllowed, claimOnStart, type Decision, decide, 
 import { type Effect, isTerminal, type JobEvent, type JobState, step } from './lifecycle.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
+import { SessionStreams } from './session-streams.ts';
 import { stateBudgets } from './statement.ts';
 import type { Store } from './store.ts';
 
@@ -86,11 +82,17 @@ type Invitation = Extract<CoordinatorMessage, { type: 'invite' }>;
 type Start = Extract<CoordinatorMessage, { type: 'start' }>;
 type Signed = Extract<CoordinatorMessage, { type: 'signed' }>;
 
+interface UnderWay {
+  readonly computation: ComputationUnderWay;
+  readonly stream: ResumableStream;
+}
+
 export class Jobs {
   readonly #options: JobsOptions;
   /** The jobs that have not ended, as they are in the store. */
   readonly #open = new Map<string, JobState>();
-  readonly #computations = new Map<string, ComputationUnderWay>();
+  readonly #computations = new Map<string, UnderWay>();
+  readonly #streams: SessionStreams;
   /** Jobs that are being judged: one judgement at a time, which weighs the decisions that stand at its end. */
   readonly #judging = new Set<string>();
   /** Threads that were told to stop and have not ended: a query runs to its end. */
@@ -104,6 +106,8 @@ export class Jobs {
 
   constructor(options: JobsOptions) {
     this.#options = options;
+    const { config, membership, clock } = options;
+    this.#streams = new SessionStreams({ party: config.party, parties: partiesOf(membership.charter), clock });
   }
 
   /** Takes up what the store holds. */
@@ -124,6 +128,7 @@ export class Jobs {
     this.#stopped = true;
     this.#stopTicking();
     for (const job of [...this.#computations.keys()]) this.#stopComputation(job);
+    this.#streams.close();
     await Promise.all(this.#ending);
   }
 
@@ -138,21 +143,17 @@ export class Jobs {
   /** A link is up, and logged in. Whoever leads a job over another one has heard of it there. */
   linked(link: Outlet): void {
     this.#links.add(link);
+    this.#streams.linked(link);
     for (const job of [...this.#open.keys()]) {
       if (!this.#speakers.has(job)) this.#dispatch(job, { event: 'linked' }, { to: link });
     }
   }
 
-  /** The sessions of running attempts went over the link that is lost: they end, cleanly and at once. */
+  /** Running attempts wait for the next link, for as long as their streams do. */
   unlinked(link: Outlet): void {
     this.#links.delete(link);
-    const led = [...this.#speakers].filter(([, speaker]) => speaker === link).map(([job]) => job);
-    for (const job of led) this.#speakers.delete(job);
-    const report = reportOf(new TransportError('LINK_LOST', { party: this.#options.config.party }));
-    for (const [job, { attempt }] of [...this.#computations]) {
-      if (!led.includes(job)) continue;
-      this.#dispatch(job, { event: 'failed', attempt, report, detail: report.message });
-    }
+    this.#streams.unlinked(link);
+    for (const [job, speaker] of this.#speakers) if (speaker === link) this.#speakers.delete(job);
   }
 
   /** A message of a coordinator, and the link that it came by. */
@@ -163,6 +164,10 @@ export class Jobs {
     }
     if (!('job' in message)) return;
     const { job, epoch } = message;
+    if (message.type === 'start' && this.#find(job) === undefined) {
+      this.#unknown(message, from);
+      return;
+    }
     const event = message.type === 'invite' ? this.#invited(message, from) : this.#eventOf(message, from);
     if (event !== undefined) this.#dispatch(job, event, { to: from, epoch });
   }
@@ -189,12 +194,9 @@ export class Jobs {
     }
   }
 
-  /** Hands a frame of a session to its computation. An attempt that has ended here may be spoken to for a moment. */
+  /** Hands a frame of a session to its computation. */
   deliver(session: Uint8Array, frame: Uint8Array): void | Promise<void> {
-    const id = toHex(session);
-    for (const computation of this.#computations.values()) {
-      if (computation.sessions.has(id)) return computation.deliver(frame);
-    }
+    return this.#streams.deliver(session, frame);
   }
 
   #invited({ job, attempt, signed: given }: Invitation, from: Outlet): JobEvent | undefined {
@@ -264,6 +266,12 @@ export class Jobs {
     }
   }
 
+  /** A start comes again where a party was away; one that has lost its state meanwhile cannot go on. */
+  #unknown({ job, attempt }: Start, from: Outlet): void {
+    const report = reportOf(new StateError('UNKNOWN_JOB', { party: this.#options.config.party }));
+    from.send({ type: 'failed', job, attempt, report });
+  }
+
   /** Another party has opened the attempt that has halted here. What all have signed is checked like one's own work. */
   #signed({ job, attempt, commitments, signatures }: Signed): JobEvent | undefined {
     const { config, membership, log } = this.#options;
@@ -312,13 +320,19 @@ export class Jobs {
     try {
       const { effects } = step(this.#find(job), event, by?.epoch);
       const isRefused = effects.some(({ effect }) => effect === 'refuse');
-      if (by?.epoch !== undefined && !isRefused) this.#speakers.set(job, by.to);
+      if (by?.epoch !== undefined && !isRefused) this.#ledBy(job, by.to);
       for (const effect of effects) this.#perform(effect, by === undefined ? this.#outletsOf(job) : [by.to]);
     } catch (error) {
       this.#broken(job, event, error);
     }
     // What has ended is spoken of to whoever asks.
     if (!this.#open.has(job)) this.#speakers.delete(job);
+  }
+
+  /** The relay is where the parties of an attempt are: with the coordinator that leads the job. */
+  #ledBy(job: string, outlet: Outlet): void {
+    this.#speakers.set(job, outlet);
+    this.#streams.carryBy(job, outlet);
   }
 
   /** Who is told of a job: the coordinator that leads it, and as long as that is not known, all. */
@@ -362,7 +376,7 @@ export class Jobs {
         this.#compute(effect.job, effect.attempt, effect.acceptances);
         break;
       case 'commit':
-        this.#computations.get(effect.job)?.commit();
+        this.#computations.get(effect.job)?.computation.commit();
         break;
       case 'stop':
         this.#stopComputation(effect.job);
@@ -487,24 +501,31 @@ export class Jobs {
   }
 
   #compute(job: string, attempt: number, acceptances: readonly SignedAcceptance[]): void {
-    const { membership, clock, records } = this.#options;
+    const { config, membership, clock, records } = this.#options;
     const { signed } = this.#open.get(job)!;
     const checked = checkJob(signed.envelope.job, membership.charter);
     const task = { job, attempt, signed, checked, acceptances, nowMs: clock.now() };
-    const computation = records.compute(task, {
-      send: async (frame) => {
-        // The relay is where the parties of the attempt are: with the coordinator that leads the job.
-        const outlet = this.#speakers.get(job);
-        if (outlet === undefined) throw new TransportError('LINK_LOST');
-        await outlet.sendFrame(frame);
+    const stream = this.#streams.open(
+      { job, attempt, roster: rosterOf(checked) },
+      {
+        deliver: (frame) => computation.deliver(frame),
+        onFailed: (error) => {
+          const { report, detail } = failureOf(error, config.party);
+          this.#dispatch(job, { event: 'failed', attempt, report: { party: config.party, ...report }, detail });
+        },
       },
+      this.#speakers.get(job),
+    );
+    const computation = records.compute(task, {
+      send: (frame) => stream.send(frame),
       onEvent: (event) => this.#dispatch(job, event),
       onJoin: (word) => this.#keepJoin({ job, attempt, join: checked.join }, word),
       onEnd: () => {
-        if (this.#computations.get(job) === computation) this.#computations.delete(job);
+        stream.finish();
+        if (this.#computations.get(job)?.computation === computation) this.#computations.delete(job);
       },
     });
-    this.#computations.set(job, computation);
+    this.#computations.set(job, { computation, stream });
   }
 
   /** What cannot be kept for the owner is not computed with either. */
@@ -520,10 +541,11 @@ export class Jobs {
   }
 
   #stopComputation(job: string): void {
-    const computation = this.#computations.get(job);
-    if (computation === undefined) return;
+    const underWay = this.#computations.get(job);
+    if (underWay === undefined) return;
     this.#computations.delete(job);
-    const ended = computation.stop().finally(() => this.#ending.delete(ended));
+    underWay.stream.close();
+    const ended = underWay.computation.stop().finally(() => this.#ending.delete(ended));
     this.#ending.add(ended);
   }
 

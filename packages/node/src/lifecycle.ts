@@ -234,6 +234,9 @@ const terminal: readonly Status[] = ['DENIED', 'RESULT', 'ABORTED', 'EXPIRED', '
 /** Whether nothing can change this job any more. */
 export const isTerminal = (status: Status): boolean => terminal.includes(status);
 
+const isPastStart = (status: Status): boolean =>
+  !['RECEIVED', 'AWAITING_APPROVAL', 'ACCEPTED', 'RUNNING'].includes(status);
+
 /**
  * The next state and what must happen, in this order. `epoch` comes with what a coordinator says. One that speaks with a
  * lower epoch than was heard before has lost the job to another one, whether it knows or not: its word counts no more.
@@ -272,6 +275,8 @@ function advance(state: JobState | undefined, event: JobEvent, epoch: number | u
   if (event.event === 'linked') return { state, effects: reminder(state) };
   if (event.event === 'invited') return { state, effects: event.job === state.job ? reminder(state) : [] };
   if (event.event === 'again') return again(state, event);
+  // It comes again where this party was away: what became of the job since then may not have been heard.
+  if (event.event === 'started' && isPastStart(state.status)) return { state, effects: reminder(state) };
   if (isTerminal(state.status)) return stay;
 
   switch (event.event) {
@@ -381,6 +386,8 @@ function reminder(state: JobState): Effect[] {
       return attempt > 1
         ? [{ effect: 'renounce', job, attempt: attempt - 1 }]
         : [{ effect: 'tell', message: { type: 'accepted', job, attempt, acceptance: state.acceptance } }];
+    case 'COMMITTED':
+      return [{ effect: 'tell', message: { type: 'phase', job, attempt, phase: openingPhase } }];
     case 'HALTED':
       return [{ effect: 'tell', message: { type: 'halted', job, attempt } }];
     case 'OPENING':

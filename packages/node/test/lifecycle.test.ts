@@ -176,11 +176,15 @@ describe('the life of a job at a node', () => {
       RECEIVED: [],
       ACCEPTED: ['tell accepted'],
       RUNNING: [],
-      COMMITTED: [],
+      COMMITTED: ['tell phase'],
       OPENING: ['open'],
       RESULT: [],
     };
     for (const status of statuses) {
+      // A start comes again to a party that was away.
+      if (status !== 'RECEIVED' && status !== 'ACCEPTED') {
+        expect(names(step(at(status), started).effects)).toEqual(expected[status]);
+      }
       expect(names(step(at(status), { event: 'linked' }).effects)).toEqual(expected[status]);
       expect(names(step(at(status), invited).effects)).toEqual(expected[status]);
     }

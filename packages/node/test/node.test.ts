@@ -7,11 +7,14 @@ import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { verify } from '@folkmoot/core/identity.js';
 import { checkRenunciation } from '@folkmoot/core/renunciation.js';
 import { report } from '@folkmoot/core/report.js';
+import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
 import { open } from '@folkmoot/transport/envelope.js';
+import { decodeFrame } from '@folkmoot/transport/frame.js';
+import { absenceMsMax } from '@folkmoot/transport/resumable-stream.js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Overrides } from '../src/config.ts';
-import { type RunningNode, startNode } from '../src/node.ts';
+import { type RunningNode, type StartOptions, startNode } from '../src/node.ts';
 import { openStore } from '../src/store.ts';
 import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, type PartyName, parties } from './consortium.ts';
 import { StandIn } from './stand-in-coordinator.ts';
@@ -21,13 +24,18 @@ let coordinator: StandIn;
 let nodes: RunningNode[];
 let logged: string[];
 
-async function startOne(party: PartyName, overrides: Overrides = {}): Promise<RunningNode> {
+async function startOne(
+  party: PartyName,
+  overrides: Overrides = {},
+  given: Pick<StartOptions, 'clock' | 'randomBytes'> = {},
+): Promise<RunningNode> {
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const node = await startNode({
     configFile: consortium.configFile(party),
     overrides: { coordinator: coordinator.url, ...overrides },
     log,
     env: {},
+    ...given,
   });
   nodes.push(node);
   return node;
@@ -315,9 +323,46 @@ describe('a run that goes wrong', () => {
     expect((await stateAfter('camden', nodeOf('camden'))).jobs).toMatchObject([{ status: 'CANCELLED' }]);
   });
 
-  it('renounces the attempt when its link breaks, and the node comes back', async () => {
+  it('goes on where its links break and come back, with the same bytes where they come again', async () => {
     const { signed, acceptances } = await running();
-    start(signed, acceptances, ['camden']);
+    const seen = new Map<string, Buffer>();
+    let [passed, repeated] = [0, 0];
+    coordinator.onSessionFrame = (party, bytes) => {
+      const { to, sequence } = decodeFrame(bytes);
+      const name = `${party}-${to}-${sequence}`;
+      const before = seen.get(name);
+      if (before !== undefined) {
+        repeated++;
+        expect(Buffer.compare(before, bytes)).toBe(0);
+      }
+      seen.set(name, Buffer.from(bytes));
+      // What has just been sent is lost with the link of its sender, or of its receiver.
+      passed++;
+      if (passed === 3 || passed === 15 || passed === 30) coordinator.cut(passed === 15 ? parties[to]! : party);
+      return bytes;
+    };
+    start(signed, acceptances);
+    await coordinator.until(() => coordinator.openings.length === 3);
+    expect((await answer(signed, acceptances)).rows).toMatchObject([
+      { total: { exact: '1000.11' } },
+      { total: { exact: '4336.37' } },
+    ]);
+    expect(repeated).toBeGreaterThan(0);
+    expect(coordinator.heard.some(({ message }) => message.type === 'renounced')).toBe(false);
+  });
+
+  it('renounces the attempt when the node has had no link for a minute, and comes back', async () => {
+    const signed = consortium.signed();
+    // A minute that is over before the node dials again.
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      after: (delayMs, action) => systemClock.after(delayMs === absenceMsMax ? 10 : delayMs, action),
+    };
+    await startOne('camden', {}, { clock, randomBytes: (n) => new Uint8Array(n).fill(0xff) });
+    await startOne('hackney');
+    await startOne('islington');
+    await coordinator.until(() => parties.every(isIn));
+    start(signed, await acceptedByAll(signed), ['camden']);
     await until(() => logged.some((line) => line.includes('"RUNNING"')));
     coordinator.cut('camden');
     const logins = () => coordinator.heard.filter((one) => one.party === 'camden' && one.message.type === 'login');

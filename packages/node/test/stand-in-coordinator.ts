@@ -17,7 +17,7 @@ import {
   loginStatement,
   type NodeMessage,
 } from '@folkmoot/transport/control.js';
-import { coordinatorIndex, decodeFrame, frameType } from '@folkmoot/transport/frame.js';
+import { coordinatorIndex, decodeFrame, frameType, isBetweenParties } from '@folkmoot/transport/frame.js';
 import type { FrameLink } from '@folkmoot/transport/link.js';
 import { listen } from '@folkmoot/transport/listener.js';
 import { type Attempt, Relay } from '@folkmoot/transport/relay.js';
@@ -145,8 +145,8 @@ export class StandIn {
     let collecting: { announcement: CollectedOpening['announcement']; chunks: Uint8Array[]; left: number } | undefined;
     link.onFrame((bytes) => {
       const frame = decodeFrame(bytes);
-      if (frame.type === frameType.session) {
-        const passed = this.onSessionFrame(party!, bytes);
+      if (isBetweenParties(frame.type)) {
+        const passed = frame.type === frameType.session ? this.onSessionFrame(party!, bytes) : bytes;
         return passed === undefined ? undefined : this.relay.forward(party!, passed);
       }
       if (frame.type === frameType.bulk) {

@@ -89,9 +89,11 @@ export class ResumableStream {
   readonly sessions: ReadonlySet<string>;
   /** Frames that came twice or before their turn, and frames that were put on a link again. */
   readonly counts = { repeated: 0, early: 0, resent: 0 };
+  /** Resolves when it lets go of everything: it is closed, has failed, or its peers have all it sent. */
+  readonly ended: Promise<void>;
   readonly #options: StreamOptions;
   readonly #sessions: ReadonlyMap<string, Session>;
-  readonly #drained = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
   #write: Write | undefined;
   #heldBytes = 0;
   #waiting: (() => void)[] = [];
@@ -105,6 +107,7 @@ export class ResumableStream {
     this.#options = options;
     this.#sessions = new Map(options.sessions.map((one) => [toHex(one.session), newSession(one)]));
     this.sessions = new Set(this.#sessions.keys());
+    this.ended = this.#ended.promise;
     this.#write = write;
     if (write === undefined) this.#awaitLink();
   }
@@ -181,17 +184,16 @@ export class ResumableStream {
   }
 
   /**
-   * The computation has ended and sends nothing more. Resolves when its peers have all it sent, or a minute has passed: one
-   * that is behind may come back for it.
+   * The computation has ended and sends nothing more. The stream ends when its peers have all it sent, or a minute has
+   * passed: one that is behind may come back for it.
    */
-  finish(): Promise<void> {
-    if (this.#isFinished || this.#isClosed) return this.#drained.promise;
+  finish(): void {
+    if (this.#isFinished || this.#isClosed) return;
     this.#isFinished = true;
     this.#cancelWait();
     for (const session of this.#sessions.values()) if (session.owedFrames > 0) this.#acknowledge(session);
     if (this.#heldBytes === 0) this.close();
     else this.#cancelWait = this.#options.clock.after(absenceMsMax, () => this.close());
-    return this.#drained.promise;
   }
 
   /** Lets go of everything, at once. */
@@ -203,7 +205,7 @@ export class ResumableStream {
     for (const session of this.#sessions.values()) session.held = [];
     this.#heldBytes = 0;
     for (const resolve of this.#waiting.splice(0)) resolve();
-    this.#drained.resolve();
+    this.#ended.resolve();
   }
 
   #awaitLink(): void {

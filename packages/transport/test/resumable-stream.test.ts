@@ -312,7 +312,8 @@ describe('a stream', () => {
       place.cut(1);
       void place.send(0, 1, text('the last word'));
       let isDone = false;
-      void place.streams[0]!.finish().then(() => {
+      place.streams[0]!.finish();
+      void place.streams[0]!.ended.then(() => {
         isDone = true;
       });
       place.pass(50_000);
@@ -333,9 +334,9 @@ describe('a stream', () => {
       place.join(0);
       void place.send(0, 1, text('the last word'));
       place.cut(0);
-      const finished = place.streams[0]!.finish();
+      place.streams[0]!.finish();
       place.pass(absenceMsMax);
-      await finished;
+      await place.streams[0]!.ended;
       expect(place.failures[0]).toBeUndefined();
       expect(place.timers.size).toBe(0);
     });
@@ -347,7 +348,8 @@ describe('a stream', () => {
       void place.send(0, 1, text('a word'));
       await place.settle();
       expect(place.streams[0]!.heldBytes).toBeGreaterThan(0);
-      await place.streams[1]!.finish();
+      place.streams[1]!.finish();
+      await place.streams[1]!.ended;
       await place.settle();
       expect(place.streams[0]!.heldBytes).toBe(0);
     });

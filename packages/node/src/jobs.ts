@@ -101,6 +101,8 @@ export class Jobs {
   readonly #links = new Set<Outlet>();
   /** Over which of them a job is led: the one over which the highest epoch was heard. */
   readonly #speakers = new Map<string, Outlet>();
+  /** Jobs of which a step could not be made durable. */
+  readonly #unwritten = new Set<string>();
   #stopTicking = () => {};
   #stopped = false;
 
@@ -112,11 +114,9 @@ export class Jobs {
 
   /** Takes up what the store holds. */
   start(): void {
-    const { store, config } = this.#options;
     this.#keepReport();
-    for (const state of store.open()) this.#open.set(state.job, state);
-    const detail = 'the node was restarted';
-    const report = reportOf(new StateError('INTERRUPTED', { party: config.party, detail }));
+    for (const state of this.#options.store.open()) this.#open.set(state.job, state);
+    const report = this.#interrupted('the node was restarted');
     // What people decided while nothing ran comes first: a job that they ended is not tried again.
     for (const job of [...this.#open.keys()]) this.takeDecisions(job);
     this.#all({ event: 'restarted', report });
@@ -306,6 +306,7 @@ export class Jobs {
 
   #tick(): void {
     const { clock } = this.#options;
+    this.#takeUpUnwritten();
     this.#all({ event: 'ticked', nowMs: clock.now() });
     this.#stopTicking = clock.after(tickMs, () => this.#tick());
   }
@@ -354,14 +355,34 @@ export class Jobs {
     const attempt = known?.attempt ?? ('attempt' in event ? event.attempt : 1);
     const what = { event: 'job-failed', job, attempt, state: known?.status ?? 'RECEIVED', ...inWords(own) };
     log.error({ ...what, message: detail }, 'a step of the job failed');
-    if (event.event !== 'failed' && this.#open.has(job)) {
+    // Once this party has committed another one may have opened: it is not over because a disk is full.
+    const mayBeOpened = own.code === 'STATE_FAILED' && (known?.status === 'COMMITTED' || known?.status === 'HALTED');
+    if (!mayBeOpened && event.event !== 'failed' && this.#open.has(job)) {
       this.#dispatch(job, { event: 'failed', attempt, report, detail });
-    } else {
-      // Not even that can be written down. After a restart the job ends by itself.
-      this.#stopComputation(job);
-      this.#open.delete(job);
-      for (const outlet of this.#outletsOf(job)) outlet.send({ type: 'failed', job, attempt, report });
+      return;
     }
+    // Not even that can be written down: the job stays as it is in the store, and is taken up again from there.
+    this.#stopComputation(job);
+    this.#open.delete(job);
+    this.#unwritten.add(job);
+    if (mayBeOpened) return;
+    for (const outlet of this.#outletsOf(job)) outlet.send({ type: 'failed', job, attempt, report });
+  }
+
+  /** What could not be written down goes on as after a restart: there may be room by now. */
+  #takeUpUnwritten(): void {
+    for (const job of [...this.#unwritten]) {
+      this.#unwritten.delete(job);
+      const state = this.#options.store.load(job);
+      if (state === undefined || isTerminal(state.status)) continue;
+      this.#open.set(job, state);
+      this.#dispatch(job, { event: 'restarted', report: this.#interrupted('the state could not be written') });
+      if (this.#open.get(job) === state) this.#dispatch(job, { event: 'linked' });
+    }
+  }
+
+  #interrupted(detail: string): ErrorReport {
+    return reportOf(new StateError('INTERRUPTED', { party: this.#options.config.party, detail }));
   }
 
   #perform(effect: Effect, outlets: readonly Outlet[]): void {

@@ -302,6 +302,14 @@ describe('the jobs of a node', () => {
         hear({ ...of, ...forged });
         expect(held.get(job)?.status).toBe('HALTED');
       }
+      // A full disk is no reason to say that the job is over: another party has opened it. It asks again in a while.
+      fails = ['OPENING'];
+      hear({ ...of, commitments, signatures });
+      expect(held.get(job)?.status).toBe('HALTED');
+      expect(told).toEqual([]);
+      fails = [];
+      for (const { action } of [...timers]) action();
+      expect(await next()).toMatchObject({ type: 'halted', job, attempt: 1 });
       hear({ ...of, commitments, signatures });
       expect(held.get(job)).toMatchObject({ status: 'OPENING', opening: { sealed, commitments, signatures } });
     });

@@ -13,7 +13,7 @@ import { InputError, StateError } from '@folkmoot/core/errors.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import { type Health, httpStatusOf } from '@folkmoot/transport/health.js';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -26,6 +26,7 @@ import { limits } from './limits.ts';
 import type { Login } from './login.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
+import { bodyText } from './request-body.ts';
 import { statusPage } from './status-page.ts';
 
 export interface ApiOptions {
@@ -40,7 +41,7 @@ export interface ApiOptions {
   readonly metrics: CoordinatorMetrics;
 }
 
-type Env = { Variables: { analyst: string } };
+type Env = { Variables: { analyst: string; body: string } };
 
 const loginSchema = z.strictObject({
   analyst: z.string().min(1).max(128),
@@ -106,19 +107,17 @@ export function createApi(options: ApiOptions): Hono<Env> {
   );
   app.get('/v1/openapi.json', (context) => context.json(openApi(options.version)));
 
-  const limited = (maxSize: number) =>
-    bodyLimit({
-      maxSize,
-      onError: () => {
-        throw new StateError('REQUEST_TOO_LARGE', { detail: `${maxSize} bytes are the limit` });
-      },
+  const limited = (bytesMax: number) =>
+    createMiddleware<Env>(async (context, next) => {
+      context.set('body', await bodyText(context.req.raw, bytesMax));
+      await next();
     });
   app.post('/v1/login/nonce', limited(limits.loginBytesMax), (context) => {
     const { nonce, expiresMs } = login.offer();
     return context.json({ nonce, expires: new Date(expiresMs).toISOString() });
   });
   app.post('/v1/login', limited(limits.loginBytesMax), async (context) => {
-    const body = conform(parseJson(await context.req.text(), context.req.header('content-type')), loginSchema, {
+    const body = conform(parseJson(context.get('body'), context.req.header('content-type')), loginSchema, {
       name: 'login',
     });
     const { token, expiresMs } = await login.enter(body.analyst, body.nonce, body.signature);
@@ -130,7 +129,7 @@ export function createApi(options: ApiOptions): Hono<Env> {
     await next();
   });
   app.post('/v1/jobs', limited(limits.requestBytesMax), async (context) => {
-    const signed = parseSignedJob(parseJson(await context.req.text(), context.req.header('content-type')));
+    const signed = parseSignedJob(parseJson(context.get('body'), context.req.header('content-type')));
     const key = context.req.header('idempotency-key');
     const { created, ...answer } = await coordinator.submit(context.get('analyst'), signed, key);
     return context.json(answer, created ? 201 : 200);
@@ -152,7 +151,7 @@ export function createApi(options: ApiOptions): Hono<Env> {
     await next();
   });
   app.post('/v1/budget', limited(limits.loginBytesMax), async (context) => {
-    const request = parseJson(await context.req.text(), context.req.header('content-type'));
+    const request = parseJson(context.get('body'), context.req.header('content-type'));
     return context.json(await coordinator.budgets(context.get('analyst'), request));
   });
   app.get('/v1/jobs/:job/answer', async (context) => {

@@ -85,7 +85,10 @@ export const errorTable = {
     },
     BAD_SIGNATURE: { text: 'the signature does not fit', remedy: 'sign again with the key that the charter lists' },
     JOB_EXPIRED: { text: 'the job has expired', remedy: 'submit it again' },
-    NOT_YET_VALID: { text: 'the job was issued in the future', remedy: 'set the clock of the machine that signed it' },
+    NOT_YET_VALID: {
+      text: 'the job was issued in the future',
+      remedy: 'one clock is wrong, of the machine that signed it or of this one: set both by NTP',
+    },
     TOO_FEW_PARTIES: { text: 'fewer parties take part than are required', remedy: 'name more parties' },
     NO_MATCHING: {
       text: 'the charter does not permit these two parties to match people on this column',

@@ -130,5 +130,10 @@ export function checkSignedJob({ envelope, signature }: SignedJob, charter: Char
       remedy: 'sign it again with another `expires`',
     });
   }
-  if (expires <= nowMs - clockSkewMs) throw new PolicyError('JOB_EXPIRED', { field: 'expires' });
+  if (expires <= nowMs - clockSkewMs) {
+    throw new PolicyError('JOB_EXPIRED', {
+      field: 'expires',
+      remedy: 'submit it again; where it was signed just now, one clock is wrong: set both machines by NTP',
+    });
+  }
 }

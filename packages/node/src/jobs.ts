@@ -60,8 +60,6 @@ export interface JobsOptions {
   /** The period that each dataset is in, for as long as this process runs. */
   readonly periods: ReadonlyMap<string, string>;
   readonly records: OwnRecords;
-  /** Writes down what the ledger holds, for its owner to read while the node runs. */
-  keepReport(): void;
   /** Shows the audit log to the others of a job, and looks at theirs. */
   readonly audit?: AuditDuty;
   readonly clock: Clock;
@@ -114,7 +112,6 @@ export class Jobs {
 
   /** Takes up what the store holds. */
   start(): void {
-    this.#keepReport();
     for (const state of this.#options.store.open()) this.#open.set(state.job, state);
     const report = this.#interrupted('the node was restarted');
     // What people decided while nothing ran comes first: a job that they ended is not tried again.
@@ -440,7 +437,6 @@ export class Jobs {
     else this.#open.set(job, state);
     const helps = state.signed.envelope.job.join_helper === config.party;
     log.info({ event: 'job-moved', job, attempt, state: status, ...(helps ? { helps } : {}) }, 'job moved');
-    if (state.claim !== undefined) this.#keepReport();
     // Why a job failed here stands in full in this party's own log; why it failed elsewhere is for that party's.
     if ('report' in state && detail !== undefined) {
       const what = { event: 'job-failed', job, attempt, state: status, ...inWords(state.report), message: detail };
@@ -479,17 +475,6 @@ export class Jobs {
     const renunciation = signRenunciation({ job, party, charter: membership.charterHash, attempt }, sign);
     const reason = report === undefined ? {} : { report };
     for (const outlet of outlets) outlet.send({ type: 'renounced', job, attempt, renunciation, ...reason });
-  }
-
-  /** For its owner to read while the node runs. The database is what counts, so a failure here stops nothing. */
-  #keepReport(): void {
-    const { config, log } = this.#options;
-    try {
-      this.#options.keepReport();
-    } catch (error) {
-      const message = failureOf(error, config.party).detail;
-      log.warn({ event: 'report-not-kept', message }, 'the report of the ledger could not be written');
-    }
   }
 
   #judge(job: string, signed: SignedJob): void {

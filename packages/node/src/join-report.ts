@@ -1,11 +1,7 @@
 /**
  * The joins of a party as its owner reads them, and how they come into its state while a computation tells of them.
- *
- * While a node runs nobody else can open its database, so it also keeps the report as a file beside it.
  * @module
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { assert } from '@folkmoot/core/assert.js';
 import { type CheckedJoin, otherSide, sideOf } from '@folkmoot/core/checked-join.js';
 import { StateError } from '@folkmoot/core/errors.js';
@@ -79,24 +75,5 @@ export function keepJoin(
       throw new StateError('STATE_FAILED', { detail: 'the matches could not be written', cause });
     }
     store.enterMatches(job, word.identifiers.length);
-  }
-  keepJoinReport(state, reportJoins(party, store));
-}
-
-const fileOf = (state: string): string => join(state, 'joins.json');
-
-/** Keeps the report for whoever asks while the node runs. It is for the owner alone. */
-function keepJoinReport(state: string, report: JoinReport): void {
-  const beside = `${fileOf(state)}.new`;
-  writeFileSync(beside, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
-  renameSync(beside, fileOf(state));
-}
-
-/** The report that a running node keeps; one without joins where there was none yet. */
-export function keptJoinReport(state: string, party: string): JoinReport {
-  try {
-    return JSON.parse(readFileSync(fileOf(state), 'utf8')) as JoinReport;
-  } catch {
-    return { party, joins: [] };
   }
 }

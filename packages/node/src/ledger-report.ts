@@ -1,14 +1,8 @@
 /**
  * The ledger as the data owner reads it: what each dataset was granted, what was spent and is left, and who asked what.
- *
- * While a node runs nobody else can open its database, so it also keeps the report as a file beside it, as it was after
- * the last entry; the database alone decides.
  * @module
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { BudgetAccount, BudgetFigure } from '@folkmoot/core/budget-statement.js';
-import { StateError } from '@folkmoot/core/errors.js';
 import { capsOf, unitOf } from './budget.ts';
 import type { NodeConfig } from './config.ts';
 import { type BudgetUnit, type LedgerEntry, remaining } from './ledger.ts';
@@ -93,22 +87,4 @@ export function reportLedger(
         at: new Date(atMs).toISOString(),
       })),
   };
-}
-
-const fileOf = (state: string): string => join(state, 'ledger.json');
-
-/** Keeps the report for whoever asks while the node runs. It is for the owner alone. */
-export function keepReport(state: string, report: LedgerReport): void {
-  const beside = `${fileOf(state)}.new`;
-  writeFileSync(beside, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
-  renameSync(beside, fileOf(state));
-}
-
-/** The report that a running node keeps. @throws StateError STATE_IN_USE where there is none */
-export function keptReport(state: string): LedgerReport {
-  try {
-    return JSON.parse(readFileSync(fileOf(state), 'utf8')) as LedgerReport;
-  } catch (cause) {
-    throw new StateError('STATE_IN_USE', { detail: 'the node that runs keeps no report', cause });
-  }
 }

@@ -34,11 +34,11 @@ import { auditDuty } from './audit-duty.ts';
 import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
-import { keepReport, reportLedger } from './ledger-report.ts';
 import { createMetrics } from './metrics.ts';
 import { ownRecords } from './own-records.ts';
 import { auditRoutes } from './owner-audit.ts';
 import { type OwnerChannel, type OwnerRoute, openOwnerChannel } from './owner-channel.ts';
+import { reportRoutes } from './report-routes.ts';
 import { openStore, type Store } from './store.ts';
 import { openWatchPort, type WatchPort } from './watch-port.ts';
 
@@ -88,7 +88,6 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   });
   const jobs = new Jobs({
     ...{ config, membership, build, sign, store, periods, records, clock, log, metrics },
-    keepReport: () => keepReport(config.state, reportLedger(config, store, periods)),
     audit: auditDuty(store, { party, sign, charter: membership.charter, charterHash: membership.charterHash }, log),
   });
   const up = new Set<Connection>();
@@ -135,6 +134,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const deciding = () => ({ store, config, charter: membership.charter, nowMs: clock.now() });
   const routes: readonly OwnerRoute[] = [
     ...approvalRoutes(deciding, (job) => jobs.takeDecisions(job)),
+    ...reportRoutes(config, store, periods),
     ...auditRoutes(store, party, membership.charter, () => clock.now()),
     { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
     { method: 'GET', path: '/v1/diagnosis', handle: async () => diagnose(config, store, await health.look()) },

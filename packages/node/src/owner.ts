@@ -7,8 +7,9 @@ import { InputError, isFolkmootError, StateError } from '@folkmoot/core/errors.j
 import { lookUp } from '@folkmoot/core/name.js';
 import { type NodeConfig, type Overrides, readNodeConfig } from './config.ts';
 import { keptMatches } from './join-record.ts';
-import { type JoinEntry, type JoinReport, keptJoinReport, reportJoins } from './join-report.ts';
-import { keptReport, type LedgerReport, reportLedger } from './ledger-report.ts';
+import { type JoinEntry, type JoinReport, reportJoins } from './join-report.ts';
+import { type LedgerReport, reportLedger } from './ledger-report.ts';
+import { throughOwner } from './owner-client.ts';
 import { openStore, type Store } from './store.ts';
 
 export type { JoinEntry, JoinReport } from './join-report.ts';
@@ -21,37 +22,34 @@ export interface OwnerOptions {
 }
 
 /**
- * The ledger, from the database or, while the node runs, as the node wrote it after the last entry. Nothing is changed.
- * @throws InputError for node.yaml; StateError STATE_NEWER, STATE_FAILED
+ * The ledger, from the node while it runs, and else from the database. Nothing is changed.
+ * @throws InputError for node.yaml; StateError STATE_NEWER, STATE_FAILED; TransportError UNREACHABLE
  */
 export async function readLedger({ configFile, overrides, nowMs }: OwnerOptions): Promise<LedgerReport> {
   const config = await readNodeConfig(configFile, overrides);
-  let store: Store;
-  try {
-    store = openStore(config.state, nowMs);
-  } catch (error) {
-    if (isFolkmootError(error) && error.code === 'STATE_IN_USE') return keptReport(config.state);
-    throw error;
-  }
-  try {
-    // A period that node.yaml names and no node has taken up yet has not begun.
-    const periods = new Map(
-      Object.entries(config.datasets).map(([name, { period }]) => [name, store.period(name) ?? period]),
-    );
-    return reportLedger(config, store, periods);
-  } finally {
-    store.close();
-  }
+  return throughOwner(config.state, nowMs, {
+    running: async (ask) => (await ask('GET', '/v1/ledger')) as LedgerReport,
+    stopped: (store) => {
+      // A period that node.yaml names and no node has taken up yet has not begun.
+      const periods = new Map(
+        Object.entries(config.datasets).map(([name, { period }]) => [name, store.period(name) ?? period]),
+      );
+      return reportLedger(config, store, periods);
+    },
+  });
 }
 
 /**
- * The joins that the party took part in, from the database or, while the node runs, as the node wrote them. All, or the one
- * whose id begins so. Nothing is changed.
- * @throws InputError BAD_VALUE, and for node.yaml; StateError STATE_NEWER, STATE_FAILED
+ * The joins that the party took part in, from the node while it runs, and else from the database. All, or the one whose id
+ * begins so. Nothing is changed.
+ * @throws InputError BAD_VALUE, and for node.yaml; StateError STATE_NEWER, STATE_FAILED; TransportError UNREACHABLE
  */
 export async function readJoins({ configFile, overrides, nowMs }: OwnerOptions, job = ''): Promise<JoinReport> {
   const { state, party } = await readNodeConfig(configFile, overrides);
-  const report = joinReport(state, party, nowMs);
+  const report = await throughOwner(state, nowMs, {
+    running: async (ask) => (await ask('GET', '/v1/joins')) as JoinReport,
+    stopped: (store) => reportJoins(party, store),
+  });
   const joins = report.joins.filter((one) => one.job.startsWith(job));
   if (job === '' || joins.length === 1) return { party, joins };
   const detail = joins.length === 0 ? `no join of ${party} begins so` : `${joins.length} joins of ${party} begin so`;
@@ -60,21 +58,6 @@ export async function readJoins({ configFile, overrides, nowMs }: OwnerOptions, 
     detail,
     remedy: 'give the id of one job, or leave it out for all',
   });
-}
-
-function joinReport(state: string, party: string, nowMs: () => number): JoinReport {
-  let store: Store;
-  try {
-    store = openStore(state, nowMs);
-  } catch (error) {
-    if (isFolkmootError(error) && error.code === 'STATE_IN_USE') return keptJoinReport(state, party);
-    throw error;
-  }
-  try {
-    return reportJoins(party, store);
-  } finally {
-    store.close();
-  }
 }
 
 /**

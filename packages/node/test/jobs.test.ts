@@ -59,7 +59,6 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promi
   const sign = signer(membership.keys.secret.identity);
   const log = pino({ level: 'silent' });
   const records = ownRecords({ config, membership, store, env: {} });
-  const keepReport = () => undefined;
   jobs = new Jobs({
     config,
     membership,
@@ -68,7 +67,6 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promi
     store,
     periods: new Map(),
     records,
-    keepReport,
     clock,
     log,
   });

@@ -1,13 +1,17 @@
 /** What a party keeps of its joins, and what it does not. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CheckedJoin, CheckedSide } from '@folkmoot/core/checked-join.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JoinWord } from '../src/join-record.ts';
 import { keepJoin } from '../src/join-report.ts';
 import { readJoins, readMatches } from '../src/owner.ts';
+import { type OwnerChannel, openOwnerChannel } from '../src/owner-channel.ts';
+import { reportRoutes } from '../src/report-routes.ts';
 import { openStore, type Store } from '../src/store.ts';
 
 const side = (party: string, dataset: string) =>
@@ -26,12 +30,17 @@ const matches = (...identifiers: string[]): JoinWord => ({ word: 'matches', iden
 let folder: string;
 let state: string;
 let store: Store;
+let channel: OwnerChannel;
 let nowMs: number;
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'folkmoot-test-'));
   state = join(folder, 'state');
   nowMs = Date.parse('2026-11-22T08:00:00Z');
   store = openStore(state, () => nowMs);
+  const config = { party: 'camden', datasets: {}, policy: { rules: [] } };
+  const routes = reportRoutes(config, store, new Map());
+  const log = pino({ level: 'silent' });
+  channel = await openOwnerChannel({ state, host: '127.0.0.1', port: 0, routes, randomBytes, log });
   writeFileSync(
     join(folder, 'node.yaml'),
     'party: camden\ncharter: c\ncoordinator: ws://127.0.0.1:1\nkeys: k\nstate: ./state\ndatasets: {}\npolicy: { rules: [] }\n',
@@ -40,7 +49,8 @@ beforeEach(() => {
     store.save({ status: 'RECEIVED', job, signed: signed(`Job ${job}`), expiresMs: 99, attempt: 1 });
   }
 });
-afterEach(() => {
+afterEach(async () => {
+  await channel.close();
   store.close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -107,8 +117,7 @@ describe('the joins of a party', () => {
     const [one] = (await readJoins(options())).joins;
     expect(await readMatches(options(), one!)).toEqual(['943 476 5919', 'O’Neil\n"x"']);
     expect(statSync(join(state, 'matches', 'a1.jsonl')).mode & 0o777).toBe(0o600);
-    expect(statSync(join(state, 'joins.json')).mode & 0o777).toBe(0o600);
-    // Neither the database nor the report has them.
+    // The database does not have them.
     store.close();
     for (const name of readdirSync(state).filter((entry) => entry !== 'matches')) {
       expect(readFileSync(join(state, name)).includes('943 476')).toBe(false);

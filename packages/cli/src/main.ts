@@ -31,10 +31,14 @@ const commands: Readonly<Record<string, () => Promise<CommandSpec<object>>>> = {
   deny: async () => (await import('./commands/deny.ts')).deny,
   revoke: async () => (await import('./commands/revoke.ts')).revoke,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
+  'audit verify': async () => (await import('./commands/audit-verify.ts')).auditVerify,
+  'audit export': async () => (await import('./commands/audit-export.ts')).auditExport,
+  'audit confirm': async () => (await import('./commands/audit-confirm.ts')).auditConfirm,
   ledger: async () => (await import('./commands/ledger.ts')).ledger,
   submit: async () => (await import('./commands/submit.ts')).submit,
   watch: async () => (await import('./commands/watch.ts')).watch,
   result: async () => (await import('./commands/result.ts')).result,
+  verify: async () => (await import('./commands/verify.ts')).verify,
   cancel: async () => (await import('./commands/cancel.ts')).cancel,
   budget: async () => (await import('./commands/budget.ts')).budget,
 };
@@ -127,7 +131,10 @@ async function createProgram(argv: readonly string[], streams: Streams, perform:
   return program;
 }
 
-const groupTexts: Readonly<Record<string, string>> = { charter: 'seal a charter, and check a sealed one' };
+const groupTexts: Readonly<Record<string, string>> = {
+  charter: 'seal a charter, and check a sealed one',
+  audit: 'a party’s audit log: verify it, write it for an auditor, confirm a restored state',
+};
 
 const programExamples = [
   'folkmoot demo',

@@ -100,18 +100,20 @@ function verifyWhole(log: AuditExport, by: Verification): AuditReport {
   const walk: Walk = { log, party, findings, at, size };
   const root = toHex(rootOf(size, at));
   if (by.nodeAt !== undefined) compareNodes(nodes, by.nodeAt, walk);
-  const { header } = log;
-  if (header.size !== size || header.root !== root) {
-    const text = `its first line says ${header.size} entries and another root`;
-    if (findings.length === 0)
-      findings.push({ code: 'CHANGED', party, text, between: [0, Math.max(size, header.size)] });
-  }
   const heads = signedHeads(log, by.charter, findings);
   compareHeads(heads, walk, 'it signed itself');
   checkTotals(walk, heads, by.totals);
   checkDropped(walk, heads, by.charter);
+  checkHeader(walk, root);
   const countersigned = latestCountersigned(log, heads, by.charter, findings, ({ size: of }) => of <= size);
   return report(walk, { root, countersigned });
+}
+
+/** What the first line says of entries that nobody has signed yet. */
+function checkHeader({ log: { header }, findings, party, size }: Walk, root: string): void {
+  if (findings.length > 0 || (header.size === size && header.root === root)) return;
+  const text = `its first line speaks of ${header.size} entries and another root`;
+  findings.push({ code: 'CHANGED', party, text, between: [0, Math.max(size, header.size)] });
 }
 
 /** The tree from the texts; what does not fit its own commitment, its number or the stored leaf is found at its entry. */

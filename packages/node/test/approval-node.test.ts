@@ -8,6 +8,7 @@ import { makeKeys, writeKeys } from '@folkmoot/transport/keyring.js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningNode, startNode } from '../src/node.ts';
+import { readLedger } from '../src/owner.ts';
 import { decideOnJob, type JobToDecide, readJobToDecide, readWaiting } from '../src/owner-approvals.ts';
 import { askOwner } from '../src/owner-client.ts';
 import { type Consortium, idOf, makeConsortium, nodeYaml } from './consortium.ts';
@@ -137,6 +138,32 @@ describe('a node whose rule asks for people', () => {
     await startCamden();
     invite();
     expect((await coordinator.next('camden', 'denied')).report).toMatchObject({ code: 'REFUSED', field: 'age' });
+  });
+
+  it('holds no budget back while it waits, and asks for it again when they have approved', async () => {
+    const asking = (title: string) =>
+      consortium.signed(
+        `folkmoot: 1\ntitle: ${title}\npurpose: prevention\nfrom: residents\nmeasures: { n: count }\nprivacy: { epsilon: 6 }\n`,
+      );
+    const jobs = ['First', 'Second'].map(asking);
+    for (const job of jobs) {
+      signed = job;
+      invite();
+    }
+    await coordinator.until(() => heard('awaiting').length === 2);
+    expect((await waiting())?.plan.privacy?.charges).toMatchObject([
+      { party: 'camden', remains: { amount: '4' } },
+      {},
+      {},
+    ]);
+    expect((await readLedger(home())).entries).toEqual([]);
+    for (const job of jobs) {
+      signed = job;
+      for (const who of ['ada', 'ben']) await yes(who);
+      await coordinator.until(() => heard('accepted').length + heard('denied').length === jobs.indexOf(job) + 1);
+    }
+    expect((await readLedger(home())).entries).toMatchObject([{ kind: 'reserve', title: 'First' }]);
+    expect((await coordinator.next('camden', 'denied')).report).toMatchObject({ code: 'BUDGET_EXCEEDED' });
   });
 
   it('names what is wrong with a request on its owner’s channel', async () => {

@@ -2,17 +2,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { termsOf } from '@folkmoot/core/approval.js';
 import { type Charter, charterHash, parseCharter, withKeys } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { datasetOf } from '@folkmoot/core/checked-join.js';
 import { type SignedJob, signJob } from '@folkmoot/core/envelope.js';
 import { signer } from '@folkmoot/core/identity.js';
 import { parseJob } from '@folkmoot/core/job.js';
+import { renderPlan } from '@folkmoot/core/plan.js';
 import { seededRng } from '@folkmoot/core/prg.js';
 import { makeKeys } from '@folkmoot/transport/keyring.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseNodeConfig } from '../src/config.ts';
 import { checkAccepted, checkStillAllowed, claimOnStart, decide, type Judge, lookingAt } from '../src/judgement.ts';
+import { openStore } from '../src/store.ts';
+import { jobToDecide } from '../src/waiting.ts';
 
 const charterYaml = `
 folkmoot: 1
@@ -156,6 +160,24 @@ describe('a side of a join', () => {
     expect(await decide(signed(), { ...by, config: { ...by.config, policy: two } })).toMatchObject({ approvers: 2 });
     expect(await decide(signed(), { ...by, config: { ...by.config, approve: true } })).not.toHaveProperty('approvers');
     expect(await decide(signed(), judgeOf('town').by)).not.toHaveProperty('approvers');
+  });
+
+  it('shows its people who is matched with whom, and what the other side learns', async () => {
+    const { by } = judgeOf('clinic', { rule: ruled('visits', 'measure: [cost]').replace('automatic', 'manual') });
+    const job = signed();
+    const { acceptance } = (await decide(job, by)).acceptance;
+    const folder = mkdtempSync(join(tmpdir(), 'folkmoot-'));
+    const store = openStore(folder, () => nowMs);
+    const terms = termsOf(acceptance);
+    const held = { terms, rule: 'link', approvers: 1 };
+    const common = { job: acceptance.job, signed: job, expiresMs: nowMs + 3_600_000, attempt: 1 };
+    const showing = { config: by.config, charter, store, nowMs };
+    const shown = jobToDecide({ ...common, status: 'AWAITING_APPROVAL', hold: held }, terms, showing);
+    const text = renderPlan(shown.plan).replace(/\s+/g, ' ');
+    expect(text).toContain('Clinic (Guardian) allows it once a person has approved');
+    expect(text).toContain('Who is matched with whom');
+    store.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('states the same class whatever the job asks', async () => {

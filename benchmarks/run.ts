@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { machine } from './machine.ts';
 
-const subjects = ['joint-sum', 'many-parties', 'ot', 'circuits', 'psi', 'peers', 'noise'];
+const subjects = ['joint-sum', 'many-parties', 'ot', 'circuits', 'psi', 'peers', 'noise', 'coordinator'];
 
 const [wanted, ...options] = process.argv.slice(2);
 if (wanted !== undefined && !subjects.includes(wanted)) {

@@ -17,8 +17,10 @@ export const limits = {
   /** A connection on which nothing moves; event streams speak every 15 s. */
   idleMs: 60_000,
   headersMs: 10_000,
-  /** Plain connections at once: all analysts of a large consortium with a browser's six each. */
-  httpConnectionsMax: 2_000,
+  /** Connections at once: all links of nodes, and all analysts of a large consortium with a browser's six each. */
+  httpConnectionsMax: 8_000,
+  /** Connections that wait to be taken: the nodes of a large consortium, when their coordinator comes back. */
+  backlog: 4_096,
 
   nonceMs: minute,
   /** Tokens alive of one analyst: more programs than a person runs; the oldest drops out. */

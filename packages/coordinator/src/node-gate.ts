@@ -7,7 +7,7 @@
  * Whatever breaks the form ends the link with the code of what was wrong.
  * @module
  */
-import { type Charter, charterHash, partiesOf } from '@folkmoot/core/charter.js';
+import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { TransportError } from '@folkmoot/core/errors.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import {
@@ -112,8 +112,8 @@ class NodeLink {
   }
 
   #challenge(hello: Hello, from: number): void {
-    const { charter } = this.#gate;
-    if (partiesOf(charter)[from] !== hello.party) throw new TransportError('LOGIN_REFUSED', { detail: 'not a party' });
+    const { charter, relay } = this.#gate;
+    if (relay.indexOf(hello.party) !== from) throw new TransportError('LOGIN_REFUSED', { detail: 'not a party' });
     this.#hello = hello;
     if (hello.charter !== charterHash(charter))
       throw new TransportError('LOGIN_REFUSED', { detail: 'another charter' });

@@ -161,7 +161,8 @@ function listening(server: Server, { host, port }: CoordinatorConfig): Promise<n
       const detail = `${host}:${port} cannot be listened on`;
       reject(new InputError('BAD_VALUE', { field: 'listen', detail, remedy: 'choose a free address', cause }));
     });
-    server.listen(port, host.replace(/^\[|\]$/g, ''), () => resolve((server.address() as AddressInfo).port));
+    const taken = () => resolve((server.address() as AddressInfo).port);
+    server.listen({ port, host: host.replace(/^\[|\]$/g, ''), backlog: limits.backlog }, taken);
   });
 }
 

@@ -10,8 +10,11 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from './clock.ts';
 import { type FrameLink, socketOptions, WebSocketLink } from './link.ts';
 
-/** Far more than a consortium has parties; each costs a socket and at most a few MiB of buffers. */
-export const connectionsMax = 1024;
+/**
+ * Far more than a consortium has parties, since of links that hang each may come a second time; each costs a socket and at
+ * most a few MiB of buffers.
+ */
+export const connectionsMax = 4096;
 
 export interface ListenOptions {
   readonly path: string;

@@ -26,17 +26,17 @@ interface Pair {
 }
 
 export class Relay {
-  readonly #parties: readonly PartyId[];
+  readonly #indices: ReadonlyMap<PartyId, number>;
   readonly #links = new Map<number, FrameLink>();
   readonly #pairs = new Map<string, Pair>();
 
   /** All parties of the charter in ascending order: frames name a party by its place here. */
   constructor(parties: readonly PartyId[]) {
-    this.#parties = parties;
+    this.#indices = new Map(parties.map((party, index) => [party, index]));
   }
 
   indexOf(party: PartyId): number {
-    return this.#parties.indexOf(party);
+    return this.#indices.get(party) ?? -1;
   }
 
   /** From now on this link speaks for the party; an older one no longer does. */

@@ -40,9 +40,16 @@ function without(value: object, defaults: Readonly<Record<string, unknown>>): Re
   return Object.fromEntries(kept);
 }
 
+/** A charter is a value that nobody changes, and it is asked for its hash at every login, job and acceptance. */
+const hashes = new WeakMap<Charter, Uint8Array>();
+
 /** SHA-256 of what is signed. */
 export function charterHashBytes(charter: Charter): Uint8Array {
-  return sha256(utf8(canonicalJson(essence(charter))));
+  const known = hashes.get(charter);
+  if (known !== undefined) return known.slice();
+  const hash = sha256(utf8(canonicalJson(essence(charter))));
+  hashes.set(charter, hash);
+  return hash.slice();
 }
 
 /** The same, as 64 hexadecimal digits: what jobs, sessions and acceptances are bound to. */

@@ -8,7 +8,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { toHex } from '@folkmoot/core/bytes.js';
-import { charterHash, checkSealed, fingerprint, parseCharter, partiesOf } from '@folkmoot/core/charter.js';
+import {
+  type Charter,
+  charterHash,
+  checkSealed,
+  fingerprint,
+  parseCharter,
+  partiesOf,
+} from '@folkmoot/core/charter.js';
 import { isFolkmootError, StateError, TransportError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
@@ -26,6 +33,7 @@ import {
 } from '@folkmoot/transport/reach.js';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
+import { auditFinding } from './audit-finding.ts';
 import {
   type Membership,
   type NodeConfig,
@@ -41,6 +49,7 @@ import { nodeUrl, version } from './node.ts';
 import { askOwner } from './owner-client.ts';
 import { Periods } from './period.ts';
 import { sourceFindings } from './source-check.ts';
+import { Store } from './store.ts';
 
 export interface DoctorOptions {
   readonly configFile: string;
@@ -86,7 +95,7 @@ export async function examineNode(options: DoctorOptions): Promise<Finding[]> {
   }
 
   findings.push(privacyFinding('state folder', config.state), diskFinding(config.state, room));
-  const { isRunning, findings: state } = await stateFindings(config);
+  const { isRunning, findings: state } = await stateFindings(config, membership?.charter, clock);
   findings.push(...state);
 
   for (const coordinator of config.coordinators) {
@@ -155,7 +164,11 @@ function charterFindingOf({ charter: file }: NodeConfig): Promise<Finding> {
 }
 
 /** The database itself where no node runs; what the node says of it where one does. */
-async function stateFindings(config: NodeConfig): Promise<{ isRunning: boolean; findings: Finding[] }> {
+async function stateFindings(
+  config: NodeConfig,
+  charter: Charter | undefined,
+  clock: Clock,
+): Promise<{ isRunning: boolean; findings: Finding[] }> {
   const file = databaseFile(config.state);
   if (!existsSync(file))
     return { isRunning: false, findings: [ok('database', 'there is none before the first start')] };
@@ -170,7 +183,12 @@ async function stateFindings(config: NodeConfig): Promise<{ isRunning: boolean; 
         findings: [ok('database', 'of an older version; the next start brings it up to date')],
       };
     }
-    return { isRunning: false, findings: integrityFindings(db, config.datasets, new Periods(db), false) };
+    const findings = integrityFindings(db, config.datasets, new Periods(db), false);
+    if (charter !== undefined) {
+      const store = new Store(db, () => clock.now());
+      findings.push(await auditFinding(store, config.party, charter, clock.now()));
+    }
+    return { isRunning: false, findings };
   } catch (error) {
     const typed = stateError(error);
     if (typed.code !== 'STATE_IN_USE') return { isRunning: false, findings: [brokenFinding(typed)] };

@@ -26,6 +26,7 @@ export interface Counts {
   /** By state. */
   readonly jobs: Readonly<Record<string, number>>;
   readonly ledgerEntries: number;
+  readonly auditEntries: number;
   readonly released: number;
 }
 
@@ -127,6 +128,14 @@ function watch(registry: Registry, { party, version, charterHash, counts, freeBy
     registers,
     collect() {
       this.set(counts().ledgerEntries);
+    },
+  });
+  new Gauge({
+    name: 'folkmoot_audit_entries',
+    help: 'Entries of the audit log; it never falls',
+    registers,
+    collect() {
+      this.set(counts().auditEntries);
     },
   });
   new Gauge({

@@ -31,6 +31,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { approvalRoutes } from './approval-routes.ts';
 import { auditDuty } from './audit-duty.ts';
+import { auditFinding } from './audit-finding.ts';
 import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
@@ -99,6 +100,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     checks: {
       database: () => store.probe(),
       charter: () => checkUnchanged(config, membership),
+      audit: () => store.heads.checkWhole(party),
       link: () => {
         if (up.size === 0) throw telling([...losses.values()]);
       },
@@ -131,13 +133,18 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   };
   const dialling: { stop(): void }[] = [];
   let channel: OwnerChannel | undefined;
+  const diagnosis = async () => [
+    linkFinding(await health.look()),
+    ...store.integrity(config.datasets),
+    await auditFinding(store, party, membership.charter, clock.now()),
+  ];
   const deciding = () => ({ store, config, charter: membership.charter, nowMs: clock.now() });
   const routes: readonly OwnerRoute[] = [
     ...approvalRoutes(deciding, (job) => jobs.takeDecisions(job)),
     ...reportRoutes(config, store, periods),
     ...auditRoutes(store, party, membership.charter, () => clock.now()),
     { method: 'GET', path: '/v1/node', handle: () => ({ party, build, charter: membership.charterHash }) },
-    { method: 'GET', path: '/v1/diagnosis', handle: async () => diagnose(config, store, await health.look()) },
+    { method: 'GET', path: '/v1/diagnosis', handle: diagnosis },
   ];
   let port: WatchPort | undefined;
   try {
@@ -231,16 +238,13 @@ function telling(losses: readonly FolkmootError[]): FolkmootError {
   return losses.find(({ code }) => code === 'IDENTITY_IN_USE') ?? losses[0] ?? new TransportError('LINK_LOST');
 }
 
-/** What this process alone can tell a doctor: its database, and its link. */
-function diagnose({ datasets }: NodeConfig, store: Store, { checks }: HealthReport): readonly Finding[] {
+/** What this process alone can tell a doctor of its links. */
+function linkFinding({ checks }: HealthReport): Finding {
   const link = checks.find(({ check }) => check === 'link');
+  if (link?.ok === true) return ok('link', 'logged in at the coordinator');
   const seeLog = 'see the node’s log: the last `link-lost` names the code';
   const remedy = link?.code === 'IDENTITY_IN_USE' ? link.remedy! : seeLog;
-  const linkFinding =
-    link?.ok === true
-      ? ok('link', 'logged in at the coordinator')
-      : fail('link', `it is down [${link?.code ?? 'LINK_LOST'}]`, remedy);
-  return [linkFinding, ...store.integrity(datasets)];
+  return fail('link', `it is down [${link?.code ?? 'LINK_LOST'}]`, remedy);
 }
 
 /** The coordinator's path for nodes. */

@@ -227,10 +227,11 @@ export class Store {
       status: string;
       count: number;
     }[];
-    const [ledgerEntries, released] = ['ledger', 'released'].map(
+    const [ledgerEntries, auditEntries, released] = ['ledger', 'audit', 'released'].map(
       (table) => this.#prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number,
-    ) as [number, number];
-    return { jobs: Object.fromEntries(rows.map(({ status, count }) => [status, count])), ledgerEntries, released };
+    ) as [number, number, number];
+    const jobs = Object.fromEntries(rows.map(({ status, count }) => [status, count]));
+    return { jobs, ledgerEntries, auditEntries, released };
   }
 
   /** Writes what stands there already: whatever stands in the way of a write shows. @throws StateError STATE_FAILED */

@@ -65,6 +65,7 @@ describe('the metrics of a node', () => {
       'folkmoot_attempt_duration_seconds_count 1',
       'folkmoot_openings_released 1',
       'folkmoot_ledger_entries 0',
+      '\nfolkmoot_audit_entries ',
       '\nfolkmoot_link_up 1\n',
     ]) {
       expect(text).toContain(line);
@@ -95,7 +96,12 @@ describe('the health of a node', () => {
     const node = await startOne('camden');
     await expect.poll(() => metrics(node)).toMatch(/^folkmoot_link_up 1$/m);
     expect(await health(node, '/ready')).toMatchObject({ code: 200, status: 'ok' });
-    expect((await health(node)).checks).toMatchObject([{ check: 'database' }, { check: 'charter' }, { check: 'link' }]);
+    expect((await health(node)).checks).toMatchObject([
+      { check: 'database' },
+      { check: 'charter' },
+      { check: 'audit', ok: true },
+      { check: 'link' },
+    ]);
   });
 
   it('is not once another charter lies on the disk', async () => {
@@ -115,6 +121,7 @@ describe('the health of a node', () => {
       checks: [
         { ok: true },
         { ok: true },
+        { check: 'audit', ok: true },
         { check: 'link', ok: false, code: expect.stringMatching(/^(LINK_LOST|UNREACHABLE)$/) },
       ],
     });

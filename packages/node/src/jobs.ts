@@ -30,7 +30,7 @@ import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
 import { keepJoin } from './join-report.ts';
 import { checkAccepted, checkStillAllowed, claimOnStart, type Decision, decide, type Judge } from './judgement.ts';
-import { type Effect, isTerminal, type JobEvent, type JobState, step } from './lifecycle.ts';
+import { type Effect, isTerminal, type JobEvent, type JobState, type step } from './lifecycle.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { ComputationUnderWay, OwnRecords } from './own-records.ts';
 import { SessionStreams } from './session-streams.ts';
@@ -60,6 +60,8 @@ export interface JobsOptions {
   /** The period that each dataset is in, for as long as this process runs. */
   readonly periods: ReadonlyMap<string, string>;
   readonly records: OwnRecords;
+  /** What follows from what: lifecycle.ts. */
+  readonly step: typeof step;
   /** Shows the audit log to the others of a job, and looks at theirs. */
   readonly audit?: AuditDuty;
   readonly clock: Clock;
@@ -316,7 +318,7 @@ export class Jobs {
   #dispatch(job: string, event: JobEvent, by?: Speaker): void {
     if (this.#stopped) return;
     try {
-      const { effects } = step(this.#find(job), event, by?.epoch);
+      const { effects } = this.#options.step(this.#find(job), event, by?.epoch);
       const isRefused = effects.some(({ effect }) => effect === 'refuse');
       if (by?.epoch !== undefined && !isRefused) this.#ledBy(job, by.to);
       for (const effect of effects) this.#perform(effect, by === undefined ? this.#outletsOf(job) : [by.to]);

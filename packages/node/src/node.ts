@@ -35,6 +35,7 @@ import { auditFinding } from './audit-finding.ts';
 import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
+import { step } from './lifecycle.ts';
 import { createMetrics } from './metrics.ts';
 import { ownRecords } from './own-records.ts';
 import { auditRoutes } from './owner-audit.ts';
@@ -88,7 +89,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     freeBytes: () => freeBytes(config.state),
   });
   const jobs = new Jobs({
-    ...{ config, membership, build, sign, store, periods, records, clock, log, metrics },
+    ...{ config, membership, build, sign, store, periods, records, step, clock, log, metrics },
     audit: auditDuty(store, { party, sign, charter: membership.charter, charterHash: membership.charterHash }, log),
   });
   const up = new Set<Connection>();

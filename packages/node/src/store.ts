@@ -89,7 +89,8 @@ export class Store {
   >;
   readonly #heads: AuditExchange;
 
-  constructor(db: Database.Database, nowMs: () => number) {
+  /** `random` makes what the audit log salts its entries with. */
+  constructor(db: Database.Database, nowMs: () => number, random?: (n: number) => Uint8Array) {
     this.#db = db;
     this.#nowMs = nowMs;
     this.#ledger = new Ledger(db);
@@ -97,7 +98,7 @@ export class Store {
     this.#periods = new Periods(db);
     this.#joins = new JoinRecords(db);
     this.joins = this.#joins;
-    this.#audit = new AuditLog(db, () => this.#ledger.totals());
+    this.#audit = new AuditLog(db, () => this.#ledger.totals(), random);
     this.audit = this.#audit;
     this.#approvals = new ApprovalRecords(db);
     this.#heads = new AuditExchange(db, this.#audit, this.#ledger);

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMembership, readNodeConfig } from '../src/config.ts';
 import type { Connection } from '../src/connection.ts';
 import { Jobs, type Outlet } from '../src/jobs.ts';
-import type { JobState, Status } from '../src/lifecycle.ts';
+import { type JobState, type Status, step } from '../src/lifecycle.ts';
 import { ownRecords } from '../src/own-records.ts';
 import type { Store } from '../src/store.ts';
 import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, parties } from './consortium.ts';
@@ -60,6 +60,7 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promi
   const log = pino({ level: 'silent' });
   const records = ownRecords({ config, membership, store, env: {} });
   jobs = new Jobs({
+    step,
     config,
     membership,
     build: 'test',

@@ -1,0 +1,182 @@
+/**
+ * One seed: a consortium from its first second to the end of all its jobs.
+ * @module
+ */
+import { TransportError } from '@folkmoot/core/errors.js';
+import Database from 'better-sqlite3';
+import { pino } from 'pino';
+import { prepareDatabase as prepareCoordinatorDatabase } from '../../packages/coordinator/src/sqlite-database.ts';
+import { prepareDatabase as prepareNodeDatabase } from '../../packages/node/src/database.ts';
+import { Analyst } from './analyst.ts';
+import { Chance } from './chance.ts';
+import { drawFaults, drawFocus, type Faults } from './faults.ts';
+import { Liar } from './liar.ts';
+import { type AskedJob, lifetimeMs, type Moot, makeMoot, parties, startMs } from './moot.ts';
+import type { Mutant } from './mutants.ts';
+import { preparedOnce } from './prepared-once.ts';
+import { SimulatedCoordinator } from './simulated-coordinator.ts';
+import { inspect, SimulatedNode } from './simulated-node.ts';
+import { openLink } from './wire.ts';
+import { Witness } from './witness.ts';
+import { World } from './world.ts';
+
+/** What all seeds have in common; made once. */
+export interface Stage {
+  readonly moot: Moot;
+  readonly nodeImage: Buffer;
+  readonly coordinatorImage: Buffer;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: string | undefined;
+  readonly tally: ReadonlyMap<string, number>;
+  readonly traceHash: string | undefined;
+}
+
+export interface SeedOptions {
+  readonly mutant?: Mutant;
+  readonly print?: (line: string) => void;
+  readonly hash?: boolean;
+}
+
+/** Clocks differ by 60 s at the end, and 120 s are granted. */
+const slackMs = 60_000 + 120_000 + 30_000;
+
+export async function makeStage(): Promise<Stage> {
+  const image = (prepare: (db: Database.Database) => unknown) => {
+    const db = new Database(':memory:');
+    prepare(db);
+    return db.serialize();
+  };
+  return {
+    moot: await makeMoot(),
+    nodeImage: image(prepareNodeDatabase),
+    coordinatorImage: image(prepareCoordinatorDatabase),
+  };
+}
+
+/** The disks are looked at in so many seeds: it is the slowest look. */
+const disksEvery = 5;
+
+const log = pino({ level: 'silent' });
+
+export async function runSeed(
+  { moot, nodeImage, coordinatorImage }: Stage,
+  seed: number,
+  options: SeedOptions = {},
+): Promise<Outcome> {
+  const { mutant = {}, print, hash } = options;
+  const chance = new Chance(seed);
+  const faults = drawFaults(chance);
+  const focus = drawFocus(chance);
+  const world = new World(chance, { faults, focus }, startMs, { print, hash });
+  world.trace(
+    `seed ${seed}: ${JSON.stringify(Object.fromEntries(Object.entries(faults).filter(([, often]) => often > 0)))} ${JSON.stringify(focus)}`,
+  );
+  const witness = new Witness(world);
+  const liar = new Liar(world, moot);
+  // One of three seeds has two coordinators on one database.
+  const names = chance.hits(0.35) ? ['coordinator', 'coordinator 2'] : ['coordinator'];
+  const db = preparedOnce(coordinatorImage);
+  const isShared = names.length > 1;
+  const coordinators = names.map((name) => new SimulatedCoordinator({ world, moot, name, db, isShared, log }));
+  const nodes = parties.map((party) => {
+    const inspected = inspect(world, witness, moot, party);
+    return new SimulatedNode({
+      ...{ world, witness, moot, party, image: nodeImage, log, mutant },
+      coordinators: names,
+      async dial(process, name) {
+        const coordinator = coordinators.find((one) => one.name === name)!;
+        const listening = coordinator.process;
+        if (listening === undefined) throw new TransportError('UNREACHABLE');
+        const relayed = liar.relayed();
+        const fromNode = (frame: Uint8Array) => {
+          inspected(frame);
+          return relayed(frame);
+        };
+        const pair = openLink(world, process, listening, { toNode: liar.toNode(party), fromNode });
+        coordinator.accept(pair.coordinator);
+        return pair.node;
+      },
+    });
+  });
+  const analyst = new Analyst({
+    world,
+    witness,
+    charter: moot.charter,
+    coordinator: () => chance.pick(coordinators).coordinator,
+  });
+
+  for (const coordinator of coordinators) coordinator.start();
+  for (const node of nodes) world.after(chance.between(0, 3_000), () => node.start());
+  const asked = drawJobs(moot, chance);
+  for (const job of asked) analyst.ask(job, chance.between(0, 20_000));
+  world.every(5_000, () => {
+    for (const name of [...parties, ...names]) if (world.hits('clockJump')) world.jump(name);
+    for (const node of nodes) if (world.hits('newRecords')) node.renew();
+    for (const one of [...nodes, ...coordinators]) {
+      if (world.hits('pause')) one.process?.pause(chance.between(3_000, 60_000));
+    }
+  });
+  world.after(chance.between(30_000, 90_000), () => world.calm());
+  let isOver = false;
+  world.every(2_500, () => {
+    isOver = world.isCalm && analyst.isDone && hasNoOpenJob(db) && nodes.every((node) => node.isIdle);
+  });
+  await world.run(lifetimeMs + slackMs, () => isOver);
+
+  if (!isOver && world.violation === undefined) {
+    const open = nodes.filter((node) => !node.isIdle).map(({ party }) => party);
+    world.broken(`not everything has ended: ${[...open, hasNoOpenJob(db) ? '' : 'coordinator'].join(' ')}`);
+  }
+  if (world.violation === undefined) {
+    const isQuiet = focus === undefined && (Object.values(faults).every((often) => often === 0) || onlyDelays(faults));
+    // A party that was told that its disk failed does not open, whatever stands on it.
+    const mayBeLost = world.has('failAfter') || world.has('lie') || world.has('clockJump') || world.has('corrupt');
+    for (const [job, end] of analyst.ends) {
+      // What all have opened arrives, however often it has to be sent.
+      const arrives = end === 'DONE' || mayBeLost || !witness.isOpenedByAll(job);
+      world.expect(arrives, () => `all have opened ${job}, and it ended as ${end}`);
+      world.expect(
+        !isQuiet || end === 'DONE' || mayBeRefused(asked),
+        () => `nothing failed, and ${job} ended as ${end}`,
+      );
+    }
+    if (seed % disksEvery === 0) lookAtDisks(witness, db, nodes);
+  }
+  for (const one of [db, ...nodes.map((node) => node.db)]) one.close();
+  return { seed, violation: world.violation, tally: world.tally, traceHash: world.traceHash() };
+}
+
+/** Whether no coordinator has a job under way. */
+function hasNoOpenJob(db: Database.Database): boolean {
+  const sql = `SELECT 1 FROM jobs WHERE phase IN ('QUEUED', 'INVITING', 'READY', 'RUNNING')`;
+  return db.prepare(sql).get() === undefined;
+}
+
+const onlyDelays = ({ delay: _, ...others }: Faults): boolean => Object.values(others).every((often) => often === 0);
+
+/** Three questions cost more than the budget has. */
+const mayBeRefused = (asked: readonly AskedJob[]): boolean => asked.filter(({ isProtected }) => isProtected).length > 2;
+
+/** One job in most seeds; sometimes two or three at once, or the same question twice. */
+function drawJobs({ jobs }: Moot, chance: Chance): readonly AskedJob[] {
+  const [first, same, second, third] = jobs.protected;
+  return chance.pick([
+    [jobs.exact[0]!],
+    [jobs.exact[0]!],
+    [first!],
+    [first!],
+    [first!],
+    [first!, same!],
+    [first!, jobs.exact[1]!],
+    [first!, second!, third!],
+  ]);
+}
+
+/** What stands on the disks is what may stand there. */
+function lookAtDisks(witness: Witness, coordinator: Database.Database, nodes: readonly SimulatedNode[]): void {
+  witness.sees('the coordinator’s database', coordinator.serialize());
+  for (const { party, db } of nodes) witness.sees(`the database of ${party}`, db.serialize());
+}

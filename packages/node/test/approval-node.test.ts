@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { termsOf } from '@folkmoot/core/approval.js';
+import { fromHex } from '@folkmoot/core/bytes.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { makeKeys, writeKeys } from '@folkmoot/transport/keyring.js';
 import { pino } from 'pino';
@@ -11,25 +12,30 @@ import { type RunningNode, startNode } from '../src/node.ts';
 import { readLedger } from '../src/owner.ts';
 import { decideOnJob, type JobToDecide, readJobToDecide, readWaiting } from '../src/owner-approvals.ts';
 import { askOwner } from '../src/owner-client.ts';
-import { type Consortium, idOf, makeConsortium, nodeYaml } from './consortium.ts';
+import { type Consortium, idOf, makeConsortium, nodeYaml, type PartyName, parties } from './consortium.ts';
 import { StandIn } from './stand-in-coordinator.ts';
 
 const reason = { reason: 'file 2026/14' };
 let consortium: Consortium;
 let coordinator: StandIn;
+/** Camden’s, as it was started last. */
 let node: RunningNode | undefined;
+let nodes: RunningNode[];
 let logged: string[];
 let signed: SignedJob;
 
-async function startCamden(): Promise<void> {
+const startCamden = () => start('camden');
+async function start(party: PartyName): Promise<void> {
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  const configFile = consortium.configFile('camden');
+  const configFile = consortium.configFile(party);
   const logins = heard('login').length;
-  node = await startNode({ configFile, overrides: { coordinator: coordinator.url }, log, env: {} });
+  const started = await startNode({ configFile, overrides: { coordinator: coordinator.url }, log, env: {} });
+  nodes.push(started);
+  if (party === 'camden') node = started;
   await coordinator.until(() => heard('login').length > logins);
 }
 const heard = (type: string) => coordinator.heard.filter(({ message }) => message.type === type);
-const invite = () => coordinator.send('camden', { type: 'invite', job: idOf(signed), attempt: 1, signed });
+const invite = (party = 'camden') => coordinator.send(party, { type: 'invite', job: idOf(signed), attempt: 1, signed });
 const home = () => ({ configFile: consortium.configFile('camden'), nowMs: () => Date.now() });
 const waiting = async (): Promise<JobToDecide | undefined> => (await readWaiting(home())).waiting[0];
 const yes = async (who: string) =>
@@ -41,20 +47,23 @@ const yes = async (who: string) =>
 beforeEach(async () => {
   consortium = await makeConsortium(77);
   coordinator = await StandIn.start(consortium.charter);
-  logged = [];
+  [logged, nodes] = [[], []];
   let listed = '';
   for (const who of ['ada', 'ben']) {
     const keys = await makeKeys('approver', randomBytes);
     await writeKeys(join(consortium.folder, who), keys);
     listed += `  ${who}: { name: ${who} Example, identity: "${keys.public.identity}" }\n`;
   }
+  // The analyst, in the guise of an approver.
+  await writeKeys(join(consortium.folder, 'eve'), consortium.analystKeys);
+  listed += `  eve: { name: Eve Example, identity: "${consortium.analystKeys.public.identity}" }\n`;
   const text = `${nodeYaml('camden', 'manual\n      approvers: 2')}approvers:\n${listed}`;
   writeFileSync(consortium.configFile('camden'), text);
   signed = consortium.signed();
   await startCamden();
 });
 afterEach(async () => {
-  await node?.stop();
+  await Promise.all(nodes.map((one) => one.stop()));
   await coordinator.stop();
   consortium.dispose();
 });
@@ -164,6 +173,39 @@ describe('a node whose rule asks for people', () => {
     }
     expect((await readLedger(home())).entries).toMatchObject([{ kind: 'reserve', title: 'First' }]);
     expect((await coordinator.next('camden', 'denied')).report).toMatchObject({ code: 'BUDGET_EXCEEDED' });
+  });
+
+  it('lets no analyst decide on a job of their own', async () => {
+    invite();
+    await coordinator.next('camden', 'awaiting');
+    await expect(yes('eve')).rejects.toMatchObject({ code: 'OWN_JOB', party: 'camden' });
+    expect((await waiting())?.decisions).toEqual([]);
+  });
+
+  it('stops a computation at once when one of them takes the approval back', async () => {
+    invite();
+    await coordinator.next('camden', 'awaiting');
+    for (const who of ['ada', 'ben']) await yes(who);
+    for (const party of parties.slice(1)) {
+      await start(party);
+      invite(party);
+    }
+    const accepted = await Promise.all(parties.map((party) => coordinator.next(party, 'accepted')));
+    const acceptances = accepted.map(({ acceptance }) => acceptance);
+    // The others are not told to begin, so that the computation is still under way.
+    coordinator.admit({ job: fromHex(idOf(signed)), attempt: 1, roster: parties });
+    coordinator.send('camden', { type: 'start', job: idOf(signed), attempt: 1, acceptances });
+    const moved = (to: string) =>
+      logged.some((line) => line.includes('"party":"camden"') && line.includes(`"state":"${to}"`));
+    await expect.poll(() => moved('RUNNING'), { timeout: 20_000 }).toBe(true);
+    const target = await readJobToDecide(home(), idOf(signed), 'revoke');
+    expect(target).toMatchObject({ state: 'RUNNING', rule: null, approvers: null });
+    const who = { keys: join(consortium.folder, 'ben') };
+    const taken = await decideOnJob(home(), who, target, { decision: 'revoke', ...reason });
+    expect(taken).toMatchObject({ by: 'ben', state: 'ABORTED' });
+    const { report } = await coordinator.next('camden', 'failed');
+    expect(report).toMatchObject({ code: 'APPROVAL_REVOKED', party: 'camden' });
+    await expect(yes('ada')).rejects.toMatchObject({ code: 'ALREADY_ENDED' });
   });
 
   it('names what is wrong with a request on its owner’s channel', async () => {

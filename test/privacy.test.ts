@@ -32,6 +32,7 @@ let folder: string;
 let wire: Tap;
 const services: Started[] = [];
 let metrics = '';
+let exported = '';
 let storedMeanwhile: Buffer;
 let failure: { error: { code: string; message: string } };
 let crash: { code: number | null; stderr: string; reports: Buffer };
@@ -135,6 +136,11 @@ beforeAll(async () => {
   const fallen = await services[1]!.finished;
   crash = { code: fallen.code, stderr: fallen.stderr, reports: stored('reports') };
 
+  // Of the one that fell from its database, of one that runs through its own word; as lines, and as a page.
+  const auditOf = (town: string) => ['audit', 'export', '--config', join(folder, town, 'node.yaml')];
+  const written = await Promise.all([folkmoot(auditOf('ash')), folkmoot([...auditOf('birch'), '--html'])]);
+  exported = written.map(({ stdout }) => stdout).join('\n');
+
   for (const { child } of services) child.kill('SIGTERM');
   const ended = await Promise.all(services.map(({ finished }) => finished));
   logs = ended.map(({ stdout, stderr }) => stdout + stderr).join('\n');
@@ -221,6 +227,12 @@ describe('a job of three processes, heard on the wire', () => {
   it('tells the analyst which party could not read its records, and nothing of them', () => {
     expect(failure.error).toMatchObject({ code: 'SOURCE_VALUE', party: 'birch' });
     expect(found(Buffer.from(JSON.stringify(failure)), secrets)).toEqual([]);
+  });
+
+  it('hands none of them on to an auditor', () => {
+    expect(exported.split(answer.job).length).toBeGreaterThan(2);
+    expect(exported).toContain('</html>');
+    expect(found(Buffer.from(exported), [...secrets, ...answers])).toEqual([]);
   });
 
   it('leaves none of them behind when a node falls over', () => {

@@ -42,11 +42,12 @@ function fileFinding(db: Database.Database): Finding {
 }
 
 function durabilityFinding(db: Database.Database, isOwn: boolean): Finding {
+  // A copy made by VACUUM INTO has another journal until its first start.
+  if (!isOwn)
+    return ok('durability', 'every start of the node sets WAL and synchronous=FULL, and every write looks after it');
   const mode = db.pragma('journal_mode', { simple: true });
   const remedy = 'copy the state folder to a disk that can hold SQLite’s WAL: no network share';
   if (mode !== 'wal') return fail('durability', `the journal is ${String(mode)}, not WAL`, remedy);
-  if (!isOwn)
-    return ok('durability', 'WAL; the node sets synchronous=FULL at every start, and looks after every write');
   const level = db.pragma('synchronous', { simple: true });
   return level === 2
     ? ok('durability', 'WAL, and every write waits for the disk')

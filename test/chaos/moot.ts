@@ -133,8 +133,8 @@ export interface Moot {
 export interface MootOptions {
   /** What stands before the command of a process. */
   readonly before?: (name: string, folder: string) => readonly string[];
-  /** Called with the folder before anything is started: such as to mount something in it. */
-  readonly prepare?: (folder: string) => void;
+  /** Called with the folder before anything is started: such as to mount something in it. What it returns undoes that. */
+  readonly prepare?: (folder: string) => () => void;
   /** In place of the coordinator's own: its state, and what its environment has besides. */
   readonly coordinator?: { readonly state: unknown; readonly env: Readonly<Record<string, string>> };
 }
@@ -168,7 +168,7 @@ export async function startMoot(options: MootOptions = {}): Promise<Moot> {
     writeFileSync(join(folder, town, 'node.yaml'), nodeText(town, line.port));
     nodes.set(town, serviceOf({ name: town, args: ['node', `${town}/node.yaml`] }));
   }
-  options.prepare?.(folder);
+  const undo = options.prepare?.(folder) ?? (() => undefined);
 
   const services = [coordinator, ...nodes.values()];
   const client = createClient({
@@ -204,6 +204,7 @@ export async function startMoot(options: MootOptions = {}): Promise<Moot> {
   const remove = async () => {
     await Promise.all(services.map((service) => service.kill()));
     await Promise.all([...lines.values()].map((line) => line.stop()));
+    undo();
     rmSync(folder, { recursive: true, force: true });
   };
   try {

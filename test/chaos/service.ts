@@ -13,7 +13,7 @@ import { bin, NODE_COMPILE_CACHE } from '../../packages/cli/test/command-line.ts
 import type { Fall } from './fall.ts';
 
 /** Where every wait ends, on a machine that others keep busy. */
-const waitMsMax = 240_000;
+const waitMsMax = 120_000;
 /** The last lines of the log, for whoever reads why a run failed. */
 const linesKept = 60;
 

@@ -6,6 +6,7 @@
  *   the question is put; or it has a typed end.
  * - What a party has sealed for an attempt stays byte for byte, and is what lies at the coordinator. At most one attempt of a
  *   job is opened, and when one is, none after it was begun anywhere.
+ * - Every audit log is what was entered and signed, and what the others hold of it.
  * - A protected job is charged where it was opened, once a question, and nowhere else; once all jobs have ended nothing is
  *   held back, so the budget is what is free and what was spent.
  * @module
@@ -18,6 +19,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { hasEnded } from '@folkmoot/client/events.js';
 import { inMemory } from '@folkmoot/node/in-memory.js';
 import { expect } from 'vitest';
+import { bin, folkmoot } from '../../packages/cli/test/command-line.ts';
 import { type Moot, type Town, towns } from './moot.ts';
 import { until } from './service.ts';
 
@@ -127,6 +129,7 @@ export async function judge(moot: Moot, sightings: Sightings): Promise<readonly 
   sightings.lookAll(moot);
   const records = new Map(towns.map((town) => [town, recordsOf(moot, town)]));
   await judgeAnswers(moot, records, answers);
+  await judgeAudits(moot);
   judgeAttempts(moot, records, answers);
   judgeLedgers(records, answers);
   return views.map(({ job, state, error, attempt }) => ({
@@ -168,6 +171,21 @@ async function plainRows(folder: string, age: number) {
   return groups.map(([tenure, people, total]) => ({
     ...{ tenure, people: { exact: String(people) }, total: { exact: String(total) } },
   }));
+}
+
+/** As an owner looks at the own log, with those that the others have handed on. */
+async function judgeAudits({ folder }: Moot): Promise<void> {
+  const run = (...args: string[]) =>
+    folkmoot([bin, 'audit', ...args, '--json'], { bin: '--conditions=source', cwd: folder });
+  const config = (town: Town) => ['--config', `${town}/node.yaml`];
+  await Promise.all(towns.map((town) => run('export', ...config(town), '--out', `${town}.log`)));
+  const verified = towns.map((town) => {
+    const others = towns.filter((other) => other !== town).map((other) => `${other}.log`);
+    return run('verify', ...config(town), '--with', ...others);
+  });
+  for (const { code, stdout, stderr } of await Promise.all(verified)) {
+    expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
+  }
 }
 
 function judgeAttempts(moot: Moot, records: Records, answers: ReadonlyMap<string, unknown>): void {

@@ -7,10 +7,12 @@ import type { JobToDecide, WaitingReport } from '@folkmoot/node/owner-approvals.
 
 const minute = (instant: string): string => `${instant.slice(0, 16).replace('T', ' ')} UTC`;
 
-export function waitingText({ party, waiting }: WaitingReport): string {
+export function waitingText({ party, waiting, more }: WaitingReport): string {
   if (waiting.length === 0) return `Nothing waits for a person at ${party}.`;
-  const count = waiting.length === 1 ? 'One job waits' : `${waiting.length} jobs wait`;
-  return [`${count} for a person at ${party}.`, ...waiting.map(jobToDecideText)].join('\n\n');
+  const all = waiting.length + more;
+  const count = all === 1 ? 'One job waits' : `${all} jobs wait`;
+  const shown = more === 0 ? '' : ` The oldest ${waiting.length} are:`;
+  return [`${count} for a person at ${party}.${shown}`, ...waiting.map(jobToDecideText)].join('\n\n');
 }
 
 export function jobToDecideText(target: JobToDecide): string {

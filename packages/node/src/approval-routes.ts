@@ -10,7 +10,7 @@ import { admitDecision, decidable, type OnJob } from './approvals.ts';
 import type { Status } from './lifecycle.ts';
 import type { OwnerRoute } from './owner-channel.ts';
 import type { Store } from './store.ts';
-import { type JobToDecide, jobToDecide, type Showing, waitingJobs } from './waiting.ts';
+import { type JobToDecide, jobToDecide, reportWaiting, type Showing, type WaitingReport } from './waiting.ts';
 
 /** What became of a decision. */
 export interface DecisionTaken {
@@ -49,14 +49,8 @@ function decisionOf(text: string | null): Decision {
   return decision;
 }
 
-export interface WaitingReport {
-  readonly party: string;
-  /** The oldest first. */
-  readonly waiting: readonly JobToDecide[];
-}
-
 export function waitingAt(by: Deciding): WaitingReport {
-  return { party: by.config.party, waiting: waitingJobs(by.store.open(), by) };
+  return reportWaiting(by.store.open(), by);
 }
 
 /**

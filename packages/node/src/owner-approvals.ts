@@ -10,23 +10,16 @@ import type { Charter } from '@folkmoot/core/charter.js';
 import { CharterError } from '@folkmoot/core/errors.js';
 import { signer } from '@folkmoot/core/identity.js';
 import { needsPassphrase, readKeys } from '@folkmoot/transport/keyring.js';
-import {
-  type Deciding,
-  type DecisionTaken,
-  decidableAt,
-  takeAt,
-  type WaitingReport,
-  waitingAt,
-} from './approval-routes.ts';
+import { type Deciding, type DecisionTaken, decidableAt, takeAt, waitingAt } from './approval-routes.ts';
 import { approverOf, approverWith } from './approvers.ts';
 import { type NodeConfig, readNodeConfig, readSealedCharter } from './config.ts';
 import type { OwnerOptions } from './owner.ts';
 import { throughOwner } from './owner-client.ts';
 import type { Store } from './store.ts';
-import type { JobToDecide } from './waiting.ts';
+import type { JobToDecide, WaitingReport } from './waiting.ts';
 
-export type { DecisionTaken, WaitingReport } from './approval-routes.ts';
-export type { JobToDecide } from './waiting.ts';
+export type { DecisionTaken } from './approval-routes.ts';
+export type { JobToDecide, WaitingReport } from './waiting.ts';
 
 /** The jobs that wait. @throws InputError, CharterError for its files; StateError, TransportError UNREACHABLE */
 export async function readWaiting(options: OwnerOptions): Promise<WaitingReport> {

@@ -105,9 +105,19 @@ function budgetLeft(dataset: string, analyst: string, { config, store }: Showing
   return { unit: unitOf(budget), remaining: { micro, deltaPico: least(left.map(({ pico }) => pico)) } };
 }
 
-/** All that wait, the oldest first. */
-export function waitingJobs(states: readonly JobState[], by: Showing): JobToDecide[] {
-  return states.flatMap((state) =>
-    state.status === 'AWAITING_APPROVAL' ? [jobToDecide(state, state.hold.terms, by)] : [],
-  );
+export interface WaitingReport {
+  readonly party: string;
+  /** The oldest first. */
+  readonly waiting: readonly JobToDecide[];
+  /** How many wait besides. */
+  readonly more: number;
+}
+
+/** A plan takes milliseconds to make, in which a node does nothing else; more than these nobody reads at once. */
+const shownMax = 50;
+
+export function reportWaiting(states: readonly JobState[], by: Showing): WaitingReport {
+  const held = states.filter((state) => state.status === 'AWAITING_APPROVAL');
+  const waiting = held.slice(0, shownMax).map((state) => jobToDecide(state, state.hold.terms, by));
+  return { party: by.config.party, waiting, more: held.length - waiting.length };
 }

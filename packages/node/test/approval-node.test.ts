@@ -175,6 +175,17 @@ describe('a node whose rule asks for people', () => {
     expect((await coordinator.next('camden', 'denied')).report).toMatchObject({ code: 'BUDGET_EXCEEDED' });
   });
 
+  it('shows the oldest 50 jobs that wait, and how many more there are', async () => {
+    const jobs = Array.from({ length: 52 }, () => consortium.signed());
+    for (const job of jobs) {
+      signed = job;
+      invite();
+    }
+    await coordinator.until(() => heard('awaiting').length === 52);
+    const { waiting: shown, more } = await readWaiting(home());
+    expect({ shown: shown.length, more }).toEqual({ shown: 50, more: 2 });
+  });
+
   it('lets no analyst decide on a job of their own', async () => {
     invite();
     await coordinator.next('camden', 'awaiting');

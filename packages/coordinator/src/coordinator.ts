@@ -562,7 +562,9 @@ export class Coordinator {
     const { leases } = store;
     let places = limits.activeJobsMax;
     for (const job of this.#led.values()) if (isActive(job.state)) places--;
-    const begun = (await durably(leases.begun())).filter(({ id }) => !this.#led.has(id));
+    const isHere = ({ roster }: FreeJob) => roster.every((party) => this.#links.has(party));
+    const isOurs = (job: FreeJob) => !this.#led.has(job.id) && (isHere(job) || job.freeMs > limits.takeoverMs);
+    const begun = (await durably(leases.begun())).filter(isOurs);
     const wanted = [...(await durably(leases.expired(clock.now() - skewMs)))];
     // One that waits for an opening holds no place until all are here.
     for (const job of begun) if (job.isReleasing || places-- > 0) wanted.push(job);
@@ -620,7 +622,9 @@ export class Coordinator {
     try {
       const before = [...this.#led.values()];
       const renewed = nowMs >= this.#renewedMs + limits.renewMs;
-      const held = before.length === 0 ? new Map() : await store.leases.held(this.epoch, { renewed });
+      // Only of jobs that are led: what was dropped is to be taken anew.
+      const tokens = before.map(({ lease }) => lease.token);
+      const held = await store.leases.held(tokens, { renewed });
       if (renewed) this.#renewedMs = nowMs;
       for (const { id, lease } of before) {
         const own = held.get(id);

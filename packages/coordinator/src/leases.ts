@@ -25,6 +25,8 @@ export interface FreeJob {
   readonly id: string;
   readonly roster: readonly string[];
   readonly isReleasing: boolean;
+  /** For how long nobody has led it. */
+  readonly freeMs: number;
   readonly submittedMs: number;
 }
 
@@ -99,20 +101,26 @@ export class Leases {
     });
   }
 
-  /** What stands with the jobs of this holder; `renewed` puts the end of their leases off. */
-  async held(holder: number, { renewed }: { readonly renewed: boolean }): Promise<ReadonlyMap<string, Held>> {
+  /**
+   * What stands with the jobs of these tokens; `renewed` puts the end of their leases off. A job whose token is missing from
+   * the answer is another's by now, or has ended.
+   */
+  async held(
+    tokens: readonly string[],
+    { renewed }: { readonly renewed: boolean },
+  ): Promise<ReadonlyMap<string, Held>> {
+    if (tokens.length === 0) return new Map();
+    const update = this.#db.updateTable('jobs').set({ lease_until_ms: this.#untilMs() });
     const own = renewed
-      ? this.#db
-          .updateTable('jobs')
-          .set({ lease_until_ms: this.#untilMs() })
-          .where('lease_holder', '=', holder)
+      ? update
           .where('phase', 'in', openPhases)
+          .where('lease_token', 'in', tokens)
           .returning(['id', 'lease_token', 'cancel_asked'])
       : this.#db
           .selectFrom('jobs')
           .select(['id', 'lease_token', 'cancel_asked'])
-          .where('lease_holder', '=', holder)
-          .where('phase', 'in', openPhases);
+          .where('phase', 'in', openPhases)
+          .where('lease_token', 'in', tokens);
     const rows = await own.execute();
     return new Map(
       rows.map((row) => [row.id, { token: row.lease_token ?? '', isCancelAsked: row.cancel_asked === 1 }]),
@@ -122,8 +130,13 @@ export class Leases {
   /** Gives leases back before their end. Those that are another's by now stay so. */
   async release(tokens: readonly string[]): Promise<void> {
     if (tokens.length === 0) return;
-    const nobody = { lease_token: null, lease_holder: null, lease_until_ms: null };
-    await this.#db.updateTable('jobs').set(nobody).where('lease_token', 'in', tokens).execute();
+    const nobody = { lease_token: null, lease_holder: null, lease_until_ms: this.#nowMs() };
+    await this.#db
+      .updateTable('jobs')
+      .set(nobody)
+      .where('phase', 'in', openPhases)
+      .where('lease_token', 'in', tokens)
+      .execute();
   }
 
   /** The analyst takes the job back: for whoever leads it to see to. */
@@ -144,7 +157,7 @@ export class Leases {
   #free() {
     return this.#db
       .selectFrom('jobs')
-      .select(['id', 'roster_json', 'releasing', 'submitted_ms'])
+      .select(['id', 'roster_json', 'releasing', 'submitted_ms', this.#freeMs().as('free_ms')])
       .where((of) => this.#isFree(of))
       .orderBy('submitted_ms')
       .orderBy('id');
@@ -154,18 +167,23 @@ export class Leases {
     return of.or([of('lease_token', 'is', null), of('lease_until_ms', '<', this.#nowMs())]);
   }
 
+  #freeMs() {
+    return sql<number>`${this.#nowMs()} - COALESCE(lease_until_ms, 0)`;
+  }
+
   #untilMs() {
     return sql<number>`${this.#nowMs()} + ${sql.lit(limits.leaseMs)}`;
   }
 }
 
-type FreeRow = Pick<Schema['jobs'], 'id' | 'roster_json' | 'releasing' | 'submitted_ms'>;
+type FreeRow = Pick<Schema['jobs'], 'id' | 'roster_json' | 'releasing' | 'submitted_ms'> & { readonly free_ms: number };
 
 function freeJobs(rows: readonly FreeRow[]): readonly FreeJob[] {
   return rows.map((row) => ({
     id: row.id,
     roster: JSON.parse(row.roster_json) as string[],
     isReleasing: row.releasing === 1,
+    freeMs: row.free_ms,
     submittedMs: row.submitted_ms,
   }));
 }

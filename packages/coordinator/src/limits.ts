@@ -39,6 +39,8 @@ export const limits = {
   scanMax: 1_000,
   /** A coordinator that is lost is noticed by the end of its leases; a pause of its database is no loss. */
   leaseMs: 10_000,
+  /** So long a coordinator that is linked to all parties of a job may take it before one that is not. */
+  takeoverMs: 5_000,
   /** Two renewals may fail. */
   renewMs: 3_000,
   /** How long a cancel waits for the coordinator that leads the job, which looks every second. */

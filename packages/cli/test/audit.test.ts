@@ -203,13 +203,15 @@ describe('a town that runs on yesterday’s copy of its state', () => {
     await startNode('ash');
     const refused = await here('submit', file('job.yaml'), ...analyst());
     const watched = await command('watch', refused.said.job, ...analyst(), '--json');
-    expect(watched.stdout + watched.stderr).toMatch(/AUDIT_(ROLLED_BACK|FORKED)/);
+    expect(watched.stdout + watched.stderr).toMatch(/AUDIT_(ROLLED_BACK|FORKED|UNPROVEN)/);
     const denied = async () => {
       const { said } = await here('submit', file('job.yaml'), ...analyst());
       return (await command('watch', said.job, ...analyst(), '--json')).stderr;
     };
     await expect.poll(denied, { timeout: 20_000 }).toContain('STATE_RESTORED');
 
+    const doctor = await here('doctor', ...own('ash'));
+    expect(JSON.stringify(doctor.said)).toMatch(/an older copy of itself: (birch|cedar) holds a head of \d+ entries/);
     const confirmed = await here('audit', 'confirm', ...own('ash'), '--reason', 'the disk broke');
     expect(confirmed).toMatchObject({ code: 0, said: { party: 'ash' } });
     expect((await asked()).said.status).toBe('DONE');
@@ -232,6 +234,8 @@ describe('a town that runs on yesterday’s copy of its state', () => {
     db.close();
     const { code, stdout } = await command('audit', 'verify', ...own('cedar'));
     expect(code).toBe(1);
+    const doctor = await here('doctor', ...own('cedar'));
+    expect(JSON.stringify(doctor.said)).toMatch(/"check":"audit log","level":"fail","text":"entry \d+ is not what was/);
     expect(stdout).toMatch(/CHANGED {2}cedar, entry \d+: entry \d+ is not what was entered/);
   });
 });

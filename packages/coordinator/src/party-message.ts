@@ -17,8 +17,8 @@ export type AuditMessage = Extract<NodeMessage, { type: 'countersigned' | 'held'
 /** Login, openings, statements of budgets and what is only passed on are dealt with before. */
 export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' | 'budget' } | AuditMessage>;
 
-/** A head with 32 proofs of a log of 2^20 entries has 45 kB; those of a roster of 16 fit into one message. */
-const headBytesMax = 60_000;
+/** 32 proofs of a log of 2^20 entries have 45 kB, and hundreds of periods as much; as a rule it is 2 kB. */
+const headBytesMax = 120_000;
 
 /** An acceptance that is not the party's own good word is a failure of that party. */
 export function eventOf(

@@ -153,7 +153,9 @@ export function follows(
   }
   const proof = proofs.find(({ from }) => from === last.size);
   if (head.size > last.size && proof === undefined) {
-    throw new ProtocolError('AUDIT_UNPROVEN', { party, detail: `no proof leads from its ${last.size} entries` });
+    // By itself that does not tell which of the two was set back: the party set back learns it from the others.
+    const detail = `no proof leads from the ${last.size} entries that were signed last: one of the two has an older state`;
+    throw new ProtocolError('AUDIT_UNPROVEN', { party, detail });
   }
   const [before, after] = [fromHex(last.root), fromHex(head.root)];
   const hashes = (proof?.hashes ?? []).map(fromHex);

@@ -17,8 +17,9 @@ export interface AnalystEnd {
 /** @throws what reading settings, charter and keys throws; nothing is sent yet */
 export async function connectAnalyst(invocation: Invocation, options: SettingsOptions): Promise<AnalystEnd> {
   const settings = await readSettings(invocation, options);
-  const { charter, analyst, keys, coordinator: url } = settings;
-  return { settings, client: createClient({ charter, analyst, keys, url, clock: systemClock, randomBytes }) };
+  const { charter, analyst, keys, coordinator: url, via } = settings;
+  const { fetch } = via;
+  return { settings, client: createClient({ charter, analyst, keys, url, clock: systemClock, randomBytes, fetch }) };
 }
 
 /**

@@ -2,12 +2,12 @@
  * The analyst's own settings, `analyst.yaml`: who asks, of which consortium, through which coordinator.
  * @module
  */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Charter, checkSealed, parseCharter } from '@folkmoot/core/charter.js';
 import { parseDocument } from '@folkmoot/core/document.js';
-import { CharterError, InputError, PolicyError } from '@folkmoot/core/errors.js';
+import { CharterError, PolicyError } from '@folkmoot/core/errors.js';
 import { type AnalystKeys, readKeys } from '@folkmoot/transport/keyring.js';
+import { type Outbound, outbound } from '@folkmoot/transport/outbound.js';
 import { z } from 'zod';
 import type { CommandOption, Invocation } from './command.ts';
 import { readPassphrase, readText } from './files.ts';
@@ -32,7 +32,7 @@ const schema = z.strictObject({
   keys: path,
   /** Room for what later versions keep of jobs and answers; nothing is written there yet. */
   state: path,
-  /** The certificate of a private authority, for wss: and https:. */
+  /** The certificate of a private authority, beside those that Node trusts. */
   ca: path.optional(),
 });
 
@@ -41,6 +41,8 @@ export interface Settings {
   readonly charter: Charter;
   readonly coordinator: string | readonly string[];
   readonly keys: AnalystKeys;
+  /** How requests leave: by the proxy of the environment, trusting the authority named. */
+  readonly via: Outbound;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface Settings {
 export async function readSettings({ env, cwd }: Invocation, options: SettingsOptions): Promise<Settings> {
   const file = resolve(cwd, options.config ?? env.FOLKMOOT_CONFIG ?? 'analyst.yaml');
   const given = parseDocument(await readText(file), schema, { name: file });
-  if (given.ca !== undefined) await trust(resolve(dirname(file), given.ca));
+  const ca = given.ca === undefined ? undefined : await readText(resolve(dirname(file), given.ca));
   const charterFile = resolve(dirname(file), given.charter);
   const charter = parseCharter(await readText(charterFile), charterFile);
   checkSealed(charter);
@@ -70,17 +72,6 @@ export async function readSettings({ env, cwd }: Invocation, options: SettingsOp
     charter,
     coordinator: given.coordinator,
     keys,
+    via: outbound({ env, ca }),
   };
-}
-
-/** Adds a private authority to those that this process trusts. */
-async function trust(file: string): Promise<void> {
-  const { getCACertificates, setDefaultCACertificates } = await import('node:tls');
-  let certificate: string;
-  try {
-    certificate = await readFile(file, 'utf8');
-    setDefaultCACertificates([...getCACertificates('default'), certificate]);
-  } catch (cause) {
-    throw new InputError('FILE_UNREADABLE', { field: file, detail: 'it is no certificate in PEM form', cause });
-  }
 }

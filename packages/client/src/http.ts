@@ -18,6 +18,7 @@ import {
 import type { Sign } from '@folkmoot/core/identity.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import { loginLabel, loginStatement } from '@folkmoot/transport/control.js';
+import { dialFault } from '@folkmoot/transport/outbound.js';
 
 /** Views and lists of jobs: 200 jobs of a thousand parties each stay below. */
 const replyBytesMax = 16 * 1024 * 1024;
@@ -154,7 +155,7 @@ export class Http {
     } catch (cause) {
       if (signal?.aborted === true)
         throw new TransportError('UNREACHABLE', { detail: 'the request was given up', cause });
-      throw new TransportError('UNREACHABLE', { detail: base, cause });
+      throw dialFault(cause, base);
     }
   }
 }

@@ -16,6 +16,7 @@ import { sha256 } from '@folkmoot/core/hash.js';
 import { lookUp, memberSchema, nameSchema } from '@folkmoot/core/name.js';
 import { checkPolicy, type Policy, policySchema } from '@folkmoot/core/policy.js';
 import { type PartyKeys, readKeys } from '@folkmoot/transport/keyring.js';
+import { type Outbound, type OutboundOptions, outbound } from '@folkmoot/transport/outbound.js';
 import { z } from 'zod';
 import { type Approvers, approversSchema, checkApprovers } from './approvers.ts';
 import { type Binding, bindingSchema } from './sources/source-binding.ts';
@@ -36,6 +37,7 @@ const nodeSchema = z.strictObject({
   party: memberSchema,
   charter: path,
   coordinator: z.union([address, z.array(address).min(1).max(coordinatorsMax)]),
+  ca: path.optional(),
   keys: path,
   state: path,
   datasets: z.record(nameSchema, bindingSchema),
@@ -74,6 +76,8 @@ export interface NodeConfig {
   readonly state: string;
   /** The address of each coordinator, safe to send to; a job is led over the link to one of them. */
   readonly coordinators: readonly string[];
+  /** The file of a private authority, whose certificates coordinators and proxies may have. */
+  readonly ca?: string;
   /** The folder that the sources' own paths are relative to. */
   readonly folder: string;
   /** The hash of the file's text, in hexadecimal digits. */
@@ -109,6 +113,7 @@ export function parseNodeConfig(text: string, file: string, overrides: Overrides
     charter: place(overrides.charter, given.charter),
     keys: place(overrides.keys, given.keys),
     state: place(overrides.state, given.state),
+    ...(given.ca === undefined ? {} : { ca: resolve(folder, given.ca) }),
     coordinators: addressesOf(overrides.coordinator ?? given.coordinator),
     folder,
     sha256: toHex(sha256(utf8(text))),
@@ -130,6 +135,14 @@ function ownerAddress(text: string): NodeConfig['owner'] {
     throw new InputError('BAD_VALUE', { field: 'owner', detail: 'expected 127.0.0.1:PORT' });
   }
   return { host, port: Number(digits) };
+}
+
+/**
+ * How this node's connections leave: by the proxy of its environment, trusting the authority of its own.
+ * @throws InputError FILE_UNREADABLE, BAD_VALUE
+ */
+export async function outboundOf({ ca }: Pick<NodeConfig, 'ca'>, env: OutboundOptions['env']): Promise<Outbound> {
+  return outbound({ env, ca: ca === undefined ? undefined : await readText(ca, 'ca') });
 }
 
 /** Reads `node.yaml`. @throws as `parseNodeConfig` does, and FILE_UNREADABLE */

@@ -22,6 +22,7 @@ import type { Clock } from '@folkmoot/transport/clock.js';
 import { type Finding, fail, failed, looked, ok, warn } from '@folkmoot/transport/finding.js';
 import { needsPassphrase } from '@folkmoot/transport/keyring.js';
 import { connect } from '@folkmoot/transport/link.js';
+import type { Outbound } from '@folkmoot/transport/outbound.js';
 import { diskFinding, privacyFinding, type Room } from '@folkmoot/transport/premises.js';
 import {
   certificateFinding,
@@ -38,6 +39,7 @@ import {
   type Membership,
   type NodeConfig,
   type Overrides,
+  outboundOf,
   readMembership,
   readNodeConfig,
   readText,
@@ -98,9 +100,14 @@ export async function examineNode(options: DoctorOptions): Promise<Finding[]> {
   const { isRunning, findings: state } = await stateFindings(config, membership?.charter, clock);
   findings.push(...state);
 
-  for (const coordinator of config.coordinators) {
-    const among = { config, coordinator, membership, clock, isRunning };
-    findings.push(...(await coordinatorFindings(among)));
+  try {
+    const via = await outboundOf(config, env);
+    for (const coordinator of config.coordinators) {
+      const among = { config, coordinator, membership, clock, isRunning, via };
+      findings.push(...(await coordinatorFindings(among)));
+    }
+  } catch (error) {
+    findings.push(failed('ca and proxy', error));
   }
 
   if (membership !== undefined) {
@@ -120,13 +127,14 @@ interface AtCoordinator {
   readonly clock: Clock;
   /** The node is logged in by itself. */
   readonly isRunning: boolean;
+  readonly via: Outbound;
 }
 
-async function coordinatorFindings({ config, coordinator, membership, clock, isRunning }: AtCoordinator) {
-  const findings: Finding[] = [await looked('certificate', () => certificateFinding(coordinator, clock))];
+async function coordinatorFindings({ config, coordinator, membership, clock, isRunning, via }: AtCoordinator) {
+  const findings: Finding[] = [await looked('certificate', () => certificateFinding(coordinator, clock, via))];
   let reached: Reached;
   try {
-    reached = await reach(coordinator, clock);
+    reached = await reach(coordinator, clock, via);
   } catch (error) {
     return [...findings, failed('coordinator', error)];
   }
@@ -134,7 +142,7 @@ async function coordinatorFindings({ config, coordinator, membership, clock, isR
   if (membership !== undefined) findings.push(charterFinding(membership.charterHash, reached));
   findings.push(versionsFinding(version(), reached));
   if (membership !== undefined && !isRunning) {
-    findings.push(await loginFinding({ config, coordinator, membership, clock }));
+    findings.push(await loginFinding({ config, coordinator, membership, clock, via }));
   }
   return findings;
 }
@@ -225,9 +233,10 @@ async function loginFinding({
   coordinator,
   membership,
   clock,
+  via,
 }: Omit<AtCoordinator, 'isRunning'> & { membership: Membership }): Promise<Finding> {
   return looked('login', async () => {
-    const link = await connect(nodeUrl(coordinator), clock);
+    const link = await connect(nodeUrl(coordinator), clock, via);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const cancel = clock.after(loginMs, () => reject(new TransportError('UNREACHABLE', { detail: 'no word in time' })));
     link.onClose((reason) => reject(reason ?? new TransportError('LINK_LOST')));

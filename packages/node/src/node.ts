@@ -24,7 +24,7 @@ import { policyHash } from '@folkmoot/core/policy.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
 import { type Finding, fail, ok } from '@folkmoot/transport/finding.js';
 import { createHealth, type HealthReport } from '@folkmoot/transport/health.js';
-import type { FrameLink } from '@folkmoot/transport/link.js';
+import { connect, type FrameLink } from '@folkmoot/transport/link.js';
 import { freeBytes } from '@folkmoot/transport/premises.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type { Logger } from 'pino';
@@ -32,7 +32,14 @@ import { Registry } from 'prom-client';
 import { approvalRoutes } from './approval-routes.ts';
 import { auditDuty } from './audit-duty.ts';
 import { auditFinding } from './audit-finding.ts';
-import { type Membership, type NodeConfig, type Overrides, readMembership, readNodeConfig } from './config.ts';
+import {
+  type Membership,
+  type NodeConfig,
+  type Overrides,
+  outboundOf,
+  readMembership,
+  readNodeConfig,
+} from './config.ts';
 import { Connection } from './connection.ts';
 import { Jobs } from './jobs.ts';
 import { step } from './lifecycle.ts';
@@ -50,7 +57,7 @@ export interface StartOptions {
   readonly log: Logger;
   /** Unwraps the keys, where their owner set one. */
   readonly passphrase?: string;
-  /** What sources find their addresses in; the process's own environment unless given. */
+  /** What sources find their addresses in, and HTTPS_PROXY and NO_PROXY stand in; the process's own environment unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
   readonly randomBytes?: (n: number) => Uint8Array;
@@ -72,6 +79,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const config = await readNodeConfig(options.configFile, options.overrides);
   const membership = await readMembership(config, options.passphrase);
   const { clock = systemClock, env = process.env, randomBytes = systemRandomBytes } = options;
+  const via = await outboundOf(config, env);
   const { party } = config;
   const log = options.log.child({ party });
   const build = version();
@@ -158,6 +166,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
         url: nodeUrl(coordinator),
         clock,
         randomBytes,
+        open: (url) => connect(url, clock, via),
         onLink: (link) => onLink(link, coordinator),
         onLost: (reason, pauseMs) => {
           const { code, message } = reportOf(reason);

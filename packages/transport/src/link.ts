@@ -13,6 +13,7 @@ import { type CodeOf, errorTable, TransportError } from '@folkmoot/core/errors.j
 import { WebSocket } from 'ws';
 import type { Clock } from './clock.ts';
 import { frameBytesMax } from './frame.ts';
+import { dialFault, type Outbound } from './outbound.ts';
 
 /** What a WebSocket, a MessagePort and a pair in memory have in common. */
 export interface FrameLink {
@@ -75,21 +76,24 @@ function isLoopback(host: string): boolean {
 
 /**
  * Opens a link to a listener.
- * @throws TransportError INSECURE_URL, UNREACHABLE
+ * @throws TransportError INSECURE_URL, UNREACHABLE, UNTRUSTED, PROXY_REFUSED
  */
-export async function connect(url: string, clock: Clock): Promise<FrameLink> {
+export async function connect(url: string, clock: Clock, via?: Outbound): Promise<FrameLink> {
   const target = requireSecure(url);
   const socket = new WebSocket(target, {
     ...socketOptions,
     handshakeTimeout: connectTimeoutMs,
     followRedirects: false,
     generateMask: (mask) => mask.fill(0),
+    ...(target.protocol === 'wss:' || target.protocol === 'https:'
+      ? { minVersion: 'TLSv1.3', ...(via && { agent: via.agent }) }
+      : {}),
   });
   const link = new WebSocketLink(socket, clock);
   try {
     await link.opened;
   } catch (cause) {
-    throw new TransportError('UNREACHABLE', { field: target.origin, cause });
+    throw dialFault(cause, target.origin);
   }
   return link;
 }

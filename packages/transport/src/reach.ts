@@ -2,12 +2,14 @@
  * How a coordinator is reached, looked at from outside: over HTTP, its clock, and its certificate.
  * @module
  */
-import { connect as connectTls, type PeerCertificate } from 'node:tls';
+import { request } from 'node:https';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { TransportError } from '@folkmoot/core/errors.js';
 import { z } from 'zod';
 import type { Clock } from './clock.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { requireSecure } from './link.ts';
+import { dialFault, type Outbound } from './outbound.ts';
 
 /** A coordinator that takes longer is as good as away. */
 const answerMs = 10_000;
@@ -46,12 +48,12 @@ function httpUrl(coordinator: string, path: string): URL {
   return url;
 }
 
-/** @throws TransportError UNREACHABLE, INSECURE_URL */
-export async function reach(coordinator: string, clock: Clock): Promise<Reached> {
+/** @throws TransportError UNREACHABLE, UNTRUSTED, PROXY_REFUSED, INSECURE_URL */
+export async function reach(coordinator: string, clock: Clock, via?: Outbound): Promise<Reached> {
   const beforeMs = clock.now();
-  const health = await ask(httpUrl(coordinator, '/health'), healthForm);
+  const health = await ask(httpUrl(coordinator, '/health'), healthForm, via);
   const afterMs = clock.now();
-  const about = await ask(httpUrl(coordinator, '/v1/health'), aboutForm);
+  const about = await ask(httpUrl(coordinator, '/v1/health'), aboutForm, via);
   return {
     version: about.version,
     charterHash: about.charter.hash,
@@ -63,11 +65,13 @@ export async function reach(coordinator: string, clock: Clock): Promise<Reached>
 }
 
 /** A body is read whatever the status: 503 says what is wrong. */
-async function ask<T>(url: URL, form: z.ZodType<T>): Promise<T> {
+async function ask<T>(url: URL, form: z.ZodType<T>, via: Outbound | undefined): Promise<T> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(answerMs), redirect: 'error' });
+    const response = await (via?.fetch ?? fetch)(url, { signal: AbortSignal.timeout(answerMs), redirect: 'error' });
     return form.parse(await response.json());
   } catch (cause) {
+    const fault = dialFault(cause, url.origin);
+    if (fault.code !== 'UNREACHABLE') throw fault;
     throw new TransportError('UNREACHABLE', { field: url.origin, detail: reasonOf(cause), cause });
   }
 }
@@ -109,10 +113,10 @@ export function versionsFinding(own: string, { version, builds }: Reached): Find
 }
 
 /** The chain as this process trusts it, and how long it holds. */
-export async function certificateFinding(coordinator: string, clock: Clock): Promise<Finding> {
+export async function certificateFinding(coordinator: string, clock: Clock, via?: Outbound): Promise<Finding> {
   const url = httpUrl(coordinator, '/');
   if (url.protocol === 'http:') return ok('certificate', 'none is needed: the coordinator is on this machine');
-  const { certificate, fault } = await certificateOf(url);
+  const { certificate, fault } = await certificateOf(url, via);
   const days = Math.floor((Date.parse(certificate.valid_to) - clock.now()) / dayMs);
   const until = new Date(certificate.valid_to).toISOString().slice(0, 10);
   if (days < 0) return fail('certificate', `it ended on ${until}`, 'have the coordinator’s operator renew it');
@@ -126,26 +130,27 @@ export async function certificateFinding(coordinator: string, clock: Clock): Pro
     : ok('certificate', text);
 }
 
-/** A chain that is not trusted is looked at as well: nothing is sent over this connection. */
-function certificateOf(url: URL): Promise<{ certificate: PeerCertificate; fault: string | undefined }> {
+/** A chain that is not trusted is looked at as well: nothing but a question for headers goes over this connection. */
+function certificateOf(
+  url: URL,
+  via: Outbound | undefined,
+): Promise<{ certificate: PeerCertificate; fault: string | undefined }> {
   return new Promise((resolve, reject) => {
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const socket = connectTls(
-      { host, port: Number(url.port || 443), servername: host, rejectUnauthorized: false, timeout: answerMs },
-      () => {
-        const certificate = socket.getPeerCertificate();
-        const error: unknown = socket.authorizationError;
-        const fault = error === null || error === undefined ? undefined : codeOf(error);
-        socket.destroy();
-        resolve({ certificate, fault });
-      },
-    );
-    const away = (cause?: Error) => {
+    const options = { method: 'HEAD', rejectUnauthorized: false, timeout: answerMs, ...(via && { agent: via.agent }) };
+    const asked = request(url, options, (reply) => {
+      const socket = reply.socket as TLSSocket;
+      const certificate = socket.getPeerCertificate();
+      const error: unknown = socket.authorizationError;
       socket.destroy();
-      reject(new TransportError('UNREACHABLE', { field: url.origin, detail: 'no TLS there', cause }));
-    };
-    socket.on('timeout', () => away());
-    socket.on('error', away);
+      resolve({ certificate, fault: error === null || error === undefined ? undefined : codeOf(error) });
+    });
+    asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
+    asked.on('error', (cause) => {
+      const fault = dialFault(cause, url.origin);
+      const away = new TransportError('UNREACHABLE', { field: url.origin, detail: 'no TLS there', cause });
+      reject(fault.code === 'UNREACHABLE' ? away : fault);
+    });
+    asked.end();
   });
 }
 

@@ -246,6 +246,15 @@ export const errorTable = {
         'stop one of the two nodes; if you know of one only, its keys were copied: see “A lost key” in docs/OPERATING.md',
     },
     UNREACHABLE: { text: 'the other end cannot be reached', remedy: 'check the address, and that it runs' },
+    UNTRUSTED: {
+      text: 'the certificate of the other end is not trusted',
+      remedy: 'name the file of its private authority with `ca:`, or check who answers at this address',
+    },
+    PROXY_REFUSED: {
+      text: 'the proxy refuses the connection',
+      remedy:
+        'have the proxy let this host pass, give its name and password in HTTPS_PROXY, or list the host in NO_PROXY',
+    },
     BACKLOG: { text: 'the other end does not read fast enough', remedy: 'try again when the link is faster' },
   },
   source: {

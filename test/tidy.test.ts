@@ -88,6 +88,20 @@ describe('the tree is tidy', () => {
     expect(headless).toEqual([]);
   });
 
+  it('says in every line of a log about a job its state and its attempt', () => {
+    // Events of the log have a hyphen in their names, those of a lifecycle have none.
+    const line = /\{[^{}]*event: '[a-z]+-[a-z-]+'[^{}]*\}/g;
+    const lines = ['node', 'coordinator'].flatMap((name) =>
+      sources(`packages/${name}/src`).flatMap(({ path, text }) =>
+        (withoutComments(text).match(line) ?? []).map((found) => ({ path, found })),
+      ),
+    );
+    const aboutJobs = lines.filter(({ found }) => /\bjob\b(?!-)/.test(found.replaceAll(/'[^']*'/g, '')));
+    expect(aboutJobs.length).toBeGreaterThan(8);
+    const short = aboutJobs.filter(({ found }) => !/\bstate\b/.test(found) || !/\battempt\b/.test(found));
+    expect(short).toEqual([]);
+  });
+
   it('has no default exports, no `any`, and no file named for nothing', () => {
     const untidy = packageOrder
       .flatMap((name) => sources(`packages/${name}/src`))

@@ -284,10 +284,8 @@ export class Jobs {
       return { event: 'opened', attempt, commitments, signatures };
     } catch (error) {
       // A coordinator that lies changes nothing: another one may still tell the truth.
-      log.warn(
-        { event: 'signatures-refused', job, attempt, ...inWords(failureOf(error, config.party).own) },
-        'refused',
-      );
+      const what = { event: 'signatures-refused', job, attempt, state: state.status };
+      log.warn({ ...what, ...inWords(failureOf(error, config.party).own) }, 'signatures over the commitments refused');
       return undefined;
     }
   }

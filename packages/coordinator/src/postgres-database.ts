@@ -44,6 +44,8 @@ export async function openPostgres(url: string, onLost: (code: string) => void):
     types,
     application_name: 'folkmoot-coordinator',
   });
+  // One that breaks between two statements of a transaction: the next of them says so to whoever is at it.
+  pool.on('connect', (connection) => connection.on('error', () => undefined));
   pool.on('error', (error) => onLost((error as { code?: string }).code ?? error.name));
   const queries = new Kysely<Schema>({
     dialect: new PostgresDialect({

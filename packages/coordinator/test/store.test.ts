@@ -410,6 +410,25 @@ describe('the database on a server', () => {
   const open = () => openPostgres(postgres.url, () => undefined);
   beforeEach(() => onServer('DROP SCHEMA public CASCADE; CREATE SCHEMA public'));
 
+  it('outlives a connection that breaks in the middle of a transaction', async () => {
+    const { queries, close } = await open();
+    const isThere = async (pid: number) => {
+      const found = await sql`SELECT 1 FROM pg_stat_activity WHERE pid = ${pid}`.execute(queries);
+      return found.rows.length > 0;
+    };
+    const broken = queries.transaction().execute(async (trx) => {
+      const { rows } = await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(trx);
+      const [{ pid }] = rows as [{ pid: number }];
+      await sql`SELECT pg_terminate_backend(${pid})`.execute(queries);
+      await expect.poll(() => isThere(pid)).toBe(false);
+      // Nobody waits for this connection while its end comes in.
+      await sql`SELECT 1`.execute(trx);
+    });
+    await expect(broken).rejects.toThrow();
+    expect(await isThere(0)).toBe(false);
+    await close();
+  });
+
   it('waits for its disk, whatever the server’s own default', async () => {
     await onServer('ALTER DATABASE postgres SET synchronous_commit = off');
     const database = await open();

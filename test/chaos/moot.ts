@@ -44,10 +44,10 @@ datasets:
 policy_floor: { min_parties: 3, min_group: 1 }
 `;
 
-const nodeText = (town: string, port: number) => `
+const nodeText = (town: string, ports: readonly number[]) => `
 party: ${town}
 charter: ../charter.json
-coordinator: ws://127.0.0.1:${port}
+coordinator: [${ports.map((port) => `ws://127.0.0.1:${port}`).join(', ')}]
 keys: ../parties/${town}/keys
 state: ./state
 cores: 1
@@ -112,7 +112,9 @@ export interface Moot {
   readonly client: Client;
   readonly coordinator: Service;
   readonly nodes: ReadonlyMap<Town, Service>;
-  /** Between each node and the coordinator. */
+  /** All of them. */
+  readonly services: readonly Service[];
+  /** Between each node and the coordinator; the first, where there are two. */
   readonly lines: ReadonlyMap<Town, FaultProxy>;
   /** Node and coordinator alike. */
   service(name: string): Service;
@@ -135,17 +137,16 @@ export interface MootOptions {
   readonly before?: (name: string, folder: string) => readonly string[];
   /** Called with the folder before anything is started: such as to mount something in it. What it returns undoes that. */
   readonly prepare?: (folder: string) => () => void;
-  /** In place of the coordinator's own: its state, and what its environment has besides. */
-  readonly coordinator?: { readonly state: unknown; readonly env: Readonly<Record<string, string>> };
+  /** The address of a PostgreSQL that two coordinators share, in place of one with a database of its own. */
+  readonly postgres?: string;
 }
 
 export async function startMoot(options: MootOptions = {}): Promise<Moot> {
   const folder = mkdtempSync(join(tmpdir(), 'folkmoot-chaos-'));
   const { charter, charterFile, analystKeys } = await sealForOnce(parseCharter(charterText, 'charter.yaml'), folder);
-  const port = await freePort();
-  const state = options.coordinator?.state ?? './coordinator';
-  const config = { charter: charterFile, listen: `127.0.0.1:${port}`, state };
-  writeFileSync(join(folder, 'coordinator.yaml'), JSON.stringify(config));
+  const { postgres } = options;
+  const state = postgres === undefined ? './coordinator' : { postgres: { url_env: 'MOOT_DATABASE' } };
+  const ports = postgres === undefined ? [await freePort()] : [await freePort(), await freePort()];
 
   const listeners = new Set<(name: string, line: LogLine) => void>();
   const onLine = (name: string, line: LogLine) => {
@@ -155,24 +156,28 @@ export async function startMoot(options: MootOptions = {}): Promise<Moot> {
     const before = options.before?.(given.name, folder) ?? [];
     return new Service({ ...given, folder, onLine, before });
   };
-  const coordinatorArgs = ['coordinator', 'coordinator.yaml'];
-  const env = options.coordinator?.env ?? {};
-  const coordinator = serviceOf({ name: 'coordinator', args: coordinatorArgs, env });
+  const coordinators = ports.map((port, place) => {
+    const name = place === 0 ? 'coordinator' : `coordinator-${place + 1}`;
+    const config = { charter: charterFile, listen: `127.0.0.1:${port}`, state };
+    writeFileSync(join(folder, `${name}.yaml`), JSON.stringify(config));
+    const env: Record<string, string> = postgres === undefined ? {} : { MOOT_DATABASE: postgres };
+    return serviceOf({ name, args: ['coordinator', `${name}.yaml`], env });
+  });
   const lines = new Map<Town, FaultProxy>();
   const nodes = new Map<Town, Service>();
   for (const town of towns) {
-    const line = await faultProxy(port);
+    const line = await faultProxy(ports[0]!);
     lines.set(town, line);
     mkdirSync(join(folder, town));
     writeFileSync(join(folder, town, 'people.csv'), records(town));
-    writeFileSync(join(folder, town, 'node.yaml'), nodeText(town, line.port));
+    writeFileSync(join(folder, town, 'node.yaml'), nodeText(town, [line.port, ...ports.slice(1)]));
     nodes.set(town, serviceOf({ name: town, args: ['node', `${town}/node.yaml`] }));
   }
   const undo = options.prepare?.(folder) ?? (() => undefined);
 
-  const services = [coordinator, ...nodes.values()];
+  const services = [...coordinators, ...nodes.values()];
   const client = createClient({
-    ...{ charter, analyst: 'ann', keys: analystKeys.get('ann')!, url: `ws://127.0.0.1:${port}` },
+    ...{ charter, analyst: 'ann', keys: analystKeys.get('ann')!, url: ports.map((port) => `ws://127.0.0.1:${port}`) },
     ...{ clock: systemClock, randomBytes },
   });
 
@@ -208,14 +213,14 @@ export async function startMoot(options: MootOptions = {}): Promise<Moot> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await soon('the coordinator to be ready', coordinator.start());
+    await soon('the coordinators', Promise.all(coordinators.map((one) => one.start())));
     await soon('the nodes', Promise.all([...nodes.values()].map((node) => node.start())));
   } catch (error) {
     await remove();
     throw error;
   }
   return {
-    ...{ folder, client, coordinator, nodes, lines, calm, remove },
+    ...{ folder, client, coordinator: coordinators[0]!, services, nodes, lines, calm, remove },
     service: (name) => services.find((one) => one.name === name)!,
     tailOf: (name) => services.find((one) => one.name === name)!.tail.join('\n'),
     onLine(listener) {

@@ -122,9 +122,8 @@ export async function judge(moot: Moot, sightings: Sightings): Promise<readonly 
       }
     });
   await until('no job is open at a node', () => open().length === 0);
-  const [coordinator, ...nodes] = [moot.coordinator, ...moot.nodes.values()];
-  expect([coordinator, ...nodes].map(({ isAlive }) => isAlive)).not.toContain(false);
-  expect(await moot.stop()).toEqual({ coordinator: 0, ash: 0, birch: 0, cedar: 0 });
+  expect(moot.services.map(({ isAlive }) => isAlive)).not.toContain(false);
+  expect(await moot.stop()).toEqual(Object.fromEntries(moot.services.map(({ name }) => [name, 0])));
 
   sightings.lookAll(moot);
   const records = new Map(towns.map((town) => [town, recordsOf(moot, town)]));

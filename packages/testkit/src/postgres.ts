@@ -6,6 +6,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -15,6 +16,11 @@ import { join } from 'node:path';
 export interface TestPostgres {
   /** Of the database `postgres`, for its superuser. */
   readonly url: string;
+  /** SIGKILL to the server and all that it runs, and a start over the same data. */
+  fall(): Promise<void>;
+  /** SIGSTOP to all of it: its connections stay open, and nothing comes from them. */
+  hold(): void;
+  goOn(): void;
   stop(): Promise<void>;
 }
 
@@ -35,20 +41,39 @@ export async function startPostgres(): Promise<TestPostgres> {
 
     const port = await freePort();
     const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off'];
-    const server = spawn(
-      postgres,
-      ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
-      { ...as, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const flagsOf = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
+    const start = async () => {
+      const started = spawn(postgres, flagsOf, { ...as, stdio: ['ignore', 'ignore', 'pipe'] });
+      await ready(started);
+      return started;
+    };
+    let server = await start();
     // A test that is killed takes its server along.
     const kill = () => server.kill('SIGQUIT');
     process.once('exit', kill);
-    await ready(server);
+    const gone = () => new Promise((resolve) => server.once('exit', resolve));
+    const signal = (name: NodeJS.Signals) => {
+      for (const pid of [server.pid!, ...childrenOf(server.pid!)]) {
+        try {
+          process.kill(pid, name);
+        } catch {
+          // It has ended by itself.
+        }
+      }
+    };
     return {
       url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+      async fall() {
+        const end = gone();
+        signal('SIGKILL');
+        await end;
+        server = await start();
+      },
+      hold: () => signal('SIGSTOP'),
+      goOn: () => signal('SIGCONT'),
       async stop() {
         process.off('exit', kill);
-        const end = new Promise((resolve) => server.once('exit', resolve));
+        const end = gone();
         server.kill('SIGINT');
         await end;
         await remove();
@@ -74,6 +99,11 @@ async function programsIn(folder: string) {
   }
   const program = (name: string) => join(native, 'bin', name);
   return { initdb: program('initdb'), postgres: program('postgres'), as: isRoot ? nobody : {} };
+}
+
+/** Those that the server runs for connections and for itself. */
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -1,5 +1,6 @@
 /**
- * Parties of one process that speak over real sockets on loopback: through a relay, or over a link a pair.
+ * Parties of one process that speak over real sockets on loopback: through a relay, over links that may break besides, or
+ * over a link a pair.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -9,12 +10,16 @@ import { fromHex } from '@folkmoot/core/bytes.js';
 import type { Channel, Context, PartyId } from '@folkmoot/core/channel.js';
 import { ProtocolError, TransportError } from '@folkmoot/core/errors.js';
 import { systemClock } from '@folkmoot/transport/clock.js';
+import { coordinatorIndex, decodeFrame, encodeFrame, frameType, sessionId } from '@folkmoot/transport/frame.js';
 import { makeKeys, type PartyKeys } from '@folkmoot/transport/keyring.js';
 import { connect, type FrameLink } from '@folkmoot/transport/link.js';
 import { listen } from '@folkmoot/transport/listener.js';
 import { openChannel, type PeerNetwork } from '@folkmoot/transport/peer-network.js';
+import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import { Relay } from '@folkmoot/transport/relay.js';
+import { ResumableStream } from '@folkmoot/transport/resumable-stream.js';
 import type { Outcomes } from './channel-contract.ts';
+import { faultProxy, type Planned } from './fault-proxy.ts';
 
 export interface SocketCluster {
   readonly networks: ReadonlyMap<PartyId, PeerNetwork>;
@@ -41,6 +46,83 @@ export async function relayCluster(parties: readonly PartyId[]): Promise<SocketC
     atRelay.onClose(() => relay.detach(party, atRelay));
   }
   return openAll(context, links, exchange.close);
+}
+
+/** Every party has a stream over links to a relay, which break as planned and are dialled again at once. */
+export async function resumableCluster(parties: readonly PartyId[], plan: readonly Planned[]): Promise<SocketCluster> {
+  const roster = [...parties].sort();
+  const context = newContext(roster);
+  const relay = new Relay(roster);
+  relay.admit(context);
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listener = listen(server, { path: '/node', clock: systemClock, onLink: (link) => meet(relay, roster, link) });
+  const proxy = await faultProxy((server.address() as AddressInfo).port, { plan });
+  const url = `ws://127.0.0.1:${proxy.port}/node`;
+  const ends = new Map(roster.map((party) => [party, streamLink(party, context, url)]));
+  return openAll(context, ends, async () => {
+    listener.close();
+    await proxy.stop();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+}
+
+/** The first frame on a link says whose it is. */
+function meet(relay: Relay, roster: readonly PartyId[], link: FrameLink): void {
+  let party: PartyId | undefined;
+  link.onFrame((bytes) => {
+    if (party !== undefined) return relay.forward(party, bytes);
+    party = roster[decodeFrame(bytes).from]!;
+    relay.attach(party, link);
+    link.onClose(() => relay.detach(party!, link));
+    return undefined;
+  });
+}
+
+/** A party's stream, as a link that outlives those that carry it. */
+function streamLink(party: PartyId, { job, attempt, roster }: Context, url: string): FrameLink {
+  const self = roster.indexOf(party);
+  const others = roster.filter((other) => other !== party);
+  const sessions = others.map((other) => {
+    return { party: other, index: roster.indexOf(other), session: sessionId(job, attempt, party, other) };
+  });
+  const early: Uint8Array[] = [];
+  let receiver = (frame: Uint8Array): void | Promise<void> => void early.push(frame);
+  let onEnd = (_reason?: Error): void => undefined;
+  const stream = new ResumableStream({
+    self,
+    sessions,
+    clock: systemClock,
+    deliver: (frame) => receiver(frame),
+    onFailed: (error) => onEnd(error),
+  });
+  const name = { type: frameType.control, session: new Uint8Array(16), from: self, to: coordinatorIndex, sequence: 0 };
+  const dialling = keepConnected({
+    url,
+    clock: systemClock,
+    randomBytes: (n) => new Uint8Array(n),
+    onLost: () => undefined,
+    onLink: (link) => {
+      link.onFrame((bytes) => stream.receive(decodeFrame(bytes), bytes));
+      link.onClose(() => stream.unlinked());
+      link.send(encodeFrame(name, new Uint8Array(0))).catch(() => undefined);
+      stream.linked((frame) => link.send(frame));
+    },
+  });
+  return {
+    send: (frame) => stream.send(frame),
+    onFrame: (next) => {
+      receiver = next;
+      for (const frame of early.splice(0)) void next(frame);
+    },
+    onClose: (listener) => {
+      onEnd = listener;
+    },
+    close: () => {
+      dialling.stop();
+      stream.close();
+    },
+  };
 }
 
 /** Every pair has a link of its own: the one with the smaller id dials. */

@@ -36,6 +36,8 @@ export class ScriptedNode {
   #wake: () => void = () => undefined;
   #sessions: ((frame: Uint8Array) => void | Promise<void>) | undefined;
   readonly #early: Uint8Array[] = [];
+  /** Frames of each session that have come. */
+  readonly #received = new Map<string, number>();
 
   private constructor(party: Party, index: number, link: FrameLink) {
     this.party = party;
@@ -46,10 +48,18 @@ export class ScriptedNode {
     this.ended = new Promise((resolve) => link.onClose(resolve));
     link.onFrame((bytes) => {
       const frame = decodeFrame(bytes);
+      const session = toHex(frame.session);
+      if (frame.type === frameType.ask) {
+        // How much has come, and which of its questions that answers.
+        const sequence = this.#received.get(session) ?? 0;
+        const header = { type: frameType.resume, session: frame.session, from: frame.to, to: frame.from, sequence };
+        return link.send(encodeFrame(header, frame.payload.subarray(1)));
+      }
       if (frame.type === frameType.session) {
+        this.#received.set(session, frame.sequence + 1);
         if (this.#sessions === undefined) this.#early.push(bytes);
         else return this.#sessions(bytes);
-      } else {
+      } else if (frame.type === frameType.control) {
         this.#came.push(read(frame));
         this.#wake();
       }

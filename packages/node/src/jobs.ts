@@ -248,7 +248,7 @@ export class Jobs {
     try {
       const state = this.#find(job);
       if (state?.status !== 'ACCEPTED' || attempt !== state.attempt)
-        return { event: 'started', attempt, acceptances: [] };
+        return { event: 'started', job, attempt, acceptances: [] };
       if (this.#busy() >= jobsMax) throw new StateError('BUSY', { party });
       const by = { config, membership, nowMs: clock.now() };
       const asked = checkStillAllowed(state.signed, state.acceptance, by);
@@ -258,10 +258,10 @@ export class Jobs {
       if (attempt > 1) this.#checkRenounced(job, attempt - 1, state.signed, renunciations);
       const claim = claimOnStart(state.signed, state.acceptance, acceptances, { config, membership, periods });
       this.#say([from], audit?.check(state.signed, heads));
-      return { event: 'started', attempt, acceptances, ...(claim === undefined ? {} : { claim }) };
+      return { event: 'started', job, attempt, acceptances, ...(claim === undefined ? {} : { claim }) };
     } catch (error) {
       this.#say([from], audit?.held(error));
-      return { event: 'started', attempt, acceptances: [], fault: failureOf(error, party).report };
+      return { event: 'started', job, attempt, acceptances: [], fault: failureOf(error, party).report };
     }
   }
 

@@ -137,6 +137,7 @@ export type JobEvent =
   /** The coordinator brings all acceptances. `fault` is what the check of their signatures and contents found. */
   | {
       readonly event: 'started';
+      readonly job: string;
       readonly attempt: number;
       readonly acceptances: readonly SignedAcceptance[];
       /** The claim with all periods known. */
@@ -253,8 +254,10 @@ export function step(state: JobState | undefined, event: JobEvent, epoch?: numbe
 
 function advance(state: JobState | undefined, event: JobEvent, epoch: number | undefined): Step {
   if (state === undefined) {
-    // Who does not know the job cannot say that it opened nothing of it.
-    if (event.event === 'again') return { state, effects: [unknown(event.job, event.attempt)] };
+    // Who does not know the job cannot compute it, and cannot say that it opened nothing of it.
+    if (event.event === 'again' || event.event === 'started') {
+      return { state, effects: [unknown(event.job, event.attempt)] };
+    }
     // Only an invitation to the first attempt makes a job known.
     if (event.event !== 'invited') return { state, effects: [] };
     if (event.attempt !== 1) return { state, effects: [unknown(event.job, event.attempt)] };

@@ -21,7 +21,7 @@ const road: readonly JobEvent[] = [
   invited,
   { event: 'held', hold },
   { event: 'allowed', acceptance },
-  { event: 'started', attempt: 1, acceptances: [acceptance] },
+  { event: 'started', job, attempt: 1, acceptances: [acceptance] },
   { event: 'sealed', attempt: 1, sealed },
   { event: 'opened', attempt: 1, commitments: {}, signatures: {} },
   { event: 'stored', attempt: 1 },

@@ -105,7 +105,6 @@ type Hearing = Parameters<OwnRecords['compute']>[1];
 
 class LightComputation {
   readonly attempt: number;
-  readonly sessions: ReadonlySet<string>;
   readonly #options: LightOptions;
   readonly #task: Task;
   readonly #hearing: Hearing;
@@ -138,7 +137,6 @@ class LightComputation {
         received: 0,
       });
     }
-    this.sessions = new Set(Array.from(this.#pairs.values(), ({ id }) => id));
     this.#channel = new SessionChannel({
       self: party,
       context,

@@ -213,8 +213,6 @@ export class SimulatedNode {
           },
         });
         return {
-          attempt: computation.attempt,
-          sessions: computation.sessions,
           deliver: (frame) => computation.deliver(frame),
           commit: () => {
             process.point('the word to commit');

@@ -5,9 +5,7 @@
  * @module
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { toHex } from '@folkmoot/core/bytes.js';
 import { reportOf, StateError } from '@folkmoot/core/errors.js';
-import { sessionId } from '@folkmoot/transport/frame.js';
 import { failureOf } from './failure.ts';
 import type { JoinWord } from './join-record.ts';
 import type { JobEvent } from './lifecycle.ts';
@@ -16,9 +14,7 @@ import type { Assignment, Order, Word } from './worker.ts';
 
 export interface ComputationOptions {
   readonly assignment: Omit<Assignment, 'frames'>;
-  readonly job: Uint8Array;
-  readonly roster: readonly string[];
-  /** Sends a frame of the computation's sessions on the node's link. */
+  /** Takes a frame of the computation's sessions; settles when there is room for more. */
   send(frame: Uint8Array): Promise<void>;
   /** What the computation says, as an event of the job's life. */
   onEvent(event: JobEvent): void;
@@ -34,20 +30,14 @@ const workerUrl = import.meta.url.endsWith('.ts')
   : new URL('./worker.js', import.meta.url);
 
 export class Computation {
-  /** The sessions, in hex, whose frames are for this computation. */
-  readonly sessions: ReadonlySet<string>;
-  readonly attempt: number;
   readonly #worker: Worker;
   readonly #frames: PortLink;
   readonly #ended: Promise<void>;
   #isHeard = true;
 
   constructor(options: ComputationOptions) {
-    const { assignment, job, roster } = options;
+    const { assignment } = options;
     const { party, attempt } = assignment;
-    this.attempt = attempt;
-    const others = roster.filter((other) => other !== party);
-    this.sessions = new Set(others.map((other) => toHex(sessionId(job, attempt, party, other))));
     const { port1, port2 } = new MessageChannel();
     this.#frames = new PortLink(port1);
     this.#frames.onFrame(options.send);

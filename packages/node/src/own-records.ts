@@ -7,7 +7,7 @@
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import { fromHex, utf8 } from '@folkmoot/core/bytes.js';
 import { matchedColumns } from '@folkmoot/core/charter.js';
-import { type CheckedJob, rosterOf } from '@folkmoot/core/check-job.js';
+import type { CheckedJob } from '@folkmoot/core/check-job.js';
 import { datasetOf } from '@folkmoot/core/checked-join.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { hkdf } from '@folkmoot/core/hash.js';
@@ -29,7 +29,7 @@ interface Task {
 
 /** How a computation is heard: by frames, by events of the job's life, by what it says of a join, and by its end. */
 type Hearing = Pick<ComputationOptions, 'send' | 'onEvent' | 'onJoin' | 'onEnd'>;
-export type ComputationUnderWay = Pick<Computation, 'attempt' | 'sessions' | 'commit' | 'deliver' | 'stop'>;
+export type ComputationUnderWay = Pick<Computation, 'commit' | 'deliver' | 'stop'>;
 
 export interface OwnRecords extends Pick<Judge, 'fingerprint' | 'rows' | 'noRecords'> {
   /** Begins an attempt. Nothing of it is heard before this has returned. */
@@ -58,7 +58,7 @@ export function ownRecords({ config, membership, store, env }: OwnRecordsOptions
   });
 
   const compute: OwnRecords['compute'] = (task, hearing) => {
-    const { job, attempt, signed, checked, acceptances, nowMs } = task;
+    const { attempt, signed, checked, acceptances, nowMs } = task;
     const { name } = datasetOf(checked, party);
     // A helper brings no records: its computation is given none to read.
     const binding = checked.helper === party ? undefined : config.datasets[name]!;
@@ -71,7 +71,7 @@ export function ownRecords({ config, membership, store, env }: OwnRecordsOptions
     const reading = { folder, env: { ...env }, ...(binding && { binding }), ...(snapshot && { snapshot }) };
     const own = { party, attempt, nowMs, noiseKey, cores, ...reading, ...secrets };
     const assignment = { ...own, charter, charterHash, signed, acceptances };
-    return new Computation({ assignment, job: fromHex(job), roster: rosterOf(checked), ...hearing });
+    return new Computation({ assignment, ...hearing });
   };
   return {
     ...lookingAt(config, env, fingerprintKey, snapshots),

@@ -11,13 +11,10 @@ const start = (assignment: unknown, onEvent: (event: JobEvent) => void) => {
   const end = new Promise<void>((resolve) => {
     ended = resolve;
   });
-  const job = new Uint8Array(32);
   const given = assignment as Omit<Assignment, 'frames'>;
   const onJoin = () => undefined;
   const computation = new Computation({
     assignment: given,
-    job,
-    roster: ['a', 'b'],
     send,
     onEvent,
     onJoin,

@@ -30,7 +30,7 @@ import type { Process } from './process.ts';
 import type { Contribution, Witness } from './witness.ts';
 import type { World } from './world.ts';
 
-/** A computation that hears nothing for so long has stalled. */
+/** A handshake takes no longer; later, streams and the expiry of the job end what goes on no more. */
 const stallMs = 60_000;
 const tagBytes = 16;
 const saltBytes = 16;
@@ -158,7 +158,6 @@ class LightComputation {
 
   async deliver(bytes: Uint8Array): Promise<void> {
     if (this.#isOver) return;
-    this.#watchStall();
     const frame = decodeFrame(bytes);
     const id = toHex(frame.session);
     const pair = Array.from(this.#pairs.values()).find((one) => one.id === id)!;
@@ -194,6 +193,7 @@ class LightComputation {
     for (const pair of this.#pairs.values()) pair.key.promise.catch(() => undefined);
     await Promise.all(Array.from(this.#pairs.values(), (pair) => this.#send(pair, pair.salt)));
     await Promise.all(Array.from(this.#pairs.values(), (pair) => pair.key.promise));
+    this.#cancelStall();
 
     // Two rounds: each hears that all computed the same; then shares of all inputs.
     const agreed = acceptancesHash(acceptances);
@@ -220,7 +220,6 @@ class LightComputation {
     });
     const { commitments, signatures } = opening;
     this.#say({ event: 'opened', attempt: this.attempt, commitments, signatures });
-    this.#cancelStall();
     this.#after(() => this.#hearing.onEnd());
   }
 
@@ -255,7 +254,6 @@ class LightComputation {
   }
 
   #watchStall(): void {
-    this.#cancelStall();
     const { process } = this.#options;
     this.#cancelStall = process.clock.after(stallMs, () => {
       const [party] = this.#channel.peers;

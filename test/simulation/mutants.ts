@@ -2,6 +2,7 @@
  * Faults of our own, as they might be written: each is one part of the node replaced. The simulator must notice every one.
  * @module
  */
+import type { CoordinatorMessage } from '@folkmoot/transport/control.js';
 import type Database from 'better-sqlite3';
 import type { step } from '../../packages/node/src/lifecycle.ts';
 import type { Store } from '../../packages/node/src/store.ts';
@@ -9,6 +10,10 @@ import type { Store } from '../../packages/node/src/store.ts';
 type Lifecycle = typeof step;
 
 export interface Mutant {
+  /** A message of the coordinator that comes to nothing. */
+  readonly unheard?: CoordinatorMessage['type'];
+  /** The seed to begin with, where it takes many to notice. */
+  readonly from?: number;
   /** What the noise is a function of. */
   noise?(question: string, attempt: number): string;
   step?(real: Lifecycle): Lifecycle;
@@ -35,7 +40,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       return { ...next, effects: [...others, save] };
     },
   },
-  /** Whoever gives up after the opening has the budget back. */
+  /** Whoever gives up after the opening, or never delivers it, has the budget back. */
   'refund after abort': {
     step: (real) => (state, event, epoch) => {
       if (state?.status !== 'OPENING' || (event.event !== 'aborted' && event.event !== 'cancelled'))
@@ -48,7 +53,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     store: (real, db) =>
       saving(real, (state, detail) => {
         real.save(state, detail);
-        if (state.status !== 'CANCELLED') return;
+        if (!['ABORTED', 'CANCELLED', 'EXPIRED'].includes(state.status)) return;
         db.exec('DROP TRIGGER IF EXISTS ledger_is_not_cut');
         db.prepare(`DELETE FROM ledger WHERE job = ? AND kind = 'charge'`).run(state.job);
       }),
@@ -60,6 +65,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       return state?.status === 'OPENING' && asked ? { state, effects: [] } : real(state, event, epoch);
     },
   },
+  /** A party that is behind is not handed what the others have opened with. */
+  'forgotten peer': { unheard: 'signed', from: 20_250 },
   'fresh noise on retry': { noise: (question, attempt) => `${question} ${attempt}` },
   /** The commitment leaves while the sealed bytes are in memory only. */
   'commitment before its bytes': {

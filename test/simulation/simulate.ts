@@ -81,7 +81,8 @@ async function runMutants(): Promise<boolean> {
   let all = true;
   for (const [name, each] of Object.entries(mutants)) {
     let noticed: number | undefined;
-    for (let seed = first; seed < first + count && noticed === undefined; seed++) {
+    const from = each.from ?? first;
+    for (let seed = from; seed < from + count && noticed === undefined; seed++) {
       const { violation } = await runSeed(stage, seed, { mutant: each });
       if (violation === undefined) continue;
       noticed = seed;

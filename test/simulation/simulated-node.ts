@@ -13,6 +13,8 @@ import type { FrameLink } from '@folkmoot/transport/link.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
 import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
+import { auditDuty } from '../../packages/node/src/audit-duty.ts';
+import { verifyStored } from '../../packages/node/src/audit-report.ts';
 import { Connection } from '../../packages/node/src/connection.ts';
 import { prepareDatabase, stateError } from '../../packages/node/src/database.ts';
 import { Jobs, type Outlet } from '../../packages/node/src/jobs.ts';
@@ -36,6 +38,8 @@ export interface NodeOptions {
   readonly image: Buffer;
   readonly log: Logger;
   readonly mutant: Mutant;
+  /** Heads of audit logs are exchanged: each is signed anew, which takes its time. */
+  readonly isAudited: boolean;
   /** Dials a coordinator. */
   dial(process: Process, coordinator: string): Promise<FrameLink>;
   readonly coordinators: readonly string[];
@@ -46,6 +50,7 @@ const goneMsMax = 20_000;
 
 export class SimulatedNode {
   readonly party: Party;
+  readonly name: string;
   readonly db: Database.Database;
   readonly records: Records;
   readonly #options: NodeOptions;
@@ -57,6 +62,7 @@ export class SimulatedNode {
     const { world, witness, party, image } = options;
     this.#options = options;
     this.party = party;
+    this.name = party;
     this.db = prepareDatabase(preparedOnce(image));
     this.records = drawRecords(world);
     this.#noiseKey = world.chance.bytes(16);
@@ -96,8 +102,10 @@ export class SimulatedNode {
     const jobs = new Jobs({
       ...{ config, membership, build: 'simulated', sign, store, periods, clock, log },
       records: this.#guarded(process, records),
+      ...(this.#options.isAudited ? { audit: auditDuty(store, { party, sign, ...membership }, log) } : {}),
       step: (state, event, epoch) => {
         const next = (mutant.step ?? ((of) => of))(step)(state, event, epoch);
+        if (state?.status === 'HALTED' && next.state?.status === 'OPENING') world.count('handed on');
         if (world.isTraced && next.effects.length > 0) {
           const effects = next.effects.map(({ effect }) => effect).join(', ');
           world.trace(
@@ -123,7 +131,7 @@ export class SimulatedNode {
 
   /** As node.ts does it. */
   #linked(link: FrameLink, process: Process, jobs: Jobs, instance: string): void {
-    const { world, witness, moot, party } = this.#options;
+    const { world, witness, moot, party, mutant } = this.#options;
     const { membership } = moot.members[party];
     this.#links.push(link);
     const connection: Connection = new Connection(link, {
@@ -141,6 +149,7 @@ export class SimulatedNode {
           const { attempt = '', epoch = '' } = { attempt: undefined, epoch: undefined, ...message };
           world.trace(`${party} hears ${message.type} ${attempt} with epoch ${epoch}`);
         }
+        if (message.type === mutant.unheard) return;
         witness.hears(party, message, () => jobs.hear(message, outlet));
       },
       onSession: (frame, bytes) => jobs.deliver(frame.session, bytes),
@@ -150,6 +159,13 @@ export class SimulatedNode {
       this.#links = this.#links.filter((one) => one !== link);
       jobs.unlinked(outlet);
     });
+  }
+
+  /** What `folkmoot audit verify` finds. */
+  audit(): readonly { readonly code: string }[] {
+    const { moot, party, world } = this.#options;
+    const store = new Store(this.db, () => world.nowMs);
+    return verifyStored(store, party, moot.charter, world.nowMs).findings;
   }
 
   get process(): Process | undefined {

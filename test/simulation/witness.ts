@@ -197,6 +197,11 @@ export class Witness {
     return parties.every((party) => this.#get(party, 'SELECT 1 FROM openings WHERE job = ?', job) !== undefined);
   }
 
+  /** Whether anybody let out what it had sealed of this job. */
+  isOpened(job: string): boolean {
+    return this.#opened.has(job);
+  }
+
   #get(party: Party, sql: string, ...values: unknown[]): Record<string, unknown> | undefined {
     return this.#databases
       .get(party)!

@@ -32,6 +32,7 @@ import {
   type Event,
   hasEnded,
   isActive,
+  isLate,
   isMissed,
   isRetrying,
   type JobState,
@@ -351,8 +352,8 @@ export class Coordinator {
     this.#look();
     for (const job of this.#led.values()) {
       const { expiresMs, failing } = job.state;
-      const isDue = nowMs > expiresMs || failing !== undefined || isRetrying(job.state) || isMissed(job.state);
-      if (isDue) this.#later(job.id, { type: 'tick', nowMs });
+      const isWaiting = isRetrying(job.state) || isMissed(job.state) || isLate(job.state);
+      if (nowMs > expiresMs || failing !== undefined || isWaiting) this.#later(job.id, { type: 'tick', nowMs });
     }
   }
 

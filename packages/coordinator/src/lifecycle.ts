@@ -66,6 +66,9 @@ export const reasonMs = 2_000;
 /** How long an attempt waits for a party that went away, as long as the party itself waits for its link. */
 export const graceMs = absenceMsMax;
 
+/** Signatures and openings follow each other by a round trip; what takes longer is handed over, and again as often. */
+export const lateMs = 10_000;
+
 /** How long a new attempt waits for a party that went away: a node is started again, and dials every 30 s at least. */
 export const returnMs = 120_000;
 /** Of the reason why an earlier attempt failed, in the report of the last: all three fit into one message of control. */
@@ -100,6 +103,8 @@ export interface JobState<A = unknown> {
   readonly awaySinceMs?: Readonly<Record<PartyId, number>>;
   /** Parties whose opening is durable here. */
   readonly opened: readonly PartyId[];
+  /** Since when others have not opened, or were handed what is signed. Not durable. */
+  readonly lateSinceMs?: number;
   /** Parties that have said that they open. Not durable: while some have not, the attempt goes with the links. */
   readonly opening?: readonly PartyId[];
   /** All parties have said so. */
@@ -519,6 +524,7 @@ function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
   }
   if (state.failing === undefined) {
     if (isRetrying(state)) return stillAsking(state, nowMs);
+    if (isLate(state)) return stillLate(state, nowMs);
     return isMissed(state) ? stillAway(state, nowMs) : same(state);
   }
   const { report, sinceMs = nowMs } = state.failing;
@@ -532,6 +538,20 @@ function stillAway<A>(state: JobState<A>, nowMs: number): Step<A> {
   const party = away.find((one) => nowMs >= awaySinceMs[one]! + graceMs);
   if (party === undefined) return same({ ...state, awaySinceMs });
   return setback(state, reportOf(new TransportError('LINK_LOST', { party })));
+}
+
+/** Some have opened, and others have not yet. */
+export function isLate({ phase, opened, roster }: Pick<JobState, 'phase' | 'opened' | 'roster'>): boolean {
+  return (phase === 'READY' || phase === 'RUNNING') && opened.length > 0 && opened.length < roster.length;
+}
+
+/** One that opened and was lost may not have sent its signature to all. It stands in what it opened. */
+function stillLate<A>(state: JobState<A>, nowMs: number): Step<A> {
+  const { lateSinceMs = nowMs, opened, present, roster } = state;
+  if (nowMs < lateSinceMs + lateMs) return same({ ...state, lateSinceMs });
+  const late = roster.filter((party) => present.includes(party) && !opened.includes(party));
+  const effects = late.map((to): Effect => ({ send: 'signed', to, by: opened[0]! }));
+  return { ...same({ ...state, lateSinceMs: nowMs }), effects };
 }
 
 function stillAsking<A>(state: JobState<A>, nowMs: number): Step<A> {

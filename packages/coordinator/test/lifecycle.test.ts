@@ -18,6 +18,7 @@ import {
   isReleasing,
   isRetrying,
   type JobState,
+  lateMs,
   phases,
   queued,
   reasonMs,
@@ -356,6 +357,16 @@ describe('the life of a job at the coordinator', () => {
     expect(after([open[1]!], told.state).state.phase).toBe('DONE');
     // It has sent its opening meanwhile.
     expect(step(waiting, halt('ant')).effects).toEqual([]);
+  });
+
+  it('hands what one has opened with to those that still wait for a signature, again and again', () => {
+    const waiting = after([...running, open[0]!, { type: 'detached', party: 'cat' }, tick(0)]).state;
+    expect(step(waiting, tick(lateMs - 1)).effects).toEqual([]);
+    const handed = step(waiting, tick(lateMs));
+    expect(handed.effects).toEqual([{ send: 'signed', to: 'bee', by: 'ant' }]);
+    expect(step(handed.state, tick(2 * lateMs - 1)).effects).toEqual([]);
+    expect(sends(step(handed.state, tick(2 * lateMs)).effects)).toEqual(['signed bee']);
+    expect(step(after([open[1]!, open[2]!], handed.state).state, tick(3 * lateMs)).effects).toEqual([]);
   });
 
   it('waits for the word of one that is away until the job expires, where all may have signed', () => {

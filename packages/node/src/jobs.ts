@@ -271,16 +271,19 @@ export class Jobs {
     from.send({ type: 'failed', job, attempt, report });
   }
 
-  /** Another party has opened the attempt that has halted here. What all have signed is checked like one's own work. */
+  /** Another party has opened the attempt that has halted here, or waits for a signature. What all have signed is checked like one's own work. */
   #signed({ job, attempt, commitments, signatures }: Signed): JobEvent | undefined {
     const { config, membership, log } = this.#options;
     const state = this.#find(job);
-    if (state?.status !== 'HALTED' || state.attempt !== attempt) return undefined;
+    if (state?.status !== 'HALTED' && state?.status !== 'COMMITTED') return undefined;
+    if (state.attempt !== attempt) return undefined;
     try {
       const { charter } = membership;
       const context = { job: fromHex(job), attempt, roster: rosterOf(checkJob(state.signed.envelope.job, charter)) };
       const opening = { party: config.party, sealed: state.sealed, commitments, signatures };
       verifyOpening(context, acceptancesHash(state.acceptances), opening, openingVerifier(charter));
+      // Whoever it still waits for has ended: what it waits for is here.
+      this.#stopComputation(job);
       return { event: 'opened', attempt, commitments, signatures };
     } catch (error) {
       // A coordinator that lies changes nothing: another one may still tell the truth.

@@ -111,7 +111,9 @@ const paths: Json = {
   },
   '/v1/jobs/{job}/cancel': {
     post: {
-      summary: 'Take a job back, until all parties have said that they open their shares',
+      summary:
+        'Take a job back, until all parties have said that they open their shares. Where another coordinator leads it, ' +
+        'that one does so within a second or two, and the state may still be an earlier one in the reply',
       parameters: [jobParameter],
       responses: { 200: answer('The job', ref('Job')), ...faults(401, 404, 409) },
     },

@@ -8,7 +8,7 @@
  * @module
  */
 import { InputError, StateError } from '@folkmoot/core/errors.js';
-import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { type OpenDatabase, type Schema, schemaVersion, tablesIn } from './schema.ts';
 
@@ -29,8 +29,8 @@ const types = {
 };
 
 /**
- * Opens the database at this address, and makes its tables where there are none. `onLost` hears that a connection that
- * nobody used has broken: the next statement opens another one.
+ * Opens the database at this address, and makes its tables where there are none. `onLost` hears that a connection
+ * which nobody used has broken: the next statement opens another one.
  * @throws InputError BAD_VALUE for the address; StateError STATE_NEWER, STATE_FAILED
  */
 export async function openPostgres(url: string, onLost: (code: string) => void): Promise<OpenDatabase> {
@@ -40,6 +40,10 @@ export async function openPostgres(url: string, onLost: (code: string) => void):
     connectionTimeoutMillis: connectMs,
     statement_timeout: statementMs,
     query_timeout: statementMs + connectMs,
+    // A transaction that hangs must not keep its rows from the others.
+    idle_in_transaction_session_timeout: statementMs,
+    // Said at the start of a connection: a statement of its own could fail, and leave the connection to nobody.
+    options: '-c synchronous_commit=on',
     keepAlive: true,
     types,
     application_name: 'folkmoot-coordinator',
@@ -47,14 +51,7 @@ export async function openPostgres(url: string, onLost: (code: string) => void):
   // One that breaks between two statements of a transaction: the next of them says so to whoever is at it.
   pool.on('connect', (connection) => connection.on('error', () => undefined));
   pool.on('error', (error) => onLost((error as { code?: string }).code ?? error.name));
-  const queries = new Kysely<Schema>({
-    dialect: new PostgresDialect({
-      pool,
-      onCreateConnection: async (connection) => {
-        await connection.executeQuery(CompiledQuery.raw('SET synchronous_commit = on'));
-      },
-    }),
-  });
+  const queries = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   try {
     await prepare(queries);
   } catch (cause) {

@@ -176,4 +176,25 @@ describe('two coordinators on one PostgreSQL', () => {
     await expect.poll(() => logged.join('')).toMatch(/"event":"job-dropped".*"code":"STALE_COORDINATOR"/);
     expect(await opened[0]!.next('invite')).toMatchObject({ epoch: 2 });
   });
+
+  it('go on when the server has ended their connections, and take up again what could not be written', async () => {
+    const [nodes] = await nodesAt(both[0]!);
+    const job = await submit(here!);
+    for (const node of nodes!) await node.next('invite');
+    const ended = await client.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'folkmoot-coordinator'",
+    );
+    expect(ended.rowCount).toBeGreaterThan(1);
+    const accept = (node: ScriptedNode) =>
+      node.send({ type: 'accepted', job, attempt: 1, acceptance: acceptanceOf(moot, node.party, job) });
+    for (const node of nodes!) await accept(node);
+    // Whatever was lost by that is asked for again, once the lease is over.
+    await client.query('UPDATE jobs SET lease_until_ms = 0 WHERE phase = $1', ['INVITING']);
+    const asked = (node: ScriptedNode) => (message: { readonly type: string }) => {
+      if (message.type === 'invite') void accept(node);
+      return message.type === 'invite';
+    };
+    await Promise.all(nodes!.map((node) => node.next('start', asked(node))));
+    await becomes(there!, job, { state: 'RUNNING' });
+  });
 });

@@ -80,6 +80,12 @@ export class Liar {
     if (this.#kept.length < keptMax && 'job' in message) this.#kept.push(message);
     // Before the welcome nothing else is due.
     if (message.type === 'challenge') return [message];
+    // A party that has opened does not take it back, whoever says so.
+    if (message.type === 'stored' && world.hits('lie')) {
+      const { job, epoch } = message;
+      world.note('lie cancel after the opening', 'the coordinator lies: cancel after the opening');
+      return [{ type: 'cancel', job, epoch }, message];
+    }
     const first = world.hits('lie') ? this.#changed(message) : message;
     if (message.type === 'welcome' || !world.hits('lie')) return [first];
     return [first, ...this.#invented()];

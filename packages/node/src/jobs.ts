@@ -163,10 +163,6 @@ export class Jobs {
     }
     if (!('job' in message)) return;
     const { job, epoch } = message;
-    if (message.type === 'start' && this.#find(job) === undefined) {
-      this.#unknown(message, from);
-      return;
-    }
     const event = message.type === 'invite' ? this.#invited(message, from) : this.#eventOf(message, from);
     if (event !== undefined) this.#dispatch(job, event, { to: from, epoch });
   }
@@ -265,13 +261,10 @@ export class Jobs {
     }
   }
 
-  /** A start comes again where a party was away; one that has lost its state meanwhile cannot go on. */
-  #unknown({ job, attempt }: Start, from: Outlet): void {
-    const report = reportOf(new StateError('UNKNOWN_JOB', { party: this.#options.config.party }));
-    from.send({ type: 'failed', job, attempt, report });
-  }
-
-  /** Another party has opened the attempt that has halted here, or waits for a signature. What all have signed is checked like one's own work. */
+  /**
+   * Another party has opened the attempt that has halted here, or waits for a signature. What all have signed is checked
+   * like one's own work.
+   */
   #signed({ job, attempt, commitments, signatures }: Signed): JobEvent | undefined {
     const { config, membership, log } = this.#options;
     const state = this.#find(job);

@@ -12,6 +12,7 @@ import {
   errorOf,
   type FolkmootError,
   InputError,
+  isFolkmootError,
   layerOf,
   TransportError,
 } from '@folkmoot/core/errors.js';
@@ -24,6 +25,12 @@ import { dialFault } from '@folkmoot/transport/outbound.js';
 const replyBytesMax = 16 * 1024 * 1024;
 /** From the request to the end of an ordinary reply. */
 const replyMs = 60_000;
+/** To the headers, from one address: a coordinator itself waits 10 s for what nodes say of their budgets. */
+const headersMs = 15_000;
+/** What a proxy says where nothing answers behind it, as while the coordinator is started again. */
+const gatewayStatuses: readonly number[] = [502, 503, 504];
+/** A report is a few sentences. */
+const reportBytesMax = 64 * 1024;
 /** The longest word or sentence that is taken over from a report. */
 const textLengthMax = 4_000;
 
@@ -81,13 +88,14 @@ export class Http {
 
   /** A successful response, logged in; its body is the caller's to read. An expired token is renewed once. */
   async open(path: string, request: Request = {}): Promise<Response> {
+    const { signal } = request;
     const used = this.#login();
-    const response = await this.#send(path, request, await used);
+    const response = await this.#send(path, request, await unlessAborted(used, signal));
     if (response.ok) return response;
     const error = await faultOf(response);
     if (response.status !== 401) throw error;
     if (this.#token === used) this.#token = undefined;
-    const again = await this.#send(path, request, await this.#login());
+    const again = await this.#send(path, request, await unlessAborted(this.#login(), signal));
     if (again.ok) return again;
     throw await faultOf(again);
   }
@@ -113,14 +121,20 @@ export class Http {
   }
 
   async #post(path: string, body: unknown): Promise<Record<string, unknown>> {
-    const response = await this.#send(path, { method: 'POST', body });
-    if (!response.ok) throw await faultOf(response);
-    return JSON.parse(await textOf(response, replyBytesMax)) as Record<string, unknown>;
+    const late = new AbortController();
+    const stop = this.#options.clock.after(replyMs, () => late.abort());
+    try {
+      const response = await this.#send(path, { method: 'POST', body, signal: late.signal });
+      if (!response.ok) throw await faultOf(response);
+      return JSON.parse(await textOf(response, replyBytesMax)) as Record<string, unknown>;
+    } finally {
+      stop();
+    }
   }
 
   /**
-   * Sent to the coordinator that answered last; where it cannot be reached, to the others in turn. What is sent twice by that
-   * is the same: a job has its id, and all else asks or takes back.
+   * Sent to the coordinator that answered last; where it cannot be reached, or hangs, to the others in turn. What is sent twice
+   * by that is the same: a job has its id, and all else asks or takes back.
    */
   async #send(path: string, request: Request, token?: string): Promise<Response> {
     const order = this.#bases.map((_, place) => (this.#current + place) % this.#bases.length);
@@ -140,8 +154,11 @@ export class Http {
 
   async #sendTo(base: string, path: string, request: Request, token: string | undefined): Promise<Response> {
     const { method = 'GET', body, headers, signal } = request;
+    const late = new AbortController();
+    const stop = this.#options.clock.after(headersMs, () => late.abort());
+    let response: Response;
     try {
-      return await this.#options.fetch(`${base}${path}`, {
+      response = await this.#options.fetch(`${base}${path}`, {
         method,
         redirect: 'error',
         headers: {
@@ -150,13 +167,51 @@ export class Http {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        ...(signal === undefined ? {} : { signal }),
+        signal: signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]),
       });
+      return gatewayStatuses.includes(response.status) ? await ownWord(response, base) : response;
     } catch (cause) {
-      if (signal?.aborted === true)
-        throw new TransportError('UNREACHABLE', { detail: 'the request was given up', cause });
-      throw dialFault(cause, base);
+      if (signal?.aborted === true) throw givenUp(cause);
+      if (late.signal.aborted) {
+        throw new TransportError('UNREACHABLE', { field: base, detail: 'no answer in time', cause });
+      }
+      throw isFolkmootError(cause) ? cause : dialFault(cause, base);
+    } finally {
+      stop();
     }
+  }
+}
+
+/** The coordinator's own report. @throws TransportError UNREACHABLE where there is none: a proxy before it speaks for it */
+async function ownWord(response: Response, base: string): Promise<Response> {
+  const { status, headers } = response;
+  let text = '';
+  try {
+    text = await textOf(response, reportBytesMax);
+    if (reportFrom((JSON.parse(text) as { error?: unknown } | null)?.error) !== undefined) {
+      return new Response(text, { status, headers });
+    }
+  } catch {
+    // Longer than a report, cut off, or no JSON: not the coordinator's.
+  }
+  throw new TransportError('UNREACHABLE', { field: base, detail: `status ${status} from a proxy before it` });
+}
+
+function givenUp(cause?: unknown): TransportError {
+  return new TransportError('UNREACHABLE', { detail: 'the request was given up', cause });
+}
+
+/** What is shared goes on; who asked for it need not wait. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(givenUp());
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -6,7 +6,7 @@ import { type ErrorReport, type Layer, layerOf, reportOf } from '@folkmoot/core/
 
 export const exitCodes = {
   ok: { code: 0, text: 'done' },
-  failure: { code: 1, text: 'failed, or the job ended without an answer' },
+  failure: { code: 1, text: 'failed, or the job ended without an answer; cancel: it is not cancelled' },
   input: { code: 2, text: 'bad option, job, charter, key or configuration' },
   refused: { code: 3, text: 'refused by a policy, the charter or the clock' },
   protocol: { code: 4, text: 'a protocol or a connection failed' },

@@ -1,5 +1,7 @@
 /** The commands of a consortium that stays: keys, charter, a coordinator, nodes, and an analyst at another shell. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,6 +68,41 @@ describe('a consortium that stays', () => {
     expect((await run('cancel', job)).code).toBe(1);
   });
 
+  it('says of a job that was asked to be taken back what it is, as long as it is not cancelled', async () => {
+    const { job } = json(await run('submit', 'job.yaml'));
+    // As a coordinator answers while another one leads the job and does not come to it: the view, as it is.
+    const slow = createServer((incoming, outgoing) => {
+      const { method, headers, url: path = '' } = incoming;
+      const asksForView = path.endsWith('/cancel');
+      if (asksForView) incoming.resume();
+      const target = `${url.replace(/^ws/, 'http')}${path.replace(/\/cancel$/, '')}`;
+      const { authorization = '' } = headers;
+      const options = asksForView ? { headers: { authorization } } : { method, headers };
+      const passed = request(target, options, (reply) => reply.pipe(outgoing.writeHead(reply.statusCode!)));
+      if (asksForView) passed.end();
+      else incoming.pipe(passed);
+    });
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const there = `ws://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const settings = {
+      analyst: 'ann',
+      charter: './charter.json',
+      coordinator: there,
+      keys: './ann/keys',
+      state: './s',
+    };
+    writeFileSync(join(folder, 'slow.yaml'), JSON.stringify(settings));
+    try {
+      const asked = await run('cancel', job, '--config', 'slow.yaml');
+      expect({ code: asked.code, said: json(asked) }).toEqual({ code: 1, said: { job, state: 'QUEUED' } });
+      expect(asked.stderr).toContain(`folkmoot watch ${job.slice(0, 12)}`);
+    } finally {
+      slow.closeAllConnections();
+      slow.close();
+    }
+    expect(json(await run('cancel', job))).toEqual({ job, state: 'CANCELLED' });
+  });
+
   it('answers a job, and gives the answer again', async () => {
     for (const town of towns) await node(town);
     const waited = await run('submit', 'job.yaml', '--wait');
@@ -77,7 +114,7 @@ describe('a consortium that stays', () => {
     expect(watched.stderr).toContain('"state":"RUNNING"');
     expect(json(await run('result', job)).rows).toEqual(expectedRows);
     const listed = json(await run('watch'));
-    expect(listed.jobs.map(({ state }: { state: string }) => state)).toEqual(['DONE', 'CANCELLED']);
+    expect(listed.jobs.map(({ state }: { state: string }) => state)).toEqual(['DONE', 'CANCELLED', 'CANCELLED']);
   });
 
   it('does not know the jobs of others, nor half an id', async () => {

@@ -138,8 +138,13 @@ function watch(registry: Registry, { charter, version, traffic, coordinator, fre
     labelNames: ['state'],
     registers,
     async collect() {
-      const counts = await coordinator()?.counts();
-      for (const state of phases) this.set({ state }, counts?.[state] ?? 0);
+      this.reset();
+      // While the database is away nobody can tell; all else is told.
+      const counts = await coordinator()
+        ?.counts()
+        .catch(() => undefined);
+      if (counts === undefined) return;
+      for (const state of phases) this.set({ state }, counts[state] ?? 0);
     },
   });
   new Gauge({

@@ -4,7 +4,11 @@ import { charterText } from '@folkmoot/core/charter.js';
 import { jobId } from '@folkmoot/core/envelope.js';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, sql } from 'kysely';
+import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Coordinator } from '../src/coordinator.ts';
+import { noTraffic } from '../src/counted-link.ts';
+import { createMetrics } from '../src/metrics.ts';
 import type { Schema } from '../src/schema.ts';
 import type { RunningCoordinator } from '../src/server.ts';
 import { Store } from '../src/store.ts';
@@ -54,6 +58,22 @@ describe('the metrics of a coordinator', () => {
     for (const node of nodes) node.link.close();
     await expect.poll(metrics).toContain('folkmoot_link_up{party="ant"} 0');
     await expect.poll(metrics).toContain('folkmoot_jobs{state="DONE"} 1');
+  });
+
+  it('are told while the database is away, without the jobs', async () => {
+    const database = new Database(':memory:');
+    const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+    const unused = { nowMs: () => sql<number>`0`, shared: false };
+    const store = new Store({ queries, ...unused, close: () => queries.destroy() });
+    await store.close();
+    const coordinator = { counts: () => store.counts(), connected: () => ['ant'] } as unknown as Coordinator;
+    const registry = new Registry();
+    const { charter } = moot;
+    const traffic = noTraffic();
+    createMetrics(registry, { charter, version: '0', traffic, coordinator: () => coordinator, freeBytes: () => 1 });
+    const text = await registry.metrics();
+    expect(text).toContain('folkmoot_link_up{party="ant"} 1');
+    expect(text).not.toContain('folkmoot_jobs{');
   });
 
   it('have no label that a job, an analyst or a caller brought', async () => {

@@ -58,11 +58,13 @@ function offer({ tree = 'true', from = [], minute, ...head }: Shown & { size: nu
 }
 const last = offer({ size: 10 }).head.head;
 const fault = (code: string) => expect.objectContaining({ code, party: 'camden' });
-const look = (one: HeadOffer, jobIssued = issued) => follows(one, last, jobIssued);
+/** The last one was signed here a minute after it was shown. */
+const signedMs = Date.parse(last.at) + 60_000;
+const look = (one: HeadOffer, jobIssued = issued) => follows(one, last, jobIssued, signedMs);
 
 describe('a head of an audit log', () => {
   it('follows the last one by a proof, and by none where there was none', () => {
-    expect(follows(offer({ size: 20 }), undefined, issued)).toBe('grown');
+    expect(follows(offer({ size: 20 }), undefined, issued, signedMs)).toBe('grown');
     expect(look(offer({ size: 20, from: [5, 10] }))).toBe('grown');
     expect(look(offer({ size: 10 }))).toBe('same');
   });
@@ -90,6 +92,18 @@ describe('a head of an audit log', () => {
     expect(look(offer({ size: 9 }))).toBe('stale');
     const later = Date.parse(last.at) + 120_001;
     expect(() => look(offer({ size: 9 }), later)).toThrow(fault('AUDIT_ROLLED_BACK'));
+  });
+
+  it('needs no proof where it and its job are older than the signature under the last one, and is not signed', () => {
+    const until = signedMs + 120_000;
+    const atEnd = new Date(until).toISOString();
+    const after = new Date(until + 1).toISOString();
+    expect(look(offer({ size: 20, from: [9], at: atEnd }), until)).toBe('stale');
+    expect(look(offer({ size: 20, from: [10], at: atEnd }), until)).toBe('grown');
+    expect(() => look(offer({ size: 20, from: [9], at: after }))).toThrow(fault('AUDIT_UNPROVEN'));
+    expect(() => look(offer({ size: 20, from: [9], at: atEnd }), until + 1)).toThrow(fault('AUDIT_UNPROVEN'));
+    const poorer = { size: 20, from: [9], at: atEnd, totals: [total(9)] };
+    expect(() => look(offer(poorer))).toThrow(fault('AUDIT_ROLLED_BACK'));
   });
 
   it('may go on from just the state that it says it lost, if nothing is unspent by that', () => {

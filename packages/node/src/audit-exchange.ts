@@ -21,7 +21,6 @@ import {
   isCountersigned,
   isHeadSigned,
   isState,
-  proofsMax,
   restoredMax,
   type SignedHead,
   signedHeadSchema,
@@ -29,7 +28,7 @@ import {
 } from '@folkmoot/core/audit-head.js';
 import type { Charter } from '@folkmoot/core/charter.js';
 import { conform } from '@folkmoot/core/document.js';
-import { InputError, StateError } from '@folkmoot/core/errors.js';
+import { InputError, ProtocolError, StateError } from '@folkmoot/core/errors.js';
 import type { Sign } from '@folkmoot/core/identity.js';
 import type Database from 'better-sqlite3';
 import type { AuditLog } from './audit-log.ts';
@@ -62,8 +61,21 @@ export const exchangeTables = `
   CREATE TRIGGER audit_lost_is_not_cut BEFORE DELETE ON audit_lost
     BEGIN SELECT RAISE(ABORT, 'what was lost stays so'); END;`;
 
-/** Heads that a peer may have signed last and has not said so. Each start of a job adds one, each word of it takes them away. */
+/** What the second version of `audit_witnessed` knows: when each head was signed here. */
+export const witnessedWhen = 'ALTER TABLE audit_witnessed ADD COLUMN witnessed_ms INTEGER';
+
+/**
+ * Heads that a peer may have signed last and has not said so. Each acceptance of a job adds one, each word of the peer takes
+ * them away. More jobs than these may wait at once: then their heads need no proof (`follows` in audit-head.ts).
+ */
 const issuedMax = 16;
+/** Proofs besides those that peers are known to need: two jobs under way at each of 16 peers. */
+const otherProofsMax = 32;
+/**
+ * The heads of all parties of a job travel in one control frame of a mebibyte. Half of it is theirs, in equal parts; the
+ * other half is left to the acceptances and renunciations.
+ */
+const headsBytesMax = 512 * 1024;
 
 /** Who a node is among the others. */
 export interface Self {
@@ -104,14 +116,40 @@ export class AuditExchange {
 
   // What this party shows of its own log.
 
-  /** The head of the log as it is now, for these peers. */
+  /**
+   * The head of the log as it is now, for these peers, with as many proofs as there is room for. First come those from what
+   * a peer is known to hold, and then the newest.
+   * @throws ProtocolError AUDIT_UNPROVEN where the head alone leaves no room for those of so many others
+   */
   offer(peers: readonly string[], self: Self, nowMs: number): HeadOffer {
     const size = this.#log.size();
     const head = this.head(size) ?? this.#sign(size, self, nowMs);
-    const before = new Set(peers.flatMap((peer) => this.#issued(peer)).filter((from) => from < size));
-    const from = [...before].sort((a, b) => b - a).slice(0, proofsMax);
+    const sizes = peers.map((peer) => this.#issued(peer).filter((from) => from < size));
+    const known = new Set(sizes.flatMap(([least]) => least ?? []));
+    const others = new Set(sizes.flat().filter((from) => !known.has(from)));
+    const room = Math.max(0, otherProofsMax - known.size);
+    const from = [...newestFirst(known), ...newestFirst(others).slice(0, room)];
+    const proofs = this.#proofs(from, size, Math.floor(headsBytesMax / (peers.length + 1)) - bytesOf(head));
+    if (proofs === undefined) {
+      const detail = `its head has ${bytesOf(head)} bytes, which is too much in a job of ${peers.length + 1} parties`;
+      throw new ProtocolError('AUDIT_UNPROVEN', { party: self.party, detail });
+    }
     for (const peer of peers) this.#issue(peer, size);
-    return { head, proofs: from.map((one) => ({ from: one, hashes: this.#log.consistency(one, size) })) };
+    return { head, proofs };
+  }
+
+  /** As many as so many bytes hold, in the order given; undefined where there is not even room for none. */
+  #proofs(from: readonly number[], size: number, bytes: number): HeadOffer['proofs'] | undefined {
+    let left = bytes;
+    if (left < 0) return undefined;
+    const proofs: HeadOffer['proofs'] = [];
+    for (const one of from) {
+      const proof = { from: one, hashes: this.#log.consistency(one, size) };
+      left -= bytesOf(proof);
+      if (left < 0) break;
+      proofs.push(proof);
+    }
+    return proofs;
   }
 
   /** A peer's signature under a head of this party. One that does not fit is of no use, and false. */
@@ -121,9 +159,7 @@ export class AuditExchange {
     this.#prepare(
       'INSERT INTO audit_countersignatures (size, by, signature) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     ).run(size, by, signature);
-    this.#issue(by, size);
-    // It holds this one or a later one: no proof from an earlier one will be asked for.
-    this.#prepare('DELETE FROM audit_issued WHERE peer = ? AND size < ?').run(by, size);
+    this.#hold(by, size);
     return true;
   }
 
@@ -162,8 +198,15 @@ export class AuditExchange {
     return signed;
   }
 
+  /** In ascending order. */
   #issued(peer: string): number[] {
-    return this.#prepare('SELECT size FROM audit_issued WHERE peer = ?').pluck().all(peer) as number[];
+    return this.#prepare('SELECT size FROM audit_issued WHERE peer = ? ORDER BY size').pluck().all(peer) as number[];
+  }
+
+  /** A peer holds this one or a later one: no proof from an earlier one will be asked for. */
+  #hold(peer: string, size: number): void {
+    this.#prepare('DELETE FROM audit_issued WHERE peer = ? AND size < ?').run(peer, size);
+    this.#issue(peer, size);
   }
 
   /** The least stays whatever comes: it is what the peer is known to have signed, or was given first. */
@@ -180,10 +223,17 @@ export class AuditExchange {
 
   /** The last head of a party that was signed here. */
   last(party: string): SignedHead | undefined {
-    const row = this.#prepare('SELECT head FROM audit_witnessed WHERE party = ? ORDER BY entry DESC LIMIT 1')
-      .pluck()
-      .get(party) as string | undefined;
-    return row === undefined ? undefined : (JSON.parse(row) as SignedHead);
+    return this.#last(party)?.signed;
+  }
+
+  /** With the instant at which it was signed here; that of the head itself where it was signed before instants were kept. */
+  #last(party: string): { readonly signed: SignedHead; readonly ms: number } | undefined {
+    const row = this.#prepare(
+      'SELECT head, witnessed_ms AS ms FROM audit_witnessed WHERE party = ? ORDER BY entry DESC LIMIT 1',
+    ).get(party) as { head: string; ms: number | null } | undefined;
+    if (row === undefined) return undefined;
+    const signed = JSON.parse(row.head) as SignedHead;
+    return { signed, ms: row.ms ?? Date.parse(signed.head.at) };
   }
 
   /** What was signed here of others' logs, the oldest first. */
@@ -207,8 +257,9 @@ export class AuditExchange {
   ): Countersigned[] {
     const looked = [...given].map(([peer, one]) => {
       const offer = checkOffer(one, peer, charter, charterHash);
-      const last = this.last(peer)?.head;
-      return { offer, last, how: follows(offer, last, jobIssuedMs) };
+      const before = this.#last(peer);
+      const last = before?.signed.head;
+      return { offer, last, how: follows(offer, last, jobIssuedMs, before?.ms ?? nowMs) };
     });
     return looked.flatMap(({ offer: { head: signed }, last, how }): Countersigned[] => {
       if (how === 'stale') return [];
@@ -219,11 +270,9 @@ export class AuditExchange {
         const lost = how === 'restored' ? { size: last!.size, root: last!.root } : undefined;
         if (lost !== undefined) this.#log.enter({ kind: 'peer-restored', party: of, lost, size, root }, nowMs);
         else this.#log.enter({ kind: 'countersigned', party: of, size, root }, nowMs);
-        this.#prepare('INSERT INTO audit_witnessed (party, head, countersignature) VALUES (?, ?, ?)').run(
-          of,
-          JSON.stringify(signed),
-          signature,
-        );
+        this.#prepare(
+          'INSERT INTO audit_witnessed (party, head, countersignature, witnessed_ms) VALUES (?, ?, ?, ?)',
+        ).run(of, JSON.stringify(signed), signature, nowMs);
         return [{ of, size, signature }];
       }
       // It was signed as it was then: another instant under the same tree makes another statement.
@@ -263,7 +312,7 @@ export class AuditExchange {
     const size = this.#log.size();
     if (head.size <= size && this.#log.root(head.size) === head.root) {
       // The peer itself was set back, or this party's proofs did not reach so far: the next one does.
-      this.#issue(by, head.size);
+      this.#hold(by, head.size);
       return false;
     }
     const lost = this.lost();
@@ -310,3 +359,8 @@ export class AuditExchange {
     return statement;
   }
 }
+
+const newestFirst = (sizes: Iterable<number>): number[] => [...sizes].sort((a, b) => b - a);
+
+/** In the frame it is a little shorter: MessagePack writes no quotes. */
+const bytesOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));

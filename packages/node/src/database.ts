@@ -12,7 +12,7 @@ import { type FolkmootError, isFolkmootError, StateError } from '@folkmoot/core/
 import { refuseLinks } from '@folkmoot/transport/state-file.js';
 import Database from 'better-sqlite3';
 import { approvalTables } from './approval-record.ts';
-import { exchangeTables } from './audit-exchange.ts';
+import { exchangeTables, witnessedWhen } from './audit-exchange.ts';
 import { auditTables } from './audit-log.ts';
 import { joinTables } from './join-record.ts';
 import { ledgerTables, raisedTables } from './ledger.ts';
@@ -69,6 +69,7 @@ const migrations: readonly string[] = [
   `${exchangeTables}
    ${raisedTables}`,
   'ALTER TABLE jobs ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0',
+  witnessedWhen,
 ];
 
 /** The version that this build reads and writes. */

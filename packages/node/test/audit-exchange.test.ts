@@ -1,5 +1,6 @@
 import { compareWitness } from '@folkmoot/core/audit-verification.js';
 import { charterHash } from '@folkmoot/core/charter.js';
+import { framePayloadBytesMax } from '@folkmoot/transport/frame.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exportAudit, verifyStored } from '../src/audit-report.ts';
 import { type AuditedParties, makeAuditedParties, type Party, parties } from './audited-parties.ts';
@@ -56,7 +57,7 @@ describe('heads of audit logs', () => {
     }
     const last = all.offer('camden');
     expect(last.proofs.length).toBe(16);
-    expect(last.proofs.at(-1)!.from).toBe(3);
+    expect(last.proofs[0]!.from).toBe(3);
     all.witness('hackney', { camden: given });
     all.witness('islington', { camden: last });
     expect(all.offer('camden', ['hackney']).proofs.every(({ from }) => from >= given.head.head.size)).toBe(true);
@@ -74,6 +75,94 @@ describe('heads of audit logs', () => {
     expect(all.store('hackney').heads.witnessed()).toEqual(before);
     all.nowMs += 300_000;
     expect(() => all.witness('hackney', { camden: early })).toThrow(code('AUDIT_ROLLED_BACK'));
+  });
+
+  it('pass where many jobs wait, whichever of them starts first', () => {
+    const grow = (n: number) => all.store('camden').declarePeriod('residents', `2027-Q${n}`);
+    all.job('one');
+    const waiting = Array.from({ length: 30 }, (_, n) => {
+      all.nowMs += 1000;
+      grow(n);
+      return { offer: all.offer('camden'), issuedMs: all.nowMs };
+    });
+    all.nowMs += 3600_000;
+    for (const n of [0, 25, 7, 16, 29, 1, 28]) {
+      const { offer, issuedMs } = waiting[n]!;
+      all.witness('hackney', { camden: offer }, issuedMs);
+    }
+    expect(all.store('hackney').heads.last('camden')).toEqual(waiting[29]!.offer.head);
+    // What is shown from now on has the proof again.
+    all.nowMs += 3600_000;
+    grow(30);
+    const next = all.offer('camden');
+    all.witness('hackney', { camden: next });
+    expect(all.store('hackney').heads.last('camden')).toEqual(next.head);
+    all.nowMs += 3600_000;
+    grow(31);
+    const unproven = { ...all.offer('camden'), proofs: [] };
+    expect(() => all.witness('hackney', { camden: unproven })).toThrow(code('AUDIT_UNPROVEN'));
+  });
+
+  it('have a proof from what a peer holds, once it says so', () => {
+    all.job('one');
+    const grow = (n: number) => {
+      all.nowMs += 3600_000;
+      all.store('camden').declarePeriod('residents', `2027-Q${n}`);
+      return all.offer('camden');
+    };
+    const shown = Array.from({ length: 40 }, (_, n) => grow(n));
+    // Hackney signs one of them, and its word is lost on the way.
+    all
+      .store('hackney')
+      .audited((_, nowMs, heads) =>
+        heads.witness(new Map([['camden', shown[9]]]), all.self('hackney'), all.nowMs, nowMs),
+      );
+    expect(() => all.witness('hackney', { camden: grow(40) })).toThrow(code('AUDIT_UNPROVEN'));
+    expect(confront('hackney')).toBe(false);
+    const next = grow(41);
+    all.witness('hackney', { camden: next });
+    expect(all.store('hackney').heads.last('camden')).toEqual(next.head);
+  });
+
+  it('have a proof from what a peer holds that is rarely met', () => {
+    all.job('one');
+    const { size } = all.store('islington').heads.last('camden')!.head;
+    const other = (n: number) => {
+      all.nowMs += 1000;
+      all.store('camden').declarePeriod('residents', `2027-Q${n}`);
+      return all.offer('camden', [`party-${n % 2}` as Party]);
+    };
+    for (let n = 0; n < 40; n++) other(n);
+    const both = all.offer('camden', ['islington', 'party-0', 'party-1'] as Party[]);
+    expect(both.proofs.length).toBe(32);
+    expect(both.proofs.map(({ from }) => from)).toContain(size);
+    const many = Array.from({ length: 24 }, (_, n) => `party-${n + 2}` as Party);
+    const given = many.map((peer, n) => {
+      all.store('camden').declarePeriod('residents', `2028-Q${n}`);
+      return all.offer('camden', [peer]).head.head.size;
+    });
+    for (let n = 24; n < 48; n++) {
+      all.store('camden').declarePeriod('residents', `2028-Q${n}`);
+      all.offer('camden', many.slice(0, 1));
+    }
+    all.store('camden').declarePeriod('residents', '2029-Q1');
+    const from = all.offer('camden', many).proofs.map((proof) => proof.from);
+    expect(from.slice(0, 24)).toEqual(given.reverse());
+  });
+
+  it('fit into one frame with those of all others, or are refused', () => {
+    all.job('one');
+    const crowd = (count: number) => Array.from({ length: count }, (_, n) => `party-${n}` as Party);
+    const given = crowd(40).map((peer, n) => {
+      all.store('camden').declarePeriod('residents', `2028-Q${n}`);
+      return all.offer('camden', [peer]);
+    });
+    expect(given.length).toBe(40);
+    for (const count of [2, 100, 300]) {
+      const bytes = JSON.stringify(all.offer('camden', crowd(count))).length;
+      expect(bytes * (count + 1)).toBeLessThan(framePayloadBytesMax / 2 + 64 * (count + 1));
+    }
+    expect(() => all.offer('camden', crowd(2_000))).toThrow(code('AUDIT_UNPROVEN'));
   });
 
   it('are signed all or none, and a missing one is none', () => {

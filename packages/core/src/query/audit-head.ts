@@ -10,6 +10,10 @@
  * and its job was asked for before that one too, which the analyst's signature says. It passes and is not signed again. Any
  * other smaller head is a log that was taken back.
  *
+ * Where many jobs wait, their heads were shown before the last one was signed, with no proof from it: nobody knew then which
+ * of them would be signed first. Such a larger head passes too and is not signed, if it and its job are from before the
+ * instant at which the last one was signed here. What is shown later has the proof, since that signature was heard of.
+ *
  * A party whose state was an old copy says so in its heads: `restored` names the states that it lost. Who holds just one of
  * these goes on from there, and enters it in its own log. What is spent must not have fallen, even so.
  * @module
@@ -37,8 +41,8 @@ const count = z.string().regex(/^(0|[1-9]\d{0,29})$/, 'expected a whole number')
 const totalsMax = 4_000;
 /** States that a log has lost: each is a restored backup, or a party that held another state of it. */
 export const restoredMax = 64;
-/** Proofs in one offer: one for each state that some peer may hold as its last. */
-export const proofsMax = 32;
+/** Proofs in one offer: one for each state that some peer may hold as its last. A job has no more parties than these. */
+const proofsMax = 1_000;
 /** log₂ of the largest size, and one. */
 const proofHashesMax = 31;
 
@@ -127,13 +131,15 @@ export function checkOffer(given: unknown, party: string, charter: Charter, char
 }
 
 /**
- * How an offer stands to the last head of the party that was signed here: `same`, `grown` and `restored` are signed.
+ * How an offer stands to the last head of the party that was signed here, at `signedMs` by the clock here: `same`, `grown`
+ * and `restored` are signed.
  * @throws ProtocolError AUDIT_ROLLED_BACK, AUDIT_FORKED, AUDIT_UNPROVEN, naming the party
  */
 export function follows(
   { head: { head }, proofs }: HeadOffer,
   last: Head | undefined,
   jobIssuedMs: number,
+  signedMs: number,
 ): 'same' | 'grown' | 'restored' | 'stale' {
   if (last === undefined) return 'grown';
   const { party } = head;
@@ -153,6 +159,11 @@ export function follows(
   }
   const proof = proofs.find(({ from }) => from === last.size);
   if (head.size > last.size && proof === undefined) {
+    const untilMs = signedMs + clockSkewMs;
+    if (Date.parse(head.at) <= untilMs && jobIssuedMs <= untilMs) {
+      checkSpent(head, last);
+      return 'stale';
+    }
     // By itself that does not tell which of the two was set back: the party set back learns it from the others.
     const detail = `no proof leads from the ${last.size} entries that were signed last: one of the two has an older state`;
     throw new ProtocolError('AUDIT_UNPROVEN', { party, detail });

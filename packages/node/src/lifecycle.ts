@@ -17,8 +17,9 @@
  * other failures are final: what fails for a reason would fail again, or tell something by how often it does.
  *
  * A party that has committed may have signed, and with its signature another one may have opened. So a computation that
- * ends there leaves the job HALTED: the party says so, and either gets the commitments and signatures that the other one
- * opened with, and opens the bytes that it stored; or it hears that nobody has opened, and only then renounces.
+ * ends there, for whatever reason, leaves the job HALTED: the party says so, and either gets the commitments and
+ * signatures that the other one opened with, and opens the bytes that it stored; or it hears that nobody has opened, and
+ * only then renounces, or aborts where the reason was final.
  *
  * Storage, time, chance and network are effects: the caller carries them out one after the other, in the order given,
  * and stops at the first `save` that fails. So what `step` puts before something else is durable before it happens:
@@ -102,6 +103,8 @@ export type JobState = Common &
         /** Of all parties: what the signatures of an opening are over, besides the commitments. */
         readonly acceptances: readonly SignedAcceptance[];
         readonly sealed: Uint8Array;
+        /** Of one that has halted: why no other attempt may follow, where that is so. */
+        readonly report?: ErrorReport;
       }
     | { readonly status: 'OPENING'; readonly acceptance: SignedAcceptance; readonly opening: OpeningBytes }
     | { readonly status: 'RESULT' }
@@ -309,9 +312,7 @@ function advance(state: JobState | undefined, event: JobEvent, epoch: number | u
     }
     case 'started': {
       if (state.status !== 'ACCEPTED' || event.attempt !== state.attempt) return stay;
-      if (event.fault !== undefined) {
-        return abort(state, event.fault, { tell: true, detail: event.fault.message });
-      }
+      if (event.fault !== undefined) return refuseStart(state, event.fault);
       const { acceptance } = state;
       const next: JobState = {
         ...claiming(state, event.claim),
@@ -359,7 +360,8 @@ function advance(state: JobState | undefined, event: JobEvent, epoch: number | u
     case 'failed': {
       // Of a computation that is stopped nothing is heard any more.
       if (state.status === 'OPENING' || state.status === 'HALTED' || event.attempt !== state.attempt) return stay;
-      return isComputing(state) && passingCodes.includes(event.report.code)
+      const mayGoOn = state.status === 'COMMITTED' || (state.status === 'RUNNING' && isPassing(event.report));
+      return mayGoOn
         ? giveUp(state, event.report, event.detail)
         : abort(state, event.report, { tell: true, detail: event.detail });
     }
@@ -392,7 +394,7 @@ function reminder(state: JobState): Effect[] {
     case 'COMMITTED':
       return [{ effect: 'tell', message: { type: 'phase', job, attempt, phase: openingPhase } }];
     case 'HALTED':
-      return [{ effect: 'tell', message: { type: 'halted', job, attempt } }];
+      return [{ effect: 'tell', message: { type: 'halted', job, attempt, ...reason(state.report) } }];
     case 'OPENING':
       return [{ effect: 'open', job, attempt, opening: state.opening }];
     case 'ABORTED':
@@ -416,7 +418,9 @@ function again(state: JobState, { attempt, report, noneOpened }: Extract<JobEven
   if (attempt === state.attempt) {
     // Of ACCEPTED: it was never started here.
     if (status === 'ACCEPTED' || status === 'RUNNING') return renounce(state, report);
-    if (hasCommitted(state) && noneOpened === true) return renounce(state, report);
+    if (hasCommitted(state) && noneOpened === true) {
+      return state.report === undefined ? renounce(state, report) : abort(state, state.report, { tell: true });
+    }
     if (status === 'COMMITTED') return halt(state);
   }
   const isDue = status === 'OPENING' || status === 'HALTED' || isTerminal(status);
@@ -424,7 +428,13 @@ function again(state: JobState, { attempt, report, noneOpened }: Extract<JobEven
   return { state, effects: isDue || wasAsked ? reminder(state) : [] };
 }
 
-/** The attempt has ended here, for what may not happen again. */
+/** Not begun: what may pass does not end a job that people may have approved. */
+function refuseStart(state: Renounceable, fault: ErrorReport): Step {
+  const detail = fault.message;
+  return isPassing(fault) ? renounce(state, fault, { detail }) : abort(state, fault, { tell: true, detail });
+}
+
+/** The attempt has ended here, for what may not happen again, or where another party may have opened it. */
 function giveUp(state: Running | Committed, report: ErrorReport, detail: string | undefined): Step {
   return state.status === 'RUNNING' ? renounce(state, report, { detail }) : halt(state, report, detail);
 }
@@ -432,8 +442,9 @@ function giveUp(state: Running | Committed, report: ErrorReport, detail: string 
 /** `report` where the failure lies here. */
 function halt(state: Committed, report?: ErrorReport, detail?: string): Step {
   const { job, attempt } = state;
-  const next: JobState = { ...state, status: 'HALTED' };
-  const message = { type: 'halted', job, attempt, ...(report === undefined ? {} : { report }) } as const;
+  const isFinal = report !== undefined && !isPassing(report);
+  const next: JobState = { ...state, status: 'HALTED', ...(isFinal ? { report } : {}) };
+  const message = { type: 'halted', job, attempt, ...reason(report) } as const;
   return {
     state: next,
     effects: [{ effect: 'stop', job, attempt }, save(next, detail), { effect: 'tell', message }],
@@ -446,8 +457,8 @@ function renounce(state: Renounceable, report: ErrorReport, own?: { readonly det
   if (attempt >= attemptsMax) return abort(state, report, { tell: true, detail: own?.detail });
   const next: JobState = { ...common(state), attempt: attempt + 1, status: 'ACCEPTED', acceptance };
   const stop: Effect[] = isComputing(state) ? [{ effect: 'stop', job, attempt }] : [];
-  const reason = own && { report, ...(own.detail === undefined ? {} : { detail: own.detail }) };
-  return { state: next, effects: [...stop, save(next), { effect: 'renounce', job, attempt, ...reason }] };
+  const why = own && { report, ...(own.detail === undefined ? {} : { detail: own.detail }) };
+  return { state: next, effects: [...stop, save(next), { effect: 'renounce', job, attempt, ...why }] };
 }
 
 function unknown(job: string, attempt: number): Effect {
@@ -479,6 +490,10 @@ const isComputing = (state: JobState): state is Running | Committed =>
   state.status === 'RUNNING' || state.status === 'COMMITTED';
 
 const hasCommitted = (state: JobState): state is Committed => state.status === 'COMMITTED' || state.status === 'HALTED';
+
+const isPassing = ({ code }: ErrorReport): boolean => passingCodes.includes(code);
+
+const reason = (report: ErrorReport | undefined) => (report === undefined ? {} : { report });
 
 function save(state: JobState, detail?: string): Effect {
   return detail === undefined ? { effect: 'save', state } : { effect: 'save', state, detail };

@@ -397,6 +397,7 @@ export class Store {
           acceptance: this.#own(job, attempt),
           acceptances: this.#acceptances(job, attempt, 0),
           sealed: this.#sealed(job, attempt),
+          ...(row.report === null ? {} : { report: JSON.parse(row.report) as ErrorReport }),
         };
       case 'OPENING': {
         const opening = this.#prepare('SELECT commitments, signatures FROM openings WHERE job = ? AND attempt = ?').get(

@@ -78,10 +78,39 @@ describe('the life of a job at a node', () => {
     expect(names(next.effects)).toEqual(['save', 'tell failed']);
   });
 
-  it.each(['RUNNING', 'COMMITTED'] as const)('stops, saves and tells when the computation fails while %s', (status) => {
-    const next = step(at(status), { event: 'failed', attempt: 1, report, detail: 'why' });
+  it('stops, saves and tells when the computation fails while RUNNING', () => {
+    const next = step(at('RUNNING'), { event: 'failed', attempt: 1, report, detail: 'why' });
     expect(next.state).toMatchObject({ status: 'ABORTED', report });
     expect(names(next.effects)).toEqual(['stop', 'save', 'tell failed']);
+  });
+
+  it('halts where it has committed and fails for good, and ends only once it hears that no party has opened', () => {
+    const next = step(at('COMMITTED'), { event: 'failed', attempt: 1, report, detail: 'why' });
+    expect(next.state).toEqual({ ...halted, report });
+    expect(names(next.effects)).toEqual(['stop', 'save', 'tell halted']);
+    // Why it ended is said again with that, and is not forgotten by a restart.
+    const said = { message: { type: 'halted', report } };
+    for (const event of [{ event: 'linked' }, invited, started, again(1)] as const) {
+      expect(step(next.state, event)).toMatchObject({ state: next.state, effects: [said] });
+    }
+    expect(step(next.state, { event: 'restarted', report: internal })).toEqual({ state: next.state, effects: [] });
+    const ended = step(next.state, { ...again(1), noneOpened: true } as JobEvent);
+    expect(ended.state).toEqual({ ...at('RECEIVED'), status: 'ABORTED', report });
+    expect(ended.effects.map((effect) => ('message' in effect ? effect.message : effect.effect))).toEqual([
+      'save',
+      { type: 'failed', job, attempt: 1, report },
+    ]);
+    // Where another one has opened, that is the answer, whatever failed here.
+    const opened = step(next.state, { event: 'opened', attempt: 1, ...signatures });
+    expect(opened.state).toEqual({ ...at('OPENING') });
+  });
+
+  it('renounces an attempt that it could not begin, where it may begin the next one', () => {
+    const busy = reportOf(new StateError('BUSY', { party: 'camden' }));
+    const next = step(at('ACCEPTED'), { ...started, fault: busy });
+    expect(next.state).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
+    expect(names(next.effects)).toEqual(['save', 'renounce 1']);
+    expect(next.effects.at(-1)).toMatchObject({ report: busy });
   });
 
   it.each(['RECEIVED', 'ACCEPTED', 'RUNNING', 'COMMITTED', 'HALTED'] as const)(

@@ -95,6 +95,9 @@ describe('the state of a node', () => {
     for (const state of [...states.slice(0, 4), halted]) store.save(state);
     reopen();
     expect(store.load('a1')).toEqual(halted);
+    store.save({ ...halted, report });
+    reopen();
+    expect(store.load('a1')).toEqual({ ...halted, report });
     store.save(states[4]!);
     expect(store.load('a1')).toEqual(states[4]);
   });

@@ -28,6 +28,7 @@ export const passingCodes: readonly ErrorCode[] = [
   'UNREACHABLE',
   'INTERRUPTED',
   'CRASHED',
+  'BUSY',
   'PARTY_FAILED',
 ];
 

@@ -250,6 +250,8 @@ export function step<A>(state: JobState<A>, event: Event<A>): Step<A> {
       return { state: { ...state, awaiting: [...awaiting, event.party] }, effects: [], entries: [entry] };
     }
     case 'denied': {
+      // Whoever has given its word for the job denies it no more: what it then says of it are failures.
+      if (state.phase !== 'INVITING' || isRetrying(state)) return same(state);
       const error = withDetail(new StateError('PARTY_DENIED', { party: event.party }), event.report);
       const entry: Entry = { type: 'party', ...by(state, event.party), did: 'denied', report: event.report };
       return ended(state, 'FAILED', error, [entry]);

@@ -335,6 +335,36 @@ describe('the life of a job at the coordinator', () => {
     expect(all.effects).toEqual(['bee', 'ant', 'cat'].map((to): Effect => ({ send: 'again', to, noneOpened: true })));
   });
 
+  it('ends as FAILED by the word of one that has committed and failed for good, once it is sure that none has opened', () => {
+    const asking = after([...running, { ...halt('bee'), report: tampered } as Event<string>]);
+    expect(asking.state).toMatchObject({ phase: 'INVITING', halted: ['bee'], setbacks: [tampered] });
+    const sure = after([halt('ant'), renounce('cat')], asking.state);
+    expect(sure.effects).toEqual(['bee', 'ant'].map((to): Effect => ({ send: 'again', to, noneOpened: true })));
+    // The other one renounces before it or after it.
+    const final: Event<string> = { type: 'failed', party: 'bee', attempt: 1, report: tampered };
+    for (const words of [[final], [renounce('ant'), final]]) {
+      const last = after(words, sure.state);
+      expect(last.state).toMatchObject({ phase: 'FAILED', error: { code: 'TAMPERED', party: 'bee' } });
+      expect(sends(last.effects)).toEqual(['abort ant', 'abort bee', 'abort cat']);
+    }
+    // Where another one has opened after all, it is handed that, and opens.
+    const back = after([halt('ant'), open[2]!], asking.state);
+    expect(sends(back.effects)).toEqual(['stored cat', 'signed bee', 'signed ant']);
+  });
+
+  it('takes a denial only while it gathers acceptances: nobody that has given its word can take it back so', () => {
+    const denied: Event<string> = { type: 'denied', party: 'bee', attempt: 1, report: refusal };
+    const releasing = [
+      ...running,
+      ...roster.map((party) => ({ type: 'phase', party, attempt: 1, phase: 'open' }) as const),
+    ];
+    for (const events of [ready, running, releasing, [...running, open[0]!]]) {
+      expect(after([...events, denied])).toMatchObject({ state: after(events).state, effects: [], entries: [] });
+    }
+    const retrying = after([...running, halt('bee')]).state;
+    expect(step(retrying, { ...denied, attempt: 2 }).state).toEqual(retrying);
+  });
+
   it('takes an attempt up again that one has opened after all, and hands those that halted what it has opened with', () => {
     const asking = after([...running, lose('bee'), halt('ant')]).state;
     const back = after([{ type: 'attached', party: 'bee' }, halt('bee'), open[2]!], asking);

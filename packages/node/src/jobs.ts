@@ -199,7 +199,7 @@ export class Jobs {
     try {
       const signed = parseSignedJob(given);
       if (jobId(signed.envelope) !== job) throw new ProtocolError('BAD_MESSAGE', { field: 'job' });
-      if (!this.#open.has(job) && !this.#hasRoom()) throw new StateError('BUSY', { party: config.party });
+      if (this.#find(job) === undefined && !this.#hasRoom()) throw new StateError('BUSY', { party: config.party });
       return { event: 'invited', job, signed, attempt, expiresMs: Date.parse(signed.envelope.expires) };
     } catch (error) {
       // A job that cannot even be read leaves no trace but this.
@@ -238,14 +238,16 @@ export class Jobs {
    * Everything that all parties said is checked before a share leaves, and this party's own policy once more: days may
    * lie between its word and the start, and a new policy in them.
    */
-  #startOf({ job, attempt, acceptances: given, renunciations = [], heads = {} }: Start, from: Outlet): JobEvent {
+  #startOf(message: Start, from: Outlet): JobEvent {
+    const { job, epoch, attempt, acceptances: given, renunciations = [], heads = {} } = message;
     const { membership, config, clock, periods, store, audit } = this.#options;
     const { party } = config;
     try {
       const state = this.#find(job);
-      if (state?.status !== 'ACCEPTED' || attempt !== state.attempt)
+      // Nothing is countersigned for who does not lead the job any more.
+      if (state?.status !== 'ACCEPTED' || attempt !== state.attempt || epoch < (state.epoch ?? 0))
         return { event: 'started', job, attempt, acceptances: [] };
-      if (this.#busy() >= jobsMax) throw new StateError('BUSY', { party });
+      if (this.#computations.size >= jobsMax) throw new StateError('BUSY', { party });
       const by = { config, membership, nowMs: clock.now() };
       const asked = checkStillAllowed(state.signed, state.acceptance, by);
       const of = { config, charter: membership.charter };
@@ -483,17 +485,17 @@ export class Jobs {
     const whole = async () => audit?.checkWhole();
     whole()
       .then(() => decide(signed, by))
-      .then(
-        (decision) => {
-          this.#judging.delete(job);
-          this.#dispatch(job, this.#weighed(job, decision));
-        },
-        (error: unknown) => {
-          this.#judging.delete(job);
-          const { report, detail } = failureOf(error, config.party);
-          this.#dispatch(job, { event: 'denied', report, detail });
-        },
-      );
+      .then((decision) => this.#judged(job, () => this.#weighed(job, decision)))
+      .catch((error: unknown) => {
+        const { report, detail } = failureOf(error, config.party);
+        this.#judged(job, () => ({ event: 'denied', report, detail }));
+      });
+  }
+
+  /** Of a node that has stopped the store is closed. */
+  #judged(job: string, verdict: () => JobEvent): void {
+    this.#judging.delete(job);
+    if (!this.#stopped) this.#dispatch(job, verdict());
   }
 
   #weighed(job: string, decision: Decision): JobEvent {
@@ -518,15 +520,25 @@ export class Jobs {
       },
       this.#speakers.get(job),
     );
-    const computation = records.compute(task, {
-      send: (frame) => stream.send(frame),
-      onEvent: (event) => this.#dispatch(job, event),
-      onJoin: (word) => this.#keepJoin({ job, attempt, join: checked.join }, word),
-      onEnd: () => {
-        stream.finish();
-        if (this.#computations.get(job)?.computation === computation) this.#computations.delete(job);
-      },
-    });
+    let computation: ComputationUnderWay;
+    try {
+      computation = records.compute(task, {
+        send: (frame) => stream.send(frame),
+        onEvent: (event) => this.#dispatch(job, event),
+        onJoin: (word) => this.#keepJoin({ job, attempt, join: checked.join }, word),
+        onEnd: () => {
+          stream.finish();
+          if (this.#computations.get(job)?.computation === computation) this.#computations.delete(job);
+        },
+      });
+    } catch (error) {
+      // No thread could be had: there may be one for the next attempt.
+      stream.close();
+      const { detail } = failureOf(error, config.party);
+      const report = reportOf(new StateError('CRASHED', { party: config.party }));
+      this.#dispatch(job, { event: 'failed', attempt, report, detail });
+      return;
+    }
     this.#computations.set(job, { computation, stream });
   }
 

@@ -9,11 +9,12 @@ import type { Clock } from '@folkmoot/transport/clock.js';
 import type { NodeMessage } from '@folkmoot/transport/control.js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditDuty } from '../src/audit-duty.ts';
 import { readMembership, readNodeConfig } from '../src/config.ts';
 import type { Connection } from '../src/connection.ts';
 import { Jobs, type Outlet } from '../src/jobs.ts';
 import { type JobState, type Status, step } from '../src/lifecycle.ts';
-import { ownRecords } from '../src/own-records.ts';
+import { type OwnRecords, ownRecords } from '../src/own-records.ts';
 import type { Store } from '../src/store.ts';
 import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, parties } from './consortium.ts';
 import { type Said, withEpoch } from './stand-in-coordinator.ts';
@@ -27,6 +28,10 @@ let told: NodeMessage[];
 let nowMs: number;
 let timers: { atMs: number; action: () => void }[];
 let jobs: Jobs;
+/** What begins a computation, where a test looks no further. */
+let begins: OwnRecords['compute'] | undefined;
+/** Whether the decisions of people cannot be read. */
+let isUnreadable: boolean;
 
 const clock: Clock = {
   now: () => nowMs,
@@ -41,7 +46,10 @@ const clock: Clock = {
 const store = {
   open: () => [...held.values()].filter(({ status }) => ['RECEIVED', 'ACCEPTED', 'HALTED'].includes(status)),
   load: (job: string) => held.get(job),
-  approvals: () => [],
+  approvals: () => {
+    if (isUnreadable) throw new StateError('STATE_FAILED', { detail: 'SQLITE_IOERR' });
+    return [];
+  },
   save(state: JobState) {
     if (fails.includes(state.status)) throw new StateError('STATE_FAILED', { detail: 'SQLITE_FULL' });
     held.set(state.job, state);
@@ -53,12 +61,13 @@ const store = {
 const hear = (message: Said, from: Outlet = connection) => jobs.hear(withEpoch(message), from);
 const connection = { send: (message: NodeMessage) => void told.push(message) } as unknown as Connection;
 
-async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promise<void> {
+async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}, audit?: object): Promise<void> {
   const config = await readNodeConfig(consortium.configFile('camden'), overrides);
   const membership = await readMembership(config);
   const sign = signer(membership.keys.secret.identity);
   const log = pino({ level: 'silent' });
-  const records = ownRecords({ config, membership, store, env: {} });
+  const own = ownRecords({ config, membership, store, env: {} });
+  const records = begins === undefined ? own : { ...own, compute: begins };
   jobs = new Jobs({
     step,
     config,
@@ -70,6 +79,7 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promi
     records,
     clock,
     log,
+    ...(audit === undefined ? {} : { audit: { checkWhole: () => {}, ...audit } as unknown as AuditDuty }),
   });
   jobs.start();
   jobs.linked(connection);
@@ -77,6 +87,7 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}): Promi
 
 beforeEach(async () => {
   consortium = await makeConsortium(7);
+  [begins, isUnreadable] = [undefined, false];
   [held, fails, told, timers, nowMs] = [new Map(), [], [], [], Date.parse('2026-11-21T09:00:00.000Z')];
 });
 afterEach(async () => {
@@ -88,6 +99,19 @@ const invite = (signed = consortium.signed(undefined, nowMs)) => {
   hear({ type: 'invite', job: idOf(signed), attempt: 1, signed });
   return signed;
 };
+type Accepted = { readonly acceptance: SignedAcceptance };
+const signOf = (party: string) => signer(consortium.partyKeys.get(party)!.secret.identity);
+/** The word of every party for a job that this one has accepted. */
+const acceptedByAll = (own: SignedAcceptance): SignedAcceptance[] =>
+  parties.map((party) => (party === 'camden' ? own : signAcceptance({ ...own.acceptance, party }, signOf(party))));
+
+/** Accepted here, and started. */
+async function start(): Promise<string> {
+  const job = idOf(invite());
+  const { acceptance } = (await next()) as Accepted;
+  hear({ type: 'start', job, attempt: 1, acceptances: acceptedByAll(acceptance) });
+  return job;
+}
 async function next(): Promise<NodeMessage> {
   for (let turn = 0; turn < 1_000 && told.length === 0; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
   return told.shift()!;
@@ -116,6 +140,22 @@ describe('the jobs of a node', () => {
     hear({ type: 'cancel', job, epoch: 2 }, other);
     expect(held.get(job)?.status).toBe('CANCELLED');
     expect(told).toEqual([]);
+  });
+
+  it('have nothing checked or signed for a coordinator that lost them', async () => {
+    const shown: unknown[] = [];
+    await open({}, { offer: () => ({}), check: (_: unknown, heads: unknown) => void shown.push(heads) });
+    const signed = invite();
+    const job = idOf(signed);
+    const { acceptance } = (await next()) as Accepted;
+    hear({ type: 'invite', job, attempt: 1, signed, epoch: 2 });
+    await next();
+    const start = { type: 'start', job, attempt: 1, acceptances: acceptedByAll(acceptance) } as const;
+    hear({ ...start, epoch: 1 });
+    expect(await next()).toEqual({ type: 'stale', job, epoch: 2 });
+    expect(shown).toEqual([]);
+    hear({ ...start, epoch: 2 });
+    expect(shown).toEqual([{}]);
   });
 
   it('are told to every coordinator as long as none has spoken of them', async () => {
@@ -254,11 +294,8 @@ describe('the jobs of a node', () => {
       const { acceptance: own } = (await next()) as { acceptance: SignedAcceptance };
       hear({ type: 'again', job, attempt: 1, report: lost });
       const { renunciation } = (await next()) as Word;
-      const signOf = (party: string) => signer(consortium.partyKeys.get(party)!.secret.identity);
       const { charter } = own.acceptance;
-      const acceptances = parties.map((party) =>
-        party === 'camden' ? own : signAcceptance({ ...own.acceptance, party }, signOf(party)),
-      );
+      const acceptances = acceptedByAll(own);
       const renounces = (party: string, change: Partial<Renunciation> = {}, by = party): SignedRenunciation =>
         signRenunciation({ job, party, charter, attempt: 1, ...change }, signOf(by));
       const renunciations = parties.map((party) => renounces(party));
@@ -411,12 +448,53 @@ describe('the jobs of a node', () => {
     await more(most + 1);
     invite();
     expect(await next()).toMatchObject({ type: 'denied', report: { code: 'BUSY', party: 'camden' } });
-    // One that it knows is answered; where there is room for no more to run, it is not begun.
+    // One that it knows is answered, also where it has ended.
     invite(signed);
     expect(await next()).toMatchObject({ type: 'accepted', job: idOf(signed) });
-    if (!('status' in other)) return;
-    hear({ type: 'start', job: idOf(signed), attempt: 1, acceptances: [] });
-    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'BUSY' } });
+    hear({ type: 'cancel', job: idOf(signed) });
+    invite(signed);
+    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'CANCELLED' } });
+  });
+
+  it('are computed 64 at a time, and one more is not begun, and may be tried again', async () => {
+    const computation = { commit: () => {}, deliver: async () => {}, stop: async () => {} };
+    begins = () => computation;
+    await open();
+    const job = idOf(invite());
+    const last = (await next()) as Accepted;
+    for (let index = 0; index < 64; index++) expect(held.get(await start())).toMatchObject({ status: 'RUNNING' });
+    hear({ type: 'start', job, attempt: 1, acceptances: acceptedByAll(last.acceptance) });
+    expect(await next()).toMatchObject({ type: 'renounced', attempt: 1, report: { code: 'BUSY', party: 'camden' } });
+    expect(held.get(job)).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
+  });
+
+  it('may be tried again where no thread could be had for them', async () => {
+    begins = () => {
+      throw new Error('ERR_WORKER_INIT_FAILED');
+    };
+    await open();
+    const job = await start();
+    expect(await next()).toMatchObject({ type: 'renounced', attempt: 1, report: { code: 'CRASHED', party: 'camden' } });
+    expect(held.get(job)).toMatchObject({ status: 'ACCEPTED', attempt: 2 });
+  });
+
+  it('are denied where the decisions of people cannot be read', async () => {
+    writeFileSync(consortium.configFile('camden'), nodeYaml('camden', 'manual'));
+    await open();
+    isUnreadable = true;
+    invite();
+    expect(await next()).toMatchObject({ type: 'denied', report: { code: 'STATE_FAILED' } });
+  });
+
+  it('are judged to no end once the node has stopped, whose store is closed', async () => {
+    writeFileSync(consortium.configFile('camden'), nodeYaml('camden', 'manual'));
+    await open();
+    isUnreadable = true;
+    const signed = invite();
+    await jobs.stop();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(told).toEqual([]);
+    expect(held.get(idOf(signed))?.status).toBe('RECEIVED');
   });
 
   it('are heard of no more once the node has stopped', async () => {

@@ -60,8 +60,11 @@ export class Connection {
   readonly #index: number;
   readonly #write: ReturnType<typeof controlWriter>;
   readonly #read: (frame: Frame) => CoordinatorMessage;
-  /** Jobs whose opening is being sent on this link: their bulk frames must not be mixed with a second sending. */
-  readonly #sending = new Set<string>();
+  /**
+   * Jobs whose opening is being sent on this link: their bulk frames must not be mixed with a second sending. One that is
+   * asked for meanwhile comes after it: who leads the job by then may have had no use for the first.
+   */
+  readonly #sending = new Map<string, { again?: () => Promise<void> }>();
   #state: 'greeted' | 'challenged' | 'welcome' = 'greeted';
 
   constructor(link: FrameLink, options: ConnectionOptions) {
@@ -89,22 +92,36 @@ export class Connection {
     return this.#link.send(bytes);
   }
 
-  /** Sends an opening: its announcement, then the sealed bytes in bulk frames, at the pace of the link. */
-  async sendOpening(job: string, attempt: number, { sealed, commitments, signatures }: OpeningBytes): Promise<void> {
-    if (this.#sending.has(job)) return;
-    this.#sending.add(job);
+  /** Sends an opening; where it is being sent already, once more when it is through. */
+  async sendOpening(job: string, attempt: number, opening: OpeningBytes): Promise<void> {
+    const underWay = this.#sending.get(job);
+    if (underWay !== undefined) {
+      underWay.again = () => this.#sendOnce(job, attempt, opening);
+      return;
+    }
+    const sending: { again?: () => Promise<void> } = {};
+    this.#sending.set(job, sending);
     try {
-      this.send({ type: 'opening', job, attempt, sealedBytes: sealed.length, commitments, signatures });
-      const session = fromHex(job).slice(0, sessionIdBytes);
-      for (let at = 0, sequence = 0; at < sealed.length; at += framePayloadBytesMax, sequence++) {
-        const header = { type: frameType.bulk, session, from: this.#index, to: coordinatorIndex, sequence };
-        await this.#link.send(encodeFrame(header, sealed.subarray(at, at + framePayloadBytesMax)));
+      for (let send = () => this.#sendOnce(job, attempt, opening); ; send = sending.again) {
+        delete sending.again;
+        await send();
+        if (sending.again === undefined) break;
       }
     } catch (error) {
       // A link that is lost is replaced, and the same bytes are sent again.
       if (!(error instanceof TransportError)) throw error;
     } finally {
       this.#sending.delete(job);
+    }
+  }
+
+  /** The announcement, then the sealed bytes in bulk frames, at the pace of the link. @throws TransportError LINK_LOST */
+  async #sendOnce(job: string, attempt: number, { sealed, commitments, signatures }: OpeningBytes): Promise<void> {
+    this.send({ type: 'opening', job, attempt, sealedBytes: sealed.length, commitments, signatures });
+    const session = fromHex(job).slice(0, sessionIdBytes);
+    for (let at = 0, sequence = 0; at < sealed.length; at += framePayloadBytesMax, sequence++) {
+      const header = { type: frameType.bulk, session, from: this.#index, to: coordinatorIndex, sequence };
+      await this.#link.send(encodeFrame(header, sealed.subarray(at, at + framePayloadBytesMax)));
     }
   }
 

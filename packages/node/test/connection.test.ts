@@ -169,12 +169,12 @@ describe('the connection of a node', () => {
     expect(link.isClosed).toBe(false);
   });
 
-  it('sends an opening as an announcement and numbered pieces, once at a time', async () => {
+  it('sends an opening as an announcement and numbered pieces', async () => {
     logIn();
     link.sent.length = 0;
     const sealed = new Uint8Array(2 * framePayloadBytesMax + 5).map((_, at) => at);
     const opening = { sealed, commitments: { camden: 'cd'.repeat(32) }, signatures: { camden: 'ef'.repeat(64) } };
-    await Promise.all([connection.sendOpening(job, 1, opening), connection.sendOpening(job, 1, opening)]);
+    await connection.sendOpening(job, 1, opening);
     expect(said()).toMatchObject([{ type: 'opening', job, attempt: 1, sealedBytes: sealed.length }]);
     const pieces = link.sent.map(decodeFrame).filter(({ type }) => type === frameType.bulk);
     expect(pieces.map(({ sequence, payload }) => [sequence, payload.length])).toEqual([
@@ -183,9 +183,19 @@ describe('the connection of a node', () => {
       [2, 5],
     ]);
     expect(Buffer.concat(pieces.map(({ payload }) => payload)).equals(sealed)).toBe(true);
-    // When it is through, it may be asked for again.
+  });
+
+  it('sends an opening that is asked for while it is sent once more after that, and never two mixed', async () => {
+    logIn();
+    link.sent.length = 0;
+    const opening = { sealed: new Uint8Array(framePayloadBytesMax + 5), commitments: {}, signatures: {} };
+    const first = connection.sendOpening(job, 1, opening);
+    await Promise.all([first, connection.sendOpening(job, 1, opening), connection.sendOpening(job, 1, opening)]);
+    const frames = link.sent.map(decodeFrame);
+    const kinds = frames.map(({ type, sequence }) => (type === frameType.bulk ? sequence : 'opening'));
+    expect(kinds).toEqual(['opening', 0, 1, 'opening', 0, 1]);
     await connection.sendOpening(job, 1, opening);
-    expect(said().length).toBe(2);
+    expect(said().length).toBe(3);
   });
 
   it('stops sending an opening when the link is lost', async () => {

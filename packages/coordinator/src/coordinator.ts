@@ -320,7 +320,8 @@ export class Coordinator {
     if (message.type === 'phase') this.#gotFurther(party, message);
     // What is done within a phase changes no state and is not kept.
     if (message.type === 'phase' && message.done !== undefined) return Promise.resolve();
-    return this.#quietly(message.job, eventOf(party, message, charter, clock.now()));
+    const roster = this.#led.get(message.job)?.state.roster ?? partiesOf(charter);
+    return this.#quietly(message.job, eventOf(party, message, charter, clock.now(), roster.length));
   }
 
   /** Whether an opening of this party is of use. */

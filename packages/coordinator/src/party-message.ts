@@ -8,7 +8,8 @@ import { type Charter, charterHash } from '@folkmoot/core/charter.js';
 import { conform } from '@folkmoot/core/document.js';
 import { ProtocolError, reportOf } from '@folkmoot/core/errors.js';
 import { checkRenunciation } from '@folkmoot/core/renunciation.js';
-import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
+import { bytesOf, type CoordinatorMessage, type NodeMessage } from '@folkmoot/transport/control.js';
+import { framePayloadBytesMax } from '@folkmoot/transport/frame.js';
 import { type Effect, type Event, recalled } from './lifecycle.ts';
 import type { SignedCommitments, StoredJob } from './store.ts';
 
@@ -17,15 +18,26 @@ export type AuditMessage = Extract<NodeMessage, { type: 'countersigned' | 'held'
 /** Login, openings, statements of budgets and what is only passed on are dealt with before. */
 export type PartyMessage = Exclude<NodeMessage, { type: 'hello' | 'login' | 'opening' | 'budget' } | AuditMessage>;
 
-/** 32 proofs of a log of 2^20 entries have 45 kB, and hundreds of periods as much; as a rule it is 2 kB. */
-const headBytesMax = 120_000;
+/** An acceptance with its head: 32 proofs of a log of 2^20 entries have 45 kB; as a rule it is 3 kB. */
+const wordBytesMax = 120_000;
+/** What a start takes besides acceptances and heads: its own fields, and for each party a renunciation and its name. */
+const besidesBytes = 1_024;
 
-/** An acceptance that is not the party's own good word is a failure of that party. */
+/** The share of each of so many parties in the one message that starts their job. */
+export function wordBytesFor(parties: number): number {
+  return Math.min(wordBytesMax, Math.floor((framePayloadBytesMax - besidesBytes) / parties) - besidesBytes);
+}
+
+/**
+ * An acceptance that is not the party's own good word is a failure of that party; so is one that would leave too little
+ * room for those of the others of the job's `parties`.
+ */
 export function eventOf(
   party: PartyId,
   message: Exclude<PartyMessage, { type: 'stale' }>,
   charter: Charter,
   nowMs: number,
+  parties: number,
 ): Event<SignedAcceptance> {
   const { job, attempt } = message;
   if (message.type === 'phase') return { type: 'phase', party, attempt, phase: message.phase };
@@ -36,7 +48,9 @@ export function eventOf(
     if (acceptance.acceptance.party !== party) throw new ProtocolError('BAD_ACCEPTANCE', { party });
     checkAcceptance(acceptance, charter, { job, charter: charterHash(charter), nowMs });
     const { head } = message;
-    if (head !== undefined && JSON.stringify(head).length > headBytesMax) {
+    const most = wordBytesFor(parties);
+    if (bytesOf([acceptance]) > most) throw new ProtocolError('BAD_ACCEPTANCE', { party, detail: 'it is too large' });
+    if (head !== undefined && bytesOf([acceptance, head]) > most) {
       throw new ProtocolError('AUDIT_UNPROVEN', { party, detail: 'its head is too large' });
     }
     return { type: 'accepted', party, attempt, acceptance, ...(head === undefined ? {} : { head }) };

@@ -171,6 +171,11 @@ export function encodeControl(message: NodeMessage | CoordinatorMessage): Uint8A
   return bytes;
 }
 
+/** How much of a message these documents take. */
+export function bytesOf(documents: readonly object[]): number {
+  return documents.reduce((sum, one) => sum + packr.pack(one).length, 0);
+}
+
 /** @throws TransportError BAD_CONTROL */
 export function decodeNodeMessage(payload: Uint8Array): NodeMessage {
   return decode(fromNode, payload);
@@ -196,14 +201,16 @@ export function loginStatement(nonce: string, charterHash: string, role: 'party'
 
 const noSession = new Uint8Array(sessionIdBytes);
 
-/** Numbers the control frames of one direction of one link. */
+/**
+ * Numbers the control frames of one direction of one link; one that is too large has no number.
+ * @throws TransportError FRAME_TOO_LARGE
+ */
 export function controlWriter(from: number, to: number): (message: NodeMessage | CoordinatorMessage) => Uint8Array {
   let sequence = 0;
-  return (message) =>
-    encodeFrame(
-      { type: frameType.control, session: noSession, from, to, sequence: sequence++ },
-      encodeControl(message),
-    );
+  return (message) => {
+    const payload = encodeControl(message);
+    return encodeFrame({ type: frameType.control, session: noSession, from, to, sequence: sequence++ }, payload);
+  };
 }
 
 /**

@@ -107,6 +107,14 @@ describe('control messages', () => {
     );
   });
 
+  it('leave no gap in the numbers where one does not fit a frame', () => {
+    const write = controlWriter(coordinatorIndex, 3);
+    const acceptances = [{ text: 'x'.repeat(1_100_000) }];
+    expect(refusal(() => write({ type: 'start', job, epoch: 3, attempt: 1, acceptances }))).toMatch(/^FRAME_TOO_LARGE/);
+    const read = controlReader(coordinatorIndex, 3, decodeCoordinatorMessage);
+    expect(read(decodeFrame(write({ type: 'cancel', job, epoch: 3 }))).type).toBe('cancel');
+  });
+
   it('are read once each and in order, from the other end of their own link', () => {
     const write = controlWriter(3, coordinatorIndex);
     const [first, second] = [nodeMessages[0]!, nodeMessages[1]!].map((message) => decodeFrame(write(message)));

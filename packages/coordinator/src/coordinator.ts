@@ -109,6 +109,8 @@ export class Coordinator {
   #keeping: Promise<void> | undefined;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
+  /** Since when none of the parties of a job that is led here has been linked here. */
+  readonly #lonelySinceMs = new Map<string, number>();
   /** The last entry that followers of jobs led elsewhere were told of. */
   readonly #heardOf = new Map<string, number>();
   readonly #followers = new Map<string, Set<Follower>>();
@@ -192,7 +194,9 @@ export class Coordinator {
     const job = await this.#own(analyst, id);
     if (!this.#led.has(id) && !hasEnded(job.state)) return this.#askCancel(analyst, job);
     const done = await this.#apply(id, { type: 'cancel' });
-    if (done?.refused !== undefined) throw done.refused;
+    // It was let go of before its turn came.
+    if (done === undefined) return this.#askCancel(analyst, job);
+    if (done.refused !== undefined) throw done.refused;
     return this.view(analyst, id);
   }
 
@@ -207,7 +211,11 @@ export class Coordinator {
       const { state, isCancelAsked } = await this.#own(analyst, id);
       if (state.phase === 'CANCELLED') return this.view(analyst, id);
       if (hasEnded(state)) throw new StateError('ALREADY_ENDED');
-      if (!isCancelAsked) throw new StateError('ALREADY_ENDED', { detail: 'its answer is being released' });
+      if (!isCancelAsked) {
+        // Whoever has its parties is to lead it.
+        if (taken.has(id)) await this.#letGo(id);
+        throw new StateError('ALREADY_ENDED', { detail: 'its answer is being released' });
+      }
       // It stays asked, and the view says how far it is.
       if (waitedMs >= limits.cancelMs) return this.view(analyst, id);
       await new Promise<void>((resolve) => clock.after(pollMs, resolve));
@@ -351,6 +359,7 @@ export class Coordinator {
       this.#keeping = undefined;
     });
     this.#look();
+    this.#letGoOfLonely(nowMs);
     for (const job of this.#led.values()) {
       const { expiresMs, failing } = job.state;
       const isWaiting = isRetrying(job.state) || isMissed(job.state) || isLate(job.state);
@@ -504,9 +513,16 @@ export class Coordinator {
     if (entries.length > 0) this.#tell(id, 'entry');
     if (starts) this.#later(id, { type: 'started' });
     if (led !== undefined && event.type === 'turn' && state.phase === 'QUEUED') await this.#giveBack(led);
-    if (led !== undefined && next.refused !== undefined) await store.leases.refuseCancel(led.lease);
+    if (led !== undefined && next.refused !== undefined) await this.#refuseCancel(led);
     if (isActive(job.state) && !isActive(state)) this.#look();
     return next;
+  }
+
+  /** Whoever asked, here or at another coordinator, sees that it was looked at. */
+  async #refuseCancel({ id, lease }: LedJob): Promise<void> {
+    await this.#options.store.leases.refuseCancel(lease);
+    const led = this.#led.get(id);
+    if (led?.lease.token === lease.token) this.#led.set(id, { ...led, isCancelAsked: false });
   }
 
   async #send(job: StoredJob, { state, effects }: Step<SignedAcceptance>): Promise<void> {
@@ -565,8 +581,10 @@ export class Coordinator {
     let places = limits.activeJobsMax;
     for (const job of this.#led.values()) if (isActive(job.state)) places--;
     const isHere = ({ roster }: FreeJob) => roster.every((party) => this.#links.has(party));
-    const isOurs = (job: FreeJob) => !this.#led.has(job.id) && (isHere(job) || job.freeMs > limits.takeoverMs);
-    const begun = (await durably(leases.begun())).filter(isOurs);
+    const isNear = (job: FreeJob) => job.freeMs > limits.takeoverMs && !this.#isLonely(job.roster);
+    const begun = (await durably(leases.begun())).filter(
+      (job) => !this.#led.has(job.id) && (isHere(job) || isNear(job)),
+    );
     const wanted = [...(await durably(leases.expired(clock.now() - skewMs)))];
     // One that waits for an opening holds no place until all are here.
     for (const job of begun) if (job.isReleasing || places-- > 0) wanted.push(job);
@@ -657,6 +675,31 @@ export class Coordinator {
     const what = { event: 'job-dropped', job: id, state: phase, attempt, epoch: job.lease.epoch, code };
     this.#options.log.warn(what, 'job is led here no more');
     this.#tell(id, 'entry');
+  }
+
+  /** Whether none of these parties is linked here, while they may be at another coordinator. */
+  #isLonely(roster: readonly PartyId[]): boolean {
+    return this.#options.store.leases.shared && !roster.some((party) => this.#links.has(party));
+  }
+
+  /** Nothing can be done here for a job whose parties are elsewhere: whoever they are linked to takes it. */
+  #letGoOfLonely(nowMs: number): void {
+    for (const id of this.#lonelySinceMs.keys()) if (!this.#led.has(id)) this.#lonelySinceMs.delete(id);
+    for (const { id, state } of this.#led.values()) {
+      const sinceMs = this.#lonelySinceMs.get(id) ?? nowMs;
+      if (!this.#isLonely(state.roster)) this.#lonelySinceMs.delete(id);
+      else this.#lonelySinceMs.set(id, sinceMs);
+      // A step that is under way ends first.
+      if (nowMs >= sinceMs + 2 * limits.takeoverMs && !this.#tails.has(id)) void this.#letGo(id).catch(() => undefined);
+    }
+  }
+
+  /** Gives the lease of a job back none of whose parties is linked here. */
+  async #letGo(id: string): Promise<void> {
+    const led = this.#led.get(id);
+    if (led === undefined || !this.#isLonely(led.state.roster)) return;
+    this.#drop(id, 'UNREACHABLE');
+    await durably(this.#options.store.leases.release([led.lease.token]));
   }
 
   /** A job that cannot begin here waits for whoever has all its parties. */

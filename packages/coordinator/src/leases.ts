@@ -39,12 +39,13 @@ interface Held {
 export class Leases {
   readonly #db: Kysely<Schema>;
   readonly #nowMs: OpenDatabase['nowMs'];
-  readonly #shared: boolean;
+  /** Whether several coordinators take leases of this database. */
+  readonly shared: boolean;
 
   constructor({ queries, nowMs, shared }: OpenDatabase) {
     this.#db = queries;
     this.#nowMs = nowMs;
-    this.#shared = shared;
+    this.shared = shared;
   }
 
   /** Jobs that were under way when their coordinator was lost, or gave them back. */
@@ -85,7 +86,7 @@ export class Leases {
         .where('phase', 'in', openPhases)
         .where((of) => this.#isFree(of))
         .orderBy('id');
-      const rows = await (this.#shared ? free.forUpdate().skipLocked() : free).execute();
+      const rows = await (this.shared ? free.forUpdate().skipLocked() : free).execute();
       const taken = new Map<string, Lease>();
       for (const { id, epoch } of rows) {
         const lease = { token: randomBytes(16).toString('hex'), epoch: epoch + 1 };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { jobId } from '@folkmoot/core/envelope.js';
 import { startPostgres, type TestPostgres } from '@folkmoot/testkit/postgres.js';
+import { systemClock } from '@folkmoot/transport/clock.js';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +18,8 @@ let both: RunningCoordinator[];
 let [here, there]: Api[] = [];
 let opened: ScriptedNode[];
 let logged: string[];
+/** The clocks of both stand so far before that of the database. */
+let aheadMs: number;
 
 beforeAll(async () => {
   postgres = await startPostgres();
@@ -30,7 +33,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   moot = await consortium();
-  [opened, logged] = [[], []];
+  [opened, logged, aheadMs] = [[], [], 0];
   const settings = 'charter: ./charter.json\nlisten: 127.0.0.1:0\nstate: { postgres: { url_env: MOOT_DATABASE } }\n';
   writeFileSync(moot.configFile, settings);
   both = [await start(), await start()];
@@ -44,7 +47,8 @@ afterEach(async () => {
 
 function start(): Promise<RunningCoordinator> {
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) });
-  return startCoordinator({ configFile: moot.configFile, log, env: { MOOT_DATABASE: postgres.url } });
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  return startCoordinator({ configFile: moot.configFile, log, clock, env: { MOOT_DATABASE: postgres.url } });
 }
 
 /** Every party at one of them, or at both. */
@@ -65,6 +69,8 @@ const submit = async (at: Api) => {
 const state = async (at: Api, job: string) => (await at.get(`/v1/jobs/${job}`)).body;
 const becomes = (at: Api, job: string, expected: object) =>
   expect.poll(() => state(at, job), { timeout: 20_000 }).toMatchObject(expected);
+/** Each looks after its jobs every second. */
+const pastTicks = (count: number) => new Promise((resolve) => setTimeout(resolve, count * 1_000));
 const events = async (at: Api, job: string) => (await at.stream(`/v1/jobs/${job}/events`)).text();
 
 describe('two coordinators on one PostgreSQL', () => {
@@ -132,6 +138,14 @@ describe('two coordinators on one PostgreSQL', () => {
       expect([refused.status, (refused.body.error as { code: string }).code]).toEqual([409, 'ALREADY_ENDED']);
     }
     expect(await state(there!, job)).toMatchObject({ state: 'RUNNING' });
+    // One that has no party of it does not keep what it took for that.
+    for (const node of nodes!) node.link.close();
+    await expect.poll(() => logged.filter((line) => line.includes('"link-ended"')).length).toBe(parties.length);
+    await client.query('UPDATE jobs SET lease_token = NULL, lease_until_ms = 0');
+    const refused = await there!.post(`/v1/jobs/${job}/cancel`, {});
+    expect((refused.body.error as { code: string }).code).toBe('ALREADY_ENDED');
+    const { rows } = await client.query('SELECT lease_token, epoch, cancel_asked FROM jobs');
+    expect(rows).toEqual([{ lease_token: null, epoch: '2', cancel_asked: '0' }]);
   });
 
   it('hand over at once what one of them leads when it is told to stop, with a higher epoch', async () => {
@@ -150,6 +164,39 @@ describe('two coordinators on one PostgreSQL', () => {
       await node.next('stored');
     }
     await becomes(there!, job, { state: 'DONE', attempt: 1 });
+  });
+
+  it('leave a job to whoever its parties are linked to, though the one that leads it lives', async () => {
+    const [first] = await nodesAt(both[0]!);
+    const job = await submit(here!);
+    for (const node of first!) expect(await node.next('invite')).toMatchObject({ epoch: 1 });
+    const [second] = await nodesAt(both[1]!);
+    for (const node of first!) node.link.close();
+    await pastTicks(2);
+    aheadMs += 2 * limits.takeoverMs;
+    for (const node of second!) expect(await node.next('invite')).toMatchObject({ job, epoch: 2 });
+    await expect.poll(() => logged.join('')).toMatch(/"event":"job-dropped".*"code":"UNREACHABLE"/);
+    // The other one knows of it, and takes nothing whose parties it has not.
+    await pastTicks(2);
+    expect((await client.query('SELECT epoch FROM jobs')).rows).toEqual([{ epoch: '2' }]);
+  });
+
+  it('take a job back that one of them lets go of while it is asked to', async () => {
+    const [nodes] = await nodesAt(both[0]!);
+    const job = await submit(here!);
+    for (const node of nodes!) await node.next('invite');
+    const [ant, bee] = nodes!;
+    await client.query('BEGIN');
+    await client.query('SELECT id FROM jobs FOR UPDATE');
+    // Its step waits for the row, the cancel for its step; then the job goes.
+    await ant!.send({ type: 'accepted', job, attempt: 1, acceptance: acceptanceOf(moot, 'ant', job) });
+    await pastTicks(0.3);
+    const cancelled = here!.post(`/v1/jobs/${job}/cancel`, {});
+    await pastTicks(0.3);
+    await bee!.send({ type: 'stale', job, epoch: 7 });
+    await expect.poll(() => logged.join('')).toMatch(/"event":"job-dropped".*"code":"STALE_COORDINATOR"/);
+    await client.query('COMMIT');
+    expect(await cancelled).toMatchObject({ status: 200, body: { state: 'CANCELLED' } });
   });
 
   it('do nothing more for a job whose lease has gone to another one', async () => {

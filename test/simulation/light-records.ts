@@ -8,7 +8,7 @@
  * has beforehand, and the analyst's envelope is AES-GCM.
  * @module
  */
-import { createCipheriv, createDecipheriv, hash as digest } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hash as digest, type KeyObject } from 'node:crypto';
 import { acceptancesHash } from '@folkmoot/core/acceptance.js';
 import { jointSum } from '@folkmoot/core/additive.js';
 import { concat, equal, fromHex, toHex, utf8 } from '@folkmoot/core/bytes.js';
@@ -53,7 +53,7 @@ export function drawRecords(world: World): Records {
   return { readings, current: 0, kept: undefined };
 }
 
-const analystKey = hash(utf8('the analyst’s key')).subarray(0, 16);
+const analystKey = createSecretKey(hash(utf8('the analyst’s key')).subarray(0, 16));
 
 function sealShare(world: World, share: Vector): Uint8Array {
   const nonce = world.chance.bytes(12);
@@ -133,6 +133,7 @@ class LightComputation {
         salt: world.chance.bytes(saltBytes),
         key: Promise.withResolvers<Uint8Array>(),
         secret: undefined,
+        cipher: undefined,
         sent: 0,
         received: 0,
       });
@@ -228,6 +229,7 @@ class LightComputation {
     const [first, second] = this.#options.party < pair.peer ? [pair.salt, salt] : [salt, pair.salt];
     const names = utf8([this.#options.party, pair.peer].sort().join(' '));
     pair.secret = hash(utf8('pair'), names, this.#channel.context.job, first, second);
+    pair.cipher = createSecretKey(pair.secret);
     pair.key.resolve(pair.secret);
   }
 
@@ -271,6 +273,7 @@ interface Pair {
   readonly salt: Uint8Array;
   readonly key: PromiseWithResolvers<Uint8Array>;
   secret: Uint8Array | undefined;
+  cipher: KeyObject | undefined;
   sent: number;
   received: number;
 }
@@ -284,12 +287,12 @@ function nonceOf(counter: number, from: number): Uint8Array {
 }
 
 function seal(pair: Pair, record: Uint8Array): Uint8Array {
-  const cipher = createCipheriv('aes-256-gcm', pair.secret!, nonceOf(pair.sent, pair.header.from));
+  const cipher = createCipheriv('aes-256-gcm', pair.cipher!, nonceOf(pair.sent, pair.header.from));
   return concat(cipher.update(record), cipher.final(), cipher.getAuthTag());
 }
 
 function unseal(pair: Pair, sealed: Uint8Array): Uint8Array {
-  const cipher = createDecipheriv('aes-256-gcm', pair.secret!, nonceOf(++pair.received, pair.header.to));
+  const cipher = createDecipheriv('aes-256-gcm', pair.cipher!, nonceOf(++pair.received, pair.header.to));
   cipher.setAuthTag(sealed.subarray(-tagBytes));
   return concat(cipher.update(sealed.subarray(0, -tagBytes)), cipher.final());
 }

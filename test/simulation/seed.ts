@@ -3,7 +3,7 @@
  * @module
  */
 import { TransportError } from '@folkmoot/core/errors.js';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { pino } from 'pino';
 import { prepareDatabase as prepareCoordinatorDatabase } from '../../packages/coordinator/src/sqlite-database.ts';
 import { prepareDatabase as prepareNodeDatabase } from '../../packages/node/src/database.ts';
@@ -11,10 +11,10 @@ import { Analyst } from './analyst.ts';
 import { Chance } from './chance.ts';
 import { drawFaults, drawFocus, type Faults } from './faults.ts';
 import { Liar } from './liar.ts';
-import { type AskedJob, lifetimeMs, type Moot, makeMoot, parties, startMs } from './moot.ts';
+import { type AskedJob, lifetimeMs, type Moot, makeMoot, type Party, parties, startMs } from './moot.ts';
 import type { Mutant } from './mutants.ts';
-import { preparedOnce } from './prepared-once.ts';
-import { SimulatedCoordinator } from './simulated-coordinator.ts';
+import { type SeedDatabase, seedDatabase } from './seed-database.ts';
+import { hasNoOpenJob, SimulatedCoordinator } from './simulated-coordinator.ts';
 import { inspect, SimulatedNode } from './simulated-node.ts';
 import { openLink } from './wire.ts';
 import { Witness } from './witness.ts';
@@ -23,8 +23,8 @@ import { World } from './world.ts';
 /** What all seeds have in common; made once. */
 export interface Stage {
   readonly moot: Moot;
-  readonly nodeImage: Buffer;
-  readonly coordinatorImage: Buffer;
+  readonly coordinator: SeedDatabase;
+  readonly nodes: Readonly<Record<Party, SeedDatabase>>;
 }
 
 export interface Outcome {
@@ -43,16 +43,16 @@ export interface SeedOptions {
 /** Clocks differ by 60 s at the end, and 120 s are granted. */
 const slackMs = 60_000 + 120_000 + 30_000;
 
+/** Whether all has ended is looked at so often; where faults go on, it is to stay so for another 10 s. */
+const lookMs = 2_500;
+const endedLooksMin = 4;
+
 export async function makeStage(): Promise<Stage> {
-  const image = (prepare: (db: Database.Database) => unknown) => {
-    const db = new Database(':memory:');
-    prepare(db);
-    return db.serialize();
-  };
+  const node = () => seedDatabase(prepareNodeDatabase);
   return {
     moot: await makeMoot(),
-    nodeImage: image(prepareNodeDatabase),
-    coordinatorImage: image(prepareCoordinatorDatabase),
+    coordinator: seedDatabase(prepareCoordinatorDatabase),
+    nodes: { ash: node(), elm: node(), oak: node() },
   };
 }
 
@@ -60,14 +60,22 @@ export async function makeStage(): Promise<Stage> {
 const finalFaults = ['drop', 'repeat', 'reorder', 'failBefore'] as const;
 
 /** The disks are looked at in so many seeds: it is the slowest look. */
-const disksEvery = 5;
+const disksEvery = 10;
 
 const log = pino({ level: 'silent' });
 
-export async function runSeed(
-  { moot, nodeImage, coordinatorImage }: Stage,
+export async function runSeed(stage: Stage, seed: number, options: SeedOptions = {}): Promise<Outcome> {
+  const databases = [stage.coordinator, ...Object.values(stage.nodes)];
+  for (const one of databases) one.begin();
+  const outcome = await run(stage, seed, options);
+  for (const one of databases) one.end();
+  return outcome;
+}
+
+async function run(
+  { moot, coordinator: shared, nodes: own }: Stage,
   seed: number,
-  options: SeedOptions = {},
+  options: SeedOptions,
 ): Promise<Outcome> {
   const { mutant = {}, print, hash } = options;
   const chance = new Chance(seed);
@@ -79,16 +87,16 @@ export async function runSeed(
   );
   const witness = new Witness(world);
   const liar = new Liar(world, moot);
-  // One of three seeds has two coordinators on one database.
-  const names = chance.hits(0.35) ? ['coordinator', 'coordinator 2'] : ['coordinator'];
-  const db = preparedOnce(coordinatorImage);
+  // One of four seeds has two coordinators on one database.
+  const names = chance.hits(0.25) ? ['coordinator', 'coordinator 2'] : ['coordinator'];
+  const { db } = shared;
   const isShared = names.length > 1;
   const coordinators = names.map((name) => new SimulatedCoordinator({ world, moot, name, db, isShared, log }));
-  const isAudited = chance.hits(0.15);
+  const isAudited = chance.hits(0.1);
   const nodes = parties.map((party) => {
     const inspected = inspect(world, witness, moot, party);
     return new SimulatedNode({
-      ...{ world, witness, moot, party, image: nodeImage, log, mutant, isAudited },
+      ...{ world, witness, moot, party, db: own[party].db, log, mutant, isAudited },
       coordinators: names,
       async dial(process, name) {
         const coordinator = coordinators.find((one) => one.name === name)!;
@@ -128,9 +136,11 @@ export async function runSeed(
     for (const one of [...nodes, ...coordinators]) if (world.isFarOff(one.name)) one.process?.end();
     world.calm();
   });
-  let isOver = false;
-  world.every(2_500, () => {
-    isOver = world.isCalm && analyst.isDone && hasNoOpenJob(db) && nodes.every((node) => node.isIdle);
+  let [isOver, endedLooks] = [false, 0];
+  world.every(lookMs, () => {
+    const hasEnded = analyst.isDone && hasNoOpenJob(db) && nodes.every((node) => node.isIdle);
+    endedLooks = hasEnded ? endedLooks + 1 : 0;
+    isOver = hasEnded && (world.isCalm || endedLooks > endedLooksMin);
   });
   await world.run(lifetimeMs + slackMs, () => isOver);
 
@@ -166,14 +176,7 @@ export async function runSeed(
     }
     if (seed % disksEvery === 0) lookAtDisks(witness, db, nodes);
   }
-  for (const one of [db, ...nodes.map((node) => node.db)]) one.close();
   return { seed, violation: world.violation, tally: world.tally, traceHash: world.traceHash() };
-}
-
-/** Whether no coordinator has a job under way. */
-function hasNoOpenJob(db: Database.Database): boolean {
-  const sql = `SELECT 1 FROM jobs WHERE phase IN ('QUEUED', 'INVITING', 'READY', 'RUNNING')`;
-  return db.prepare(sql).get() === undefined;
 }
 
 const onlyDelays = ({ delay: _, ...others }: Faults): boolean => Object.values(others).every((often) => often === 0);
@@ -187,6 +190,8 @@ function drawJobs({ jobs }: Moot, chance: Chance): readonly AskedJob[] {
   return chance.pick([
     [jobs.exact[0]!],
     [jobs.exact[0]!],
+    [jobs.exact[0]!],
+    [first!],
     [first!],
     [first!],
     [first!],

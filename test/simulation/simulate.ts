@@ -40,6 +40,9 @@ const { values } = parseArgs({
   },
 });
 
+// Nobody reads where an error came from, unless one seed is looked at; and to find that out takes time.
+if (values.seed === undefined) Error.stackTraceLimit = 0;
+
 const mutant = values.mutant === undefined ? undefined : mutants[values.mutant];
 if (values.mutant !== undefined && mutant === undefined) {
   throw new Error(`no such mutant; there are: ${Object.keys(mutants).join(', ')}`);

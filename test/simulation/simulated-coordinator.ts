@@ -40,7 +40,7 @@ const metrics: CoordinatorMetrics = {
   answered: () => undefined,
 };
 
-const tickMs = 1_000;
+const tickMs = 2_000;
 const goneMsMax = 20_000;
 /** So that signatures of logins recur over the seeds. */
 const noncesMax = 64;
@@ -94,7 +94,7 @@ export class SimulatedCoordinator {
   }
 
   async #run(process: Process): Promise<void> {
-    const { world, moot, log } = this.#options;
+    const { world, moot, log, db } = this.#options;
     const { charter } = moot;
     const { clock } = process;
     const store = this.#store(process);
@@ -120,7 +120,8 @@ export class SimulatedCoordinator {
     this.#admit = (link) => admit(link, gate);
     this.coordinator = coordinator;
     const tick = () => {
-      coordinator.tick();
+      // Where no job is open, a tick looks at none and finds none.
+      if (!hasNoOpenJob(db)) coordinator.tick();
       clock.after(tickMs, tick);
     };
     clock.after(tickMs, tick);
@@ -173,4 +174,10 @@ export class SimulatedCoordinator {
       },
     });
   }
+}
+
+/** Whether no coordinator has a job under way. */
+export function hasNoOpenJob(db: Database.Database): boolean {
+  const sql = `SELECT 1 FROM jobs WHERE phase IN ('QUEUED', 'INVITING', 'READY', 'RUNNING')`;
+  return db.prepare(sql).get() === undefined;
 }

@@ -16,7 +16,7 @@ import type { Logger } from 'pino';
 import { auditDuty } from '../../packages/node/src/audit-duty.ts';
 import { verifyStored } from '../../packages/node/src/audit-report.ts';
 import { Connection } from '../../packages/node/src/connection.ts';
-import { prepareDatabase, stateError } from '../../packages/node/src/database.ts';
+import { stateError } from '../../packages/node/src/database.ts';
 import { Jobs, type Outlet } from '../../packages/node/src/jobs.ts';
 import { step } from '../../packages/node/src/lifecycle.ts';
 import type { OwnRecords } from '../../packages/node/src/own-records.ts';
@@ -24,7 +24,6 @@ import { Store } from '../../packages/node/src/store.ts';
 import { drawRecords, lightRecords, noiseOf, type Records } from './light-records.ts';
 import type { Moot, Party } from './moot.ts';
 import type { Mutant } from './mutants.ts';
-import { preparedOnce } from './prepared-once.ts';
 import { Process } from './process.ts';
 import { abandon } from './wire.ts';
 import type { Witness } from './witness.ts';
@@ -35,7 +34,7 @@ export interface NodeOptions {
   readonly witness: Witness;
   readonly moot: Moot;
   readonly party: Party;
-  readonly image: Buffer;
+  readonly db: Database.Database;
   readonly log: Logger;
   readonly mutant: Mutant;
   /** Heads of audit logs are exchanged: each is signed anew, which takes its time. */
@@ -59,11 +58,11 @@ export class SimulatedNode {
   #links: FrameLink[] = [];
 
   constructor(options: NodeOptions) {
-    const { world, witness, party, image } = options;
+    const { world, witness, party, db } = options;
     this.#options = options;
     this.party = party;
     this.name = party;
-    this.db = prepareDatabase(preparedOnce(image));
+    this.db = db;
     this.records = drawRecords(world);
     this.#noiseKey = world.chance.bytes(16);
     witness.database(party, this.db);
@@ -256,6 +255,9 @@ function outletOf(process: Process, connection: Connection): Outlet {
   };
 }
 
+/** What the witness hears of, as it stands in a message. */
+const witnessed = ['opening', 'renounced'].map((type) => Buffer.from(type));
+
 /** Reads what a node sends, for the witness. */
 export function inspect(world: World, witness: Witness, moot: Moot, party: Party): (frame: Uint8Array) => void {
   const index = partiesOf(moot.charter).indexOf(party);
@@ -263,7 +265,10 @@ export function inspect(world: World, witness: Witness, moot: Moot, party: Party
     witness.sees(`a frame of ${party}`, bytes);
     const frame = decodeFrame(bytes);
     if (frame.type !== frameType.control || frame.to !== coordinatorIndex || frame.from !== index) return;
-    const message = decodeNodeMessage(frame.payload);
+    // Of what nobody reads only what the witness knows is decoded.
+    const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length);
+    if (!world.isTraced && !witnessed.some((type) => payload.includes(type))) return;
+    const message = decodeNodeMessage(payload);
     if (world.isTraced) world.trace(`${party} says ${message.type} ${'attempt' in message ? message.attempt : ''}`);
     witness.tells(party, message);
   };

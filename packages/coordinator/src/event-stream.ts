@@ -14,7 +14,7 @@ import type { Progress } from './progress.ts';
 import type { NumberedEntry } from './store.ts';
 
 export interface Following {
-  readonly coordinator: Coordinator;
+  readonly coordinator: Pick<Coordinator, 'entries' | 'follow' | 'progress' | 'view'>;
   readonly clock: Clock;
   readonly analyst: string;
   readonly job: string;
@@ -32,6 +32,8 @@ export function eventStream(following: Following): ReadableStream<Uint8Array> {
   let changed = true;
   /** There is progress that was not told. */
   let further = false;
+  /** The job has ended: what its history holds from here on is all. */
+  let isOver = false;
   let wake: (() => void) | undefined;
   const unfollow = coordinator.follow(job, (what) => {
     if (what === 'entry') changed = true;
@@ -63,8 +65,11 @@ export function eventStream(following: Following): ReadableStream<Uint8Array> {
         // There may be more than come at once.
         changed ||= entries.length > 0;
         if (entries.length > 0) return entries.map(textOf).join('');
-        const ended = hasEnded({ phase: (await coordinator.view(analyst, job)).state });
-        if (ended && !changed) return undefined;
+        if (isOver) return undefined;
+        isOver = hasEnded({ phase: (await coordinator.view(analyst, job)).state });
+        // The last entry may have come since they were read.
+        changed ||= isOver;
+        if (isOver) continue;
       }
       const progress = further ? coordinator.progress(job) : undefined;
       further = false;

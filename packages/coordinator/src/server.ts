@@ -44,7 +44,7 @@ export interface StartOptions {
 export interface RunningCoordinator {
   /** Where nodes and analysts find it: `ws://127.0.0.1:7700`. */
   readonly url: string;
-  /** Ends all links and closes the database; what was running fails at the next start. */
+  /** Ends all links and closes the database; what was running goes on after the next start, or at another coordinator. */
   stop(): Promise<void>;
 }
 

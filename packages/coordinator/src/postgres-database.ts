@@ -10,6 +10,7 @@
 import { InputError, StateError } from '@folkmoot/core/errors.js';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
+import { limits } from './limits.ts';
 import { type OpenDatabase, type Schema, schemaVersion, tablesIn } from './schema.ts';
 
 /** Steps of different jobs run side by side; a server has 100 connections, for several coordinators and others. */
@@ -40,8 +41,8 @@ export async function openPostgres(url: string, onLost: (code: string) => void):
     connectionTimeoutMillis: connectMs,
     statement_timeout: statementMs,
     query_timeout: statementMs + connectMs,
-    // A transaction that hangs must not keep its rows from the others.
-    idle_in_transaction_session_timeout: statementMs,
+    // A transaction that hangs must not keep its rows from the others for longer than a lease.
+    idle_in_transaction_session_timeout: limits.leaseMs,
     // Said at the start of a connection: a statement of its own could fail, and leave the connection to nobody.
     options: '-c synchronous_commit=on',
     keepAlive: true,

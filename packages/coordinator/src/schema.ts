@@ -80,7 +80,7 @@ export interface OpenDatabase {
 }
 
 /** Rises with every change of the tables. */
-export const schemaVersion = 6;
+export const schemaVersion = 7;
 
 const leaseColumns = `epoch INTEGER NOT NULL DEFAULT 0, lease_holder INTEGER, lease_token TEXT, lease_until_ms INTEGER,
     cancel_asked INTEGER NOT NULL DEFAULT 0`;
@@ -106,6 +106,7 @@ export function tablesIn({ integer, bytes }: { readonly integer: string; readonl
   CREATE INDEX IF NOT EXISTS jobs_by_analyst ON jobs (analyst, submitted_ms);
   CREATE INDEX IF NOT EXISTS jobs_by_own ON jobs (analyst, phase);
   CREATE INDEX IF NOT EXISTS jobs_by_phase ON jobs (phase, expires_ms);
+  CREATE INDEX IF NOT EXISTS jobs_by_turn ON jobs (phase, submitted_ms, id);
   CREATE TABLE IF NOT EXISTS verdicts (
     job TEXT NOT NULL REFERENCES jobs (id), attempt ${integer} NOT NULL, party TEXT NOT NULL, verdict TEXT NOT NULL,
     report_json TEXT, at_ms ${integer} NOT NULL, sequence ${integer} NOT NULL DEFAULT 0

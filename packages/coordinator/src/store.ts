@@ -148,6 +148,8 @@ export class Store {
         updated_ms: atMs,
         ...(hasEnded(state) ? { lease_token: null, lease_holder: null, lease_until_ms: null, cancel_asked: 0 } : {}),
       };
+      // Before the job's row is locked: a large one takes long, and leases are renewed meanwhile.
+      if (change.opening !== undefined) await insertOpening(trx, change, change.opening);
       const update = trx.updateTable('jobs').set(set).where('id', '=', id).where('lease_token', '=', change.lease);
       if ((await update.executeTakeFirstOrThrow()).numUpdatedRows !== 1n) throw new StateError('LEASE_LOST');
       for (const { sequence, entry } of await append(trx, id, change.entries, atMs)) {
@@ -196,20 +198,6 @@ export class Store {
       if (change.question !== undefined) {
         const question = { job: id, key: change.question, same_as: state.sameAs ?? null };
         await trx.insertInto('questions').values(question).execute();
-      }
-      if (change.opening !== undefined) {
-        const { party, commitments, signatures, sealed } = change.opening;
-        await trx
-          .insertInto('openings')
-          .values({
-            job: id,
-            attempt: state.attempt,
-            party,
-            commitments_json: JSON.stringify(commitments),
-            signatures_json: JSON.stringify(signatures),
-            sealed,
-          })
-          .execute();
       }
     });
   }
@@ -296,10 +284,10 @@ export class Store {
     return Object.fromEntries(rows.map((row) => [row.phase, Number(row.count)]));
   }
 
-  /** The latest word of each party about the job; what failed at an attempt before this one counts no more. */
+  /** The latest word of each party about the job, whatever the clocks of those who wrote it; what failed at an attempt before this one counts no more. */
   async verdicts(id: string, attempt: number): Promise<readonly Verdict[]> {
     const ofJob = this.#db.selectFrom('verdicts').selectAll().where('job', '=', id);
-    const rows = await ofJob.orderBy('at_ms').orderBy('sequence').execute();
+    const rows = await ofJob.orderBy('sequence').orderBy('at_ms').execute();
     const latest = new Map<string, Verdict>();
     for (const row of rows) {
       if (row.verdict === 'failed' && row.attempt < attempt) continue;
@@ -425,6 +413,25 @@ export class Store {
       },
     };
   }
+}
+
+async function insertOpening(trx: Transaction<Schema>, change: Change, opening: StoredOpening): Promise<void> {
+  const { id, lease, state } = change;
+  // Else what another one has stored would stand in the way, and look like a fault.
+  const held = trx.selectFrom('jobs').select('id').where('id', '=', id).where('lease_token', '=', lease);
+  if ((await held.executeTakeFirst()) === undefined) throw new StateError('LEASE_LOST');
+  const { party, commitments, signatures, sealed } = opening;
+  await trx
+    .insertInto('openings')
+    .values({
+      job: id,
+      attempt: state.attempt,
+      party,
+      commitments_json: JSON.stringify(commitments),
+      signatures_json: JSON.stringify(signatures),
+      sealed,
+    })
+    .execute();
 }
 
 /** Entries go on from the last number; of phases no more are kept than `entriesPerJob`. */

@@ -186,6 +186,16 @@ describe.each(databases)('the coordinator’s store on $name', ({ open, clear, o
     expect((await store.job(job.id))?.updatedMs).toBe(6);
   });
 
+  it('names the latest verdict by its number, whatever the clocks of those who led the job', async () => {
+    const job = submitted();
+    await store.insert(job, queued(parties, 9_000));
+    const state = { ...queued<never>(parties, 9_000), phase: 'INVITING' as const, attempt: 1 };
+    const entry = { type: 'party', party: 'ant', attempt: 1 } as const;
+    await save({ id: job.id, state, entries: [{ ...entry, did: 'awaiting' }], atMs: 9_000 });
+    await save({ id: job.id, state, entries: [{ ...entry, did: 'accepted' }], atMs: 6_000 });
+    expect(await store.verdicts(job.id, 1)).toEqual([{ party: 'ant', verdict: 'accepted' }]);
+  });
+
   it('does not let phases fill the history', async () => {
     const job = submitted();
     const state = queued<never>(parties, 9_000);
@@ -426,6 +436,37 @@ describe('the database on a server', () => {
     });
     await expect(broken).rejects.toThrow();
     expect(await isThere(0)).toBe(false);
+    await close();
+  });
+
+  it('renews leases while a large opening is on its way to the disk', async () => {
+    store = new Store(await open());
+    const job = submitted();
+    const { id } = job;
+    await store.insert(job, queued(parties, 9_000));
+    const lease = (await store.leases.take([id], 1)).get(id)!;
+    const state = { ...queued<never>(parties, 9_000), phase: 'RUNNING' as const, attempt: 1 };
+    const opening = { party: 'ant', commitments: {}, signatures: {}, sealed: new Uint8Array(1) };
+    // A disk that is slow for openings alone.
+    const slow = new pg.Client({ connectionString: postgres.url });
+    await slow.connect();
+    await slow.query('BEGIN; LOCK TABLE openings IN EXCLUSIVE MODE');
+    const saved = store.save({ id, lease: lease.token, state, entries: [], atMs: 6, opening });
+    const waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    await expect.poll(async () => (await onServer(waits)).rows.length).toBe(1);
+    expect((await store.leases.held([lease.token], { renewed: true })).get(id)?.token).toBe(lease.token);
+    await slow.query('COMMIT');
+    await slow.end();
+    await saved;
+    expect((await store.opening(id, 1, 'ant'))?.sealed.length).toBe(1);
+    const { rows } = await onServer("SELECT indexname FROM pg_indexes WHERE indexname = 'jobs_by_turn'");
+    expect(rows.length).toBe(1);
+  });
+
+  it('ends a transaction that nobody goes on with, before the leases of others are over', async () => {
+    const { queries, close } = await open();
+    const { rows } = await sql<object>`SHOW idle_in_transaction_session_timeout`.execute(queries);
+    expect(rows).toEqual([{ idle_in_transaction_session_timeout: `${limits.leaseMs / 1_000}s` }]);
     await close();
   });
 

@@ -579,7 +579,7 @@ export class Coordinator {
     const { store, clock } = this.#options;
     const { leases } = store;
     let places = limits.activeJobsMax;
-    for (const job of this.#led.values()) if (isActive(job.state)) places--;
+    for (const job of this.#led.values()) if (this.#holdsPlace(job)) places--;
     const isHere = ({ roster }: FreeJob) => roster.every((party) => this.#links.has(party));
     const isNear = (job: FreeJob) => job.freeMs > limits.takeoverMs && !this.#isLonely(job.roster);
     const begun = (await durably(leases.begun())).filter(
@@ -594,6 +594,11 @@ export class Coordinator {
     for (const [id, lease] of taken) await this.#lead(id, lease);
   }
 
+  /** Of a job that was just taken it is known only after its first steps. */
+  #holdsPlace({ id, state }: LedJob): boolean {
+    return isActive(state) || this.#tails.has(id);
+  }
+
   /** Jobs whose turn it is and whose parties are all here. The search goes on from where the last one ended. */
   async #startable(places: number): Promise<readonly FreeJob[]> {
     const found: FreeJob[] = [];
@@ -601,7 +606,7 @@ export class Coordinator {
     const count = (parties: readonly PartyId[]) => {
       for (const party of parties) active.set(party, (active.get(party) ?? 0) + 1);
     };
-    for (const { state } of this.#led.values()) if (isActive(state)) count(state.roster);
+    for (const job of this.#led.values()) if (this.#holdsPlace(job)) count(job.state.roster);
     const fits = (party: PartyId) => this.#links.has(party) && (active.get(party) ?? 0) < limits.activeJobsPerParty;
     for (let seen = 0; seen < limits.scanMax; seen += limits.listMax) {
       const page = await durably(this.#options.store.leases.queued(this.#scanned));

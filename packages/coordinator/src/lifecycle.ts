@@ -209,11 +209,13 @@ export function hasEnded(state: Pick<JobState, 'phase'>): boolean {
 }
 
 /**
- * Whether the job holds a place: it has been invited, and has not ended. One that only waits for a person to approve, or for
- * a lost party to send its opening again, leaves its place to others: nothing is computed for it, and the wait may be long.
+ * Whether the job holds a place: it has been invited, and has not ended. One that only waits for a person to approve, for a
+ * party that went away before it accepted, or for a lost one to send its opening again, leaves its place to others: nothing
+ * is computed for it, and the wait may be long.
  */
 export function isActive(state: JobState): boolean {
-  if (state.phase === 'INVITING' && (state.awaiting ?? []).length > 0) return false;
+  const isFirst = state.phase === 'INVITING' && !isRetrying(state);
+  if (isFirst && ((state.awaiting ?? []).length > 0 || !allPresent(state))) return false;
   return ['INVITING', 'READY', 'RUNNING'].includes(state.phase) && (!isReleasing(state) || allPresent(state));
 }
 

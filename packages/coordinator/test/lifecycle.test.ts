@@ -122,6 +122,14 @@ describe('the life of a job at the coordinator', () => {
     expect(denied.state.phase).toBe('FAILED');
   });
 
+  it('leaves its place to others while a party is away that was invited, and takes it again with the party', () => {
+    const away = after([...inviting, accept[0]!, { type: 'detached', party: 'bee' }]).state;
+    expect(isActive(away)).toBe(false);
+    expect(isActive(step(away, { type: 'attached', party: 'bee' }).state)).toBe(true);
+    // One that computes keeps it.
+    expect(isActive(after([...running, { type: 'detached', party: 'bee' }]).state)).toBe(true);
+  });
+
   it('counts a start as done when a party already reports a phase or an opening', () => {
     expect(after([...ready, { type: 'phase', party: 'ant', attempt: 1, phase: 'shares' }]).state.phase).toBe('RUNNING');
     expect(after([...ready, open[0]!]).state.phase).toBe('RUNNING');

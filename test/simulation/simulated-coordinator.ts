@@ -34,6 +34,7 @@ export interface CoordinatorOptions {
 
 const metrics: CoordinatorMetrics = {
   moved: () => undefined,
+  dropped: () => undefined,
   opened: () => undefined,
   loggedIn: () => undefined,
   linkEnded: () => undefined,

@@ -677,6 +677,7 @@ export class Coordinator {
     this.#progress.delete(id);
     const { phase, attempt, roster } = job.state;
     this.#options.relay.retire({ job: fromHex(id), attempt, roster });
+    this.#options.metrics?.dropped(id);
     const what = { event: 'job-dropped', job: id, state: phase, attempt, epoch: job.lease.epoch, code };
     this.#options.log.warn(what, 'job is led here no more');
     this.#tell(id, 'entry');

@@ -20,6 +20,8 @@ const jobSeconds = [1, 5, 15, 60, 300, 900, 3_600, 6 * 3_600, 24 * 3_600, 72 * 3
 /** Is told what happens; all else is asked when somebody reads. */
 export interface CoordinatorMetrics {
   moved(job: string, before: JobState, after: JobState, at: { readonly submittedMs: number; nowMs: number }): void;
+  /** The job goes on at another coordinator: of its attempt nothing more is heard here. */
+  dropped(job: string): void;
   opened(sealedBytes: number): void;
   loggedIn(): void;
   linkEnded(code: string): void;
@@ -113,6 +115,7 @@ export function createMetrics(registry: Registry, subject: Subject): Coordinator
       if (startedMs.has(job) || before.phase === 'RUNNING') attemptEnded(job, after.error?.code ?? after.phase, nowMs);
       jobs.observe({ state: after.phase }, Math.max(0, nowMs - submittedMs) / 1_000);
     },
+    dropped: (job) => void startedMs.delete(job),
     opened(sealedBytes) {
       openings.inc();
       openingBytes.inc(sealedBytes);

@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Coordinator } from '../src/coordinator.ts';
 import { noTraffic } from '../src/counted-link.ts';
+import { queued } from '../src/lifecycle.ts';
 import { createMetrics } from '../src/metrics.ts';
 import type { Schema } from '../src/schema.ts';
 import type { RunningCoordinator } from '../src/server.ts';
@@ -122,6 +123,22 @@ describe('the health of a coordinator', () => {
     const { status, checks } = (await response.json()) as { status: string; checks: object[] };
     expect([status, checks[1]]).toMatchObject(['failing', { check: 'charter', ok: false, code: 'CHARTER_MISMATCH' }]);
     rmSync(file);
+  });
+
+  it('forget when an attempt began that goes on at another coordinator', async () => {
+    const registry = new Registry();
+    const subject = { charter: moot.charter, version: '1', traffic: noTraffic(), freeBytes: () => undefined };
+    const counts = createMetrics(registry, { ...subject, coordinator: () => undefined });
+    const before = { ...queued(parties, 9_000), phase: 'INVITING', attempt: 1 } as const;
+    const running = { ...before, phase: 'RUNNING' } as const;
+    const at = { submittedMs: 0, nowMs: 5_000 };
+    for (const job of ['a', 'b']) counts.moved(job, before, { ...before, phase: 'READY' }, at);
+    counts.dropped('b');
+    // Both come back in the end, and end here.
+    for (const job of ['a', 'b']) counts.moved(job, running, { ...running, phase: 'DONE' }, at);
+    const text = await registry.metrics();
+    expect(text).toContain('folkmoot_attempts_ended_total{code="DONE"} 2');
+    expect(text).toContain('folkmoot_attempt_duration_seconds_count 1');
   });
 
   it('shows a database that takes no writes', async () => {

@@ -124,8 +124,13 @@ class NodeLink {
   #welcome(party: string, signature: string): void {
     const { login, log, coordinator, relay, epoch, inFlight, metrics } = this.#gate;
     login.checkParty(party, this.#nonce, signature);
-    const { build, instance } = this.#hello!;
+    const { build, instance, probe } = this.#hello!;
     coordinator.checkIdentity(party, instance);
+    // The link ends as one that never logged in: for the jobs nobody was here.
+    if (probe === true) {
+      this.#send({ type: 'welcome', epoch });
+      return;
+    }
     const link: PartyLink = {
       ...{ party, build, instance },
       isSilent: () => this.#link.isSilent?.() === true,

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromHex } from '@folkmoot/core/bytes.js';
+import { fromHex, toHex } from '@folkmoot/core/bytes.js';
 import { charterHash } from '@folkmoot/core/charter.js';
 import { jobId } from '@folkmoot/core/envelope.js';
 import { ProtocolError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
+import { sign } from '@folkmoot/core/identity.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
+import { loginLabel, loginStatement, type NodeMessage, protocolVersion } from '@folkmoot/transport/control.js';
 import { encodeFrame, frameType, sessionId } from '@folkmoot/transport/frame.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { graceMs } from '../src/lifecycle.ts';
@@ -91,7 +93,7 @@ describe('the login of a node', () => {
   });
 
   const hello = (party: string) =>
-    ({ type: 'hello', party, charter: charterHash(moot.charter), build: 'test', version: 1 }) as const;
+    ({ type: 'hello', party, charter: charterHash(moot.charter), build: 'test', version: protocolVersion }) as const;
 
   it.each([
     ['another party’s place', 'bee' as const, {}],
@@ -112,6 +114,29 @@ describe('the login of a node', () => {
     await node.send({ type: 'login', signature: '7'.repeat(128) });
     await node.ended;
     expect(moot.logged()).toContain('LOGIN_REFUSED');
+  });
+
+  it('is refused to another version of the protocol, with the word to upgrade', async () => {
+    for (const change of [{ version: 1 }, { version: 3, colour: 'red' }]) {
+      const node = await ScriptedNode.open(moot, running.url, 'ant');
+      await node.send({ ...hello('ant'), ...change } as unknown as NodeMessage);
+      expect(await node.ended).toMatchObject({ code: 'OTHER_VERSION', remedy: expect.stringContaining('upgrade') });
+    }
+    expect(await connected()).toEqual([]);
+  });
+
+  it('takes no place where it is a doctor’s', async () => {
+    const node = await ScriptedNode.open(moot, running.url, 'ant');
+    await node.send({ ...hello('ant'), probe: true });
+    const { nonce } = await node.next('challenge');
+    const statement = loginStatement(nonce, charterHash(moot.charter), 'party');
+    const signature = toHex(sign(moot.keys.ant.secret.identity, loginLabel, statement));
+    await node.send({ type: 'login', signature });
+    await node.next('welcome');
+    expect(await connected()).toEqual([]);
+    // Nor does it push out the node that has one, or speak for it.
+    await node.send({ type: 'phase', job: 'a'.repeat(64), attempt: 1, phase: 'share' });
+    expect(await node.ended).toMatchObject({ code: 'BAD_CONTROL' });
   });
 
   it('must come first, and once', async () => {

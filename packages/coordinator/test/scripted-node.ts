@@ -14,6 +14,7 @@ import {
   loginLabel,
   loginStatement,
   type NodeMessage,
+  protocolVersion,
 } from '@folkmoot/transport/control.js';
 import {
   coordinatorIndex,
@@ -108,7 +109,7 @@ export class ScriptedNode {
     const { party } = node;
     const charter = charterHash(consortium.charter);
     const own = instance === undefined ? {} : { instance };
-    await node.send({ type: 'hello', party, charter, build: 'test', version: 1, ...own });
+    await node.send({ type: 'hello', party, charter, build: 'test', version: protocolVersion, ...own });
     const { nonce } = await node.next('challenge');
     const statement = loginStatement(nonce, charter, 'party');
     const signature = toHex(sign(consortium.keys[party].secret.identity, loginLabel, statement));

@@ -47,6 +47,8 @@ export interface ConnectionOptions {
   readonly instance: string;
   readonly sign: Sign;
   readonly clock: Clock;
+  /** The login is all that is wanted: the party takes no place by it. */
+  readonly isProbe?: true;
   onWelcome(epoch: number): void;
   onMessage(message: CoordinatorMessage): void;
   /** Frames of sessions with other parties; a promise holds the link until it settles. */
@@ -79,7 +81,9 @@ export class Connection {
     });
     link.onClose(cancel);
     link.onFrame((bytes) => this.#take(bytes));
-    this.send({ type: 'hello', party, charter: membership.charterHash, build, version: protocolVersion, instance });
+    const probe = options.isProbe === undefined ? {} : { probe: true as const };
+    const { charterHash: charter } = membership;
+    this.send({ type: 'hello', party, charter, build, version: protocolVersion, instance, ...probe });
   }
 
   /** Sends a control message. What a link loses, the next one is told again. */

@@ -110,7 +110,7 @@ describe('the connection of a node', () => {
       party: 'camden',
       charter: hash,
       build: 'test',
-      version: 1,
+      version: 2,
       instance: '1f'.repeat(16),
     });
     const { signature } = said()[1] as { signature: string };

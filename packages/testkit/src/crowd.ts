@@ -23,6 +23,7 @@ import {
   loginLabel,
   loginStatement,
   type NodeMessage,
+  protocolVersion,
 } from '@folkmoot/transport/control.js';
 import { coordinatorIndex, decodeFrame, encodeFrame, frameType, sessionIdBytes } from '@folkmoot/transport/frame.js';
 import { type AnalystKeys, makeKeys, type PartyKeys } from '@folkmoot/transport/keyring.js';
@@ -174,7 +175,7 @@ class LightNode {
       this.#shared.attached++;
       isAttached = true;
     });
-    this.#send({ type: 'hello', party, charter: charterHash(charter), build: 'light', version: 1 });
+    this.#send({ type: 'hello', party, charter: charterHash(charter), build: 'light', version: protocolVersion });
   }
 
   #hear(message: CoordinatorMessage): void {

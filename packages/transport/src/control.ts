@@ -18,7 +18,8 @@ import { z } from 'zod';
 import { encodeFrame, type Frame, framePayloadBytesMax, frameType, sessionIdBytes } from './frame.ts';
 import { guard } from './guard.ts';
 
-export const protocolVersion = 1;
+/** Of control messages, session frames and what they carry: both ends speak the same, or part at the hello. */
+export const protocolVersion = 2;
 export const loginLabel = 'folkmoot login v1';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -68,6 +69,8 @@ const fromNode = z.discriminatedUnion('type', [
       .string()
       .regex(/^[0-9a-f]{32}$/)
       .exactOptional(),
+    /** A doctor asks whether the login is good, and takes no place. */
+    probe: z.literal(true).exactOptional(),
   }),
   z.strictObject({ type: z.literal('login'), signature }),
   /** With the head of the party's audit log, and the proofs that it has grown from what others signed. */
@@ -158,6 +161,9 @@ const fromCoordinator = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('held'), by: name, head: document }),
 ]);
 
+/** All that versions must have in common, so that each can be told which one it meets. */
+const otherHello = z.looseObject({ type: z.literal('hello'), version: z.int().min(1).max(0xffff) });
+
 export type NodeMessage = z.infer<typeof fromNode>;
 export type CoordinatorMessage = z.infer<typeof fromCoordinator>;
 
@@ -176,19 +182,29 @@ export function bytesOf(documents: readonly object[]): number {
   return documents.reduce((sum, one) => sum + packr.pack(one).length, 0);
 }
 
-/** @throws TransportError BAD_CONTROL */
+/** @throws TransportError BAD_CONTROL; OTHER_VERSION for the hello of another version, whatever else stands in it */
 export function decodeNodeMessage(payload: Uint8Array): NodeMessage {
-  return decode(fromNode, payload);
+  const value = unpack(payload);
+  const hello = otherHello.safeParse(value);
+  if (hello.success && hello.data.version !== protocolVersion) {
+    const detail = `${hello.data.version} there, ${protocolVersion} here`;
+    throw new TransportError('OTHER_VERSION', { field: 'version', detail });
+  }
+  return checked(fromNode, value);
 }
 
 /** @throws TransportError BAD_CONTROL */
 export function decodeCoordinatorMessage(payload: Uint8Array): CoordinatorMessage {
-  return decode(fromCoordinator, payload);
+  return checked(fromCoordinator, unpack(payload));
 }
 
-function decode<T>(schema: z.ZodType<T>, payload: Uint8Array): T {
+function unpack(payload: Uint8Array): unknown {
   guard(payload);
-  const parsed = schema.safeParse(packr.unpack(payload));
+  return packr.unpack(payload);
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new TransportError('BAD_CONTROL', { field: issue?.path.join('.') || 'type' });

@@ -23,7 +23,7 @@ const report = {
   party: 'camden',
 } as const;
 const nodeMessages: readonly NodeMessage[] = [
-  { type: 'hello', party: 'camden', charter: job, build: '0.1.0', version: 1 },
+  { type: 'hello', party: 'camden', charter: job, build: '0.1.0', version: 2 },
   { type: 'login', signature: 'cd'.repeat(64) },
   { type: 'accepted', job, attempt: 1, acceptance: { party: 'camden', expires: '2026-12-01T00:00:00Z' } },
   { type: 'denied', job, attempt: 1, report },

@@ -12,7 +12,7 @@ const job = 'ab'.repeat(32);
 const seeds = [
   encodeControl({ type: 'stored', job, epoch: 1, attempt: 1 }),
   encodeControl({ type: 'start', job, epoch: 1, attempt: 1, acceptances: [{ party: 'camden', nested: [{ a: 1.5 }] }] }),
-  encodeControl({ type: 'hello', party: 'camden', charter: job, build: '0.1.0', version: 1 }),
+  encodeControl({ type: 'hello', party: 'camden', charter: job, build: '0.1.0', version: 2 }),
 ].map((bytes) => new Uint8Array(bytes));
 
 const changes = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 4 });

@@ -238,6 +238,10 @@ export const errorTable = {
     },
     BAD_SEQUENCE: { text: 'a frame is repeated or one is missing', remedy: 'submit the job again' },
     BAD_CONTROL: { text: 'a control message is not well formed', remedy: 'let both ends run the same build' },
+    OTHER_VERSION: {
+      text: 'the other end speaks another version of the protocol',
+      remedy: 'upgrade: let all parties and the coordinator run one version, see “Upgrades” in docs/OPERATING.md',
+    },
     LINK_LOST: { text: 'the connection was lost', remedy: 'the node reconnects by itself; submit the job again' },
     LOGIN_REFUSED: { text: 'the login was refused', remedy: 'check keys and charter' },
     IDENTITY_IN_USE: {

@@ -67,6 +67,9 @@ describe('the doctor of a node', () => {
   it('finds all in order before the first start', async () => {
     const findings = await examine();
     expect(bad(findings)).toEqual([]);
+    const about = await fetch(`${url.replace(/^ws/, 'http')}/v1/health`);
+    // Its login was looked at, and nobody came by that.
+    expect(await about.json()).toMatchObject({ connected: [] });
     expect(findings.map(({ check }) => check)).toEqual([
       ...['node.yaml', 'key folder', 'secret keys', 'charter', 'membership', 'state folder', 'disk', 'database'],
       ...['certificate', 'coordinator', 'clock', 'coordinator charter', 'versions', 'login', 'source people'],
@@ -213,6 +216,44 @@ describe('the doctor of a node', () => {
     expect(line(stopped, 'ledger')?.text).toBe('0 entries, and nothing opened without its charge');
   });
 
+  it('tells of each coordinator apart, where there are several', async () => {
+    const yaml = readFileSync(at('birch/node.yaml'), 'utf8');
+    const away = 'ws://127.0.0.1:9';
+    const other = (await serve('coordinator', 'coordinator.yaml', '--state', 'other-coordinator')).url!;
+    const begin = async (name: string, urls: readonly string[]) => {
+      writeFileSync(at('birch', name), yaml.replace('ws://127.0.0.1:7700', JSON.stringify(urls)));
+      await serve('node', `birch/${name}`, '--state', `state-of-${name}`);
+    };
+    const told = (name: string) => {
+      const overrides = { state: at(`state-of-${name}`) };
+      return examineNode({ configFile: at('birch', name), overrides, clock: systemClock, env: {} });
+    };
+    const links = async (name: string) => (await told(name)).filter(({ check }) => check === 'link');
+    const often = { timeout: 20_000, interval: 500 };
+    await begin('half.yaml', [url, away]);
+    await expect
+      .poll(() => links('half.yaml'), often)
+      .toMatchObject([
+        { level: 'ok', text: `logged in at ${url}` },
+        { level: 'warn', text: `the one to ${away} is down [UNREACHABLE]` },
+      ]);
+    const findings = await told('half.yaml');
+    expect(line(findings, `coordinator at ${url}`)).toMatchObject({ level: 'ok' });
+    expect(line(findings, `coordinator at ${away}`)).toMatchObject({ level: 'fail' });
+    // A twin is told of where it is refused, though it has a link elsewhere.
+    await begin('twin.yaml', [url, other]);
+    await expect
+      .poll(() => links('twin.yaml'), often)
+      .toMatchObject([
+        { level: 'fail', text: `the one to ${url} is down [IDENTITY_IN_USE]` },
+        { level: 'ok', text: `logged in at ${other}` },
+      ]);
+    for (const { child, finished } of services.splice(-3)) {
+      child.kill('SIGTERM');
+      await finished;
+    }
+  });
+
   it('finds a database that is damaged, or newer', async () => {
     const copy = (name: string) => {
       cpSync(at('ash/state'), at(name), { recursive: true });
@@ -290,5 +331,12 @@ describe('folkmoot doctor', () => {
     expect(foreign.code).toBe(1);
     expect((await folkmoot(['doctor', '--state', 'none'], { cwd: folder })).stdout).toContain('WARN  address');
     expect((await folkmoot(['doctor', '--config', 'job.yaml'], { cwd: folder })).code).toBe(2);
+    for (const option of ['--keys', '--coordinator']) {
+      const given = await folkmoot(['doctor', option, 'ash/keys'], { cwd: folder });
+      expect(given).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(new RegExp(`${option}: .*a coordinator has no such`)),
+      });
+    }
   });
 });

@@ -12,10 +12,17 @@ import { StateError } from '@folkmoot/core/errors.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import { type Finding, fail, failed, looked, ok, warn } from '@folkmoot/transport/finding.js';
 import { diskFinding, privacyFinding, type Room } from '@folkmoot/transport/premises.js';
-import { charterFinding, clockFinding, type Reached, reach, versionsFinding } from '@folkmoot/transport/reach.js';
+import {
+  charterFinding,
+  clockFinding,
+  failingText,
+  type Reached,
+  reach,
+  versionsFinding,
+} from '@folkmoot/transport/reach.js';
 import Database from 'better-sqlite3';
 import { type ConfigOverrides, type CoordinatorConfig, readConfig, readText } from './config.ts';
-import { openPostgres } from './postgres-database.ts';
+import { postgresVersion } from './postgres-database.ts';
 import { schemaVersion } from './schema.ts';
 import { version } from './server.ts';
 
@@ -51,13 +58,16 @@ export async function examineCoordinator(options: DoctorOptions): Promise<Findin
 
   let reached: Reached | undefined;
   try {
-    reached = config.port === 0 ? undefined : await reach(`ws://${loopbackOf(config)}`, clock);
+    reached = config.port === 0 ? undefined : await reach(`ws://${loopbackOf(config)}`, clock, { isOwn: true });
   } catch {
     // It does not run, or something else does: what that means for its address is looked at below.
   }
   const { state } = config;
   if ('folder' in state) {
-    findings.push(privacyFinding('state folder', state.folder), diskFinding(state.folder, room));
+    findings.push(
+      privacyFinding('state folder', state.folder),
+      diskFinding(state.folder, 'a coordinator that cannot write takes no job', room),
+    );
     findings.push(await looked('database', () => sqliteFinding(state.folder, reached)));
   } else {
     findings.push(await looked('database', () => postgresFinding(state.urlEnv, env)));
@@ -69,7 +79,7 @@ export async function examineCoordinator(options: DoctorOptions): Promise<Findin
   findings.push(
     reached.status === 'ok'
       ? ok('coordinator', `it runs, and is well (version ${reached.version})`)
-      : fail('coordinator', `it runs, and says it is ${reached.status}`, 'look at its /health, which names the check'),
+      : fail('coordinator', `it runs, and ${failingText(reached)}`, 'look at its /health, which names the remedy'),
     clockFinding(reached.aheadMs),
     ...(hash === undefined ? [] : [charterFinding(hash, reached)]),
     versionsFinding(version, reached),
@@ -114,15 +124,17 @@ function sqliteFinding(folder: string, reached: Reached | undefined): Finding {
   }
 }
 
-/** Opening it is what the coordinator does first. The address holds a password: no part of it is told. */
+/** Looked at by a connection that writes nothing. The address holds a password: no part of it is told. */
 async function postgresFinding(name: string, env: DoctorOptions['env']): Promise<Finding> {
   const url = env[name];
   if (url === undefined || url === '') {
     return fail('database', `\`${name}\` is not set`, 'set it to the address of the PostgreSQL database');
   }
-  const opened = await openPostgres(url, () => {});
-  await opened.close();
-  return ok('database', 'PostgreSQL lets us in, and its tables are of this version');
+  const found = await postgresVersion(url);
+  if (found > schemaVersion) throw new StateError('STATE_NEWER', { field: 'state.postgres' });
+  if (found === schemaVersion) return ok('database', 'PostgreSQL lets us in, and its tables are of this version');
+  const which = found === 0 ? 'has no tables yet' : 'has tables of an older version';
+  return ok('database', `PostgreSQL lets us in, and ${which}; the next start sees to it`);
 }
 
 /** Whether a coordinator could listen there now. */

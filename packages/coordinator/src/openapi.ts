@@ -43,8 +43,8 @@ const paths: Json = {
   '/v1/health': {
     get: {
       ...open,
-      summary: 'Whether the coordinator works',
-      responses: { 200: answer('It does', { type: 'object' }) },
+      summary: 'What the coordinator is, and who is connected; whether it is well, /health says',
+      responses: { 200: answer('It runs', { type: 'object' }) },
     },
   },
   ...Object.fromEntries(

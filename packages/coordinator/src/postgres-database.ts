@@ -22,6 +22,9 @@ const statementMs = 30_000;
 /** Any number: all coordinators of any version take the same lock before they look at the tables. */
 const migrationLock = 4_176_266;
 
+/** SQLSTATE of a table that is not there. */
+const undefinedTable = '42P01';
+
 /** 64-bit numbers here are times and counts, all below 2^53. */
 const int8 = 20;
 const types = {
@@ -57,17 +60,46 @@ export async function openPostgres(url: string, onLost: (code: string) => void):
     await prepare(queries);
   } catch (cause) {
     await queries.destroy();
-    if (cause instanceof StateError) throw cause;
-    const { code } = cause as { code?: string };
-    // The server's own words can quote the address.
-    throw new StateError('STATE_FAILED', {
-      field: 'state.postgres',
-      detail: code === undefined ? 'the database cannot be opened' : `the database cannot be opened (${code})`,
-      remedy: 'check that the server runs and that the address in the environment is right',
-    });
+    throw cause instanceof StateError ? cause : notOpened(cause);
   }
   const nowMs = () => sql<number>`CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)`;
   return { queries, nowMs, shared: true, close: () => queries.destroy() };
+}
+
+/**
+ * The version of the tables at this address, and 0 where there are none. Nothing is made, changed or waited for.
+ * @throws InputError BAD_VALUE for the address; StateError STATE_FAILED
+ */
+export async function postgresVersion(url: string): Promise<number> {
+  const client = new pg.Client({
+    connectionString: checked(url),
+    connectionTimeoutMillis: connectMs,
+    query_timeout: connectMs,
+    options: '-c default_transaction_read_only=on',
+    application_name: 'folkmoot-doctor',
+  });
+  // One that breaks says so to whoever is at it.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ value: string }>("SELECT value FROM meta WHERE key = 'schema'");
+    return Number(rows[0]?.value ?? 0);
+  } catch (cause) {
+    if ((cause as { code?: string }).code === undefinedTable) return 0;
+    throw notOpened(cause);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function notOpened(cause: unknown): StateError {
+  const { code } = cause as { code?: string };
+  // The server's own words can quote the address.
+  return new StateError('STATE_FAILED', {
+    field: 'state.postgres',
+    detail: code === undefined ? 'the database cannot be opened' : `the database cannot be opened (${code})`,
+    remedy: 'check that the server runs and that the address in the environment is right',
+  });
 }
 
 async function prepare(queries: Kysely<Schema>): Promise<void> {

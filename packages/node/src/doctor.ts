@@ -28,6 +28,7 @@ import {
   certificateFinding,
   charterFinding,
   clockFinding,
+  failingText,
   type Reached,
   reach,
   versionsFinding,
@@ -96,7 +97,10 @@ export async function examineNode(options: DoctorOptions): Promise<Finding[]> {
     findings.push(failed('membership', error));
   }
 
-  findings.push(privacyFinding('state folder', config.state), diskFinding(config.state, room));
+  findings.push(
+    privacyFinding('state folder', config.state),
+    diskFinding(config.state, 'a node that cannot write releases nothing', room),
+  );
   const { isRunning, findings: state } = await stateFindings(config, membership?.charter, clock);
   findings.push(...state);
 
@@ -104,7 +108,9 @@ export async function examineNode(options: DoctorOptions): Promise<Finding[]> {
     const via = await outboundOf(config, env);
     for (const coordinator of config.coordinators) {
       const among = { config, coordinator, membership, clock, isRunning, via };
-      findings.push(...(await coordinatorFindings(among)));
+      const found = await coordinatorFindings(among);
+      const isOne = config.coordinators.length === 1;
+      findings.push(...(isOne ? found : found.map((one) => ({ ...one, check: `${one.check} at ${coordinator}` }))));
     }
   } catch (error) {
     findings.push(failed('ca and proxy', error));
@@ -134,7 +140,7 @@ async function coordinatorFindings({ config, coordinator, membership, clock, isR
   const findings: Finding[] = [await looked('certificate', () => certificateFinding(coordinator, clock, via))];
   let reached: Reached;
   try {
-    reached = await reach(coordinator, clock, via);
+    reached = await reach(coordinator, clock, { via });
   } catch (error) {
     return [...findings, failed('coordinator', error)];
   }
@@ -222,12 +228,12 @@ async function askNode(config: NodeConfig): Promise<Finding[]> {
   }
 }
 
-function coordinatorFinding({ status, version: theirs }: Reached): Finding {
-  if (status === 'ok') return ok('coordinator', `answers, and is well (version ${theirs})`);
-  return warn('coordinator', `answers, and says it is ${status}`, 'ask its operator to look at its /health');
+function coordinatorFinding(reached: Reached): Finding {
+  if (reached.status === 'ok') return ok('coordinator', `answers, and is well (version ${reached.version})`);
+  return warn('coordinator', `answers, and ${failingText(reached)}`, 'ask its operator to look at its /health');
 }
 
-/** The whole login, as the node does it; then the link is closed. */
+/** The whole login, as the node does it, and nothing after it: the party does not count as present by that. */
 async function loginFinding({
   config,
   coordinator,
@@ -247,6 +253,7 @@ async function loginFinding({
       instance: toHex(randomBytes(16)),
       sign: signer(membership.keys.secret.identity),
       clock,
+      isProbe: true,
       onWelcome: () => resolve(),
       onMessage: () => {},
       onSession: () => {},

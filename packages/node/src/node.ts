@@ -1,6 +1,6 @@
 /**
- * A party's node: it dials out to the coordinator, and listens on loopback alone: to its owner and, where
- * node.yaml asks for it, to a supervisor.
+ * A party's node: it dials out to the coordinator. It listens on loopback to its owner and, where node.yaml asks for it, to a
+ * supervisor; to that one beyond loopback only where `metrics` says that a proxy before it speaks TLS.
  *
  * What it may do is in its node.yaml and the sealed charter; what it does about a job is in jobs.ts. When the link is
  * lost it connects again, with growing, random pauses, and says again what the coordinator may have missed. Where several
@@ -22,8 +22,8 @@ import {
 import { signer } from '@folkmoot/core/identity.js';
 import { policyHash } from '@folkmoot/core/policy.js';
 import { type Clock, systemClock } from '@folkmoot/transport/clock.js';
-import { type Finding, fail, ok } from '@folkmoot/transport/finding.js';
-import { createHealth, type HealthReport } from '@folkmoot/transport/health.js';
+import { type Finding, fail, ok, warn } from '@folkmoot/transport/finding.js';
+import { createHealth } from '@folkmoot/transport/health.js';
 import { connect, type FrameLink } from '@folkmoot/transport/link.js';
 import { freeBytes } from '@folkmoot/transport/premises.js';
 import { keepConnected } from '@folkmoot/transport/reconnect.js';
@@ -100,7 +100,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     ...{ config, membership, build, sign, store, periods, records, step, clock, log, metrics },
     audit: auditDuty(store, { party, sign, charter: membership.charter, charterHash: membership.charterHash }, log),
   });
-  const up = new Set<Connection>();
+  const up = new Map<Connection, string>();
   /** Why there is no link, by coordinator. */
   const losses = new Map<string, FolkmootError>();
   const health = createHealth({
@@ -111,7 +111,9 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       charter: () => checkUnchanged(config, membership),
       audit: () => store.heads.checkWhole(party),
       link: () => {
-        if (up.size === 0) throw telling([...losses.values()]);
+        // A second process with these keys is for a person, whatever else is well.
+        const isTwin = [...losses.values()].some(({ code }) => code === 'IDENTITY_IN_USE');
+        if (up.size === 0 || isTwin) throw telling([...losses.values()]);
       },
     },
   });
@@ -126,7 +128,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       clock,
       onWelcome: (epoch) => {
         log.info({ event: 'connected', coordinator, epoch }, 'connected to the coordinator');
-        up.add(connection);
+        up.set(connection, coordinator);
         losses.delete(coordinator);
         metrics.linkUp(true);
         jobs.linked(connection);
@@ -143,7 +145,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const dialling: { stop(): void }[] = [];
   let channel: OwnerChannel | undefined;
   const diagnosis = async () => [
-    linkFinding(await health.look()),
+    ...linkFindings(config.coordinators, new Set(up.values()), losses),
     ...store.integrity(config.datasets),
     await auditFinding(store, party, membership.charter, clock.now()),
   ];
@@ -248,13 +250,21 @@ function telling(losses: readonly FolkmootError[]): FolkmootError {
   return losses.find(({ code }) => code === 'IDENTITY_IN_USE') ?? losses[0] ?? new TransportError('LINK_LOST');
 }
 
-/** What this process alone can tell a doctor of its links. */
-function linkFinding({ checks }: HealthReport): Finding {
-  const link = checks.find(({ check }) => check === 'link');
-  if (link?.ok === true) return ok('link', 'logged in at the coordinator');
-  const seeLog = 'see the node’s log: the last `link-lost` names the code';
-  const remedy = link?.code === 'IDENTITY_IN_USE' ? link.remedy! : seeLog;
-  return fail('link', `it is down [${link?.code ?? 'LINK_LOST'}]`, remedy);
+/** What this process alone can tell a doctor of its links: one line a coordinator. One of several that is down is no failure. */
+function linkFindings(
+  coordinators: readonly string[],
+  up: ReadonlySet<string>,
+  losses: ReadonlyMap<string, FolkmootError>,
+): Finding[] {
+  return coordinators.map((coordinator) => {
+    if (up.has(coordinator)) return ok('link', `logged in at ${coordinator}`);
+    const { code, remedy } = losses.get(coordinator) ?? new TransportError('LINK_LOST');
+    const text = `the one to ${coordinator} is down [${code}]`;
+    if (code === 'IDENTITY_IN_USE') return fail('link', text, remedy);
+    const seeLog = 'see the node’s log: the last `link-lost` names the code';
+    if (up.size === 0) return fail('link', text, seeLog);
+    return warn('link', text, `${seeLog}; jobs go on over the others`);
+  });
 }
 
 /** The coordinator's path for nodes. */

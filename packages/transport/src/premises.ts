@@ -23,11 +23,12 @@ export function freeBytes(folder: string): number | undefined {
   }
 }
 
-export function diskFinding(folder: string, { warnBytes, failBytes }: Room = usualRoom): Finding {
+/** `consequence` of a full disk, in words. */
+export function diskFinding(folder: string, consequence: string, { warnBytes, failBytes }: Room = usualRoom): Finding {
   const free = freeBytes(folder);
   if (free === undefined) return ok('disk', 'the state folder is made at the first start');
   const text = `${(free / 1024 ** 3).toFixed(1)} GiB free at ${folder}`;
-  const remedy = 'make room: a node that cannot write releases nothing';
+  const remedy = `make room: ${consequence}`;
   if (free < failBytes) return fail('disk', text, remedy);
   return free < warnBytes ? warn('disk', text, remedy) : ok('disk', text);
 }

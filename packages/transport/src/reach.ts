@@ -11,8 +11,8 @@ import { type Finding, fail, ok, warn } from './finding.ts';
 import { requireSecure } from './link.ts';
 import { dialFault, type Outbound } from './outbound.ts';
 
-/** A coordinator that takes longer is as good as away. */
-const answerMs = 10_000;
+/** A coordinator that takes longer is as good as away; one whose database is away knows it after 10 s. */
+const answerMs = 15_000;
 /** Jobs are granted 120 s between clocks; a quarter of it is a clock that nobody sets. */
 const skewMsWarn = 30_000;
 const skewMsMax = 120_000;
@@ -20,7 +20,16 @@ const dayMs = 86_400_000;
 /** Long enough for an office to renew a certificate. */
 const daysWarn = 21;
 
-const healthForm = z.looseObject({ status: z.string(), version: z.string(), time: z.iso.datetime() });
+/** A name or a code, as it may end on a terminal. */
+const word = z.string().regex(/^[\w -]{1,40}$/);
+const healthForm = z.looseObject({
+  status: z.string(),
+  version: z.string(),
+  time: z.iso.datetime(),
+  checks: z.array(z.looseObject({ check: word, ok: z.boolean(), code: word.exactOptional() })).default([]),
+});
+/** What a coordinator says instead, where it cannot tell. */
+const reportForm = z.looseObject({ error: z.looseObject({ code: z.string().regex(/^[A-Z_]{1,40}$/) }) });
 const aboutForm = z.looseObject({
   version: z.string(),
   charter: z.looseObject({ hash: z.string(), fingerprint: z.string() }),
@@ -34,31 +43,42 @@ export interface Reached {
   readonly charterHash: string;
   readonly fingerprint: string;
   readonly status: string;
+  /** Its own checks that fail, with their codes: `database STATE_FAILED`. */
+  readonly failing: readonly string[];
   /** By party, of those that are connected. */
   readonly builds: Readonly<Record<string, string>>;
   /** How far its clock is ahead of ours. */
   readonly aheadMs: number;
 }
 
+export interface Way {
+  readonly via?: Outbound | undefined;
+  /** The address is of this machine, whatever its number: nothing leaves it. */
+  readonly isOwn?: boolean;
+}
+
 /** The same address for HTTP. @throws TransportError INSECURE_URL, UNREACHABLE */
-function httpUrl(coordinator: string, path: string): URL {
-  const url = requireSecure(coordinator);
+function httpUrl(coordinator: string, path: string, isOwn = false): URL {
+  const url = isOwn ? new URL(coordinator) : requireSecure(coordinator);
   url.protocol = url.protocol === 'wss:' || url.protocol === 'https:' ? 'https:' : 'http:';
   url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
   return url;
 }
 
 /** @throws TransportError UNREACHABLE, UNTRUSTED, PROXY_REFUSED, INSECURE_URL */
-export async function reach(coordinator: string, clock: Clock, via?: Outbound): Promise<Reached> {
+export async function reach(coordinator: string, clock: Clock, { via, isOwn }: Way = {}): Promise<Reached> {
   const beforeMs = clock.now();
-  const health = await ask(httpUrl(coordinator, '/health'), healthForm, via);
+  const health = await ask(httpUrl(coordinator, '/health', isOwn), healthForm, via);
   const afterMs = clock.now();
-  const about = await ask(httpUrl(coordinator, '/v1/health'), aboutForm, via);
+  const about = await ask(httpUrl(coordinator, '/v1/health', isOwn), aboutForm, via);
   return {
     version: about.version,
     charterHash: about.charter.hash,
     fingerprint: about.charter.fingerprint,
     status: health.status,
+    failing: health.checks
+      .filter(({ ok: isWell }) => !isWell)
+      .map(({ check, code }) => `${check} ${code ?? ''}`.trim()),
     builds: about.builds,
     aheadMs: Date.parse(health.time) - (beforeMs + afterMs) / 2,
   };
@@ -68,8 +88,15 @@ export async function reach(coordinator: string, clock: Clock, via?: Outbound): 
 async function ask<T>(url: URL, form: z.ZodType<T>, via: Outbound | undefined): Promise<T> {
   try {
     const response = await (via?.fetch ?? fetch)(url, { signal: AbortSignal.timeout(answerMs), redirect: 'error' });
-    return form.parse(await response.json());
+    const body: unknown = await response.json();
+    const said = reportForm.safeParse(body);
+    if (said.success) {
+      const detail = `the coordinator answers with status ${response.status} and ${said.data.error.code}`;
+      throw new TransportError('UNREACHABLE', { field: url.origin, detail, remedy: 'look at its /health and its log' });
+    }
+    return form.parse(body);
   } catch (cause) {
+    if (cause instanceof TransportError && cause.code === 'UNREACHABLE' && cause.field !== undefined) throw cause;
     const fault = dialFault(cause, url.origin);
     if (fault.code !== 'UNREACHABLE') throw fault;
     throw new TransportError('UNREACHABLE', { field: url.origin, detail: reasonOf(cause), cause });
@@ -77,11 +104,17 @@ async function ask<T>(url: URL, form: z.ZodType<T>, via: Outbound | undefined): 
 }
 
 function reasonOf(cause: unknown): string | undefined {
+  if (cause instanceof DOMException && cause.name === 'TimeoutError') return 'no answer in time';
   const inner = (cause as { cause?: { code?: unknown } }).cause?.code;
   if (typeof inner === 'string') return inner;
   return cause instanceof z.ZodError || cause instanceof SyntaxError
     ? 'what answers there is no coordinator'
     : undefined;
+}
+
+/** Of a coordinator that answers and is not well. */
+export function failingText({ status, failing }: Reached): string {
+  return `says it is ${status}${failing.length === 0 ? '' : ` (${failing.join(', ')})`}`;
 }
 
 export function clockFinding(aheadMs: number): Finding {

@@ -11,13 +11,13 @@ describe('the premises of a process', () => {
   it('have room, little, or too little', () => {
     const free = freeBytes(folder)!;
     expect(free).toBeGreaterThan(0);
-    expect(diskFinding(folder, { warnBytes: 1, failBytes: 1 })).toMatchObject({ level: 'ok' });
-    expect(diskFinding(folder, { warnBytes: 2 * free, failBytes: 1 })).toMatchObject({ level: 'warn' });
-    expect(diskFinding(folder, { warnBytes: 4 * free, failBytes: 2 * free })).toMatchObject({
+    expect(diskFinding(folder, 'it stops', { warnBytes: 1, failBytes: 1 })).toMatchObject({ level: 'ok' });
+    expect(diskFinding(folder, 'it stops', { warnBytes: 2 * free, failBytes: 1 })).toMatchObject({ level: 'warn' });
+    expect(diskFinding(folder, 'it stops', { warnBytes: 4 * free, failBytes: 2 * free })).toMatchObject({
       level: 'fail',
       remedy: expect.stringContaining('make room'),
     });
-    expect(diskFinding(join(folder, 'none')).level).toBe('ok');
+    expect(diskFinding(join(folder, 'none'), 'it stops').level).toBe('ok');
   });
 
   it('are looked into by their owner alone, or by others too', () => {

@@ -28,6 +28,7 @@ async function serve(untilMs: number, isTrusted: boolean): Promise<string> {
 
 const reached = {
   ...{ version: '0.1.0', charterHash: 'a', fingerprint: '6243 5a00', status: 'ok', aheadMs: 0 },
+  failing: [],
   builds: { camden: '0.1.0', hackney: '0.1.0' },
 };
 
@@ -57,11 +58,26 @@ describe('a coordinator, reached', () => {
   it('is away, insecure, or something else', async () => {
     await expect(reach('ws://127.0.0.1:9', systemClock)).rejects.toMatchObject({ code: 'UNREACHABLE' });
     await expect(reach('ws://192.0.2.1:9', systemClock)).rejects.toMatchObject({ code: 'INSECURE_URL' });
+    await expect(reach('ws://0.0.0.0:9', systemClock)).rejects.toMatchObject({ code: 'INSECURE_URL' });
+    const own = reach('ws://0.0.0.0:9', systemClock, { isOwn: true });
+    await expect(own).rejects.toMatchObject({ code: 'UNREACHABLE' });
     const other = createPlain((_, response) => response.end('<html>'));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     ends.push(() => new Promise((resolve) => other.close(resolve)));
     const { port } = other.address() as AddressInfo;
     await expect(reach(`ws://127.0.0.1:${port}`, systemClock)).rejects.toThrow('no coordinator');
+  });
+
+  it('is one that cannot tell, where it says so', async () => {
+    const report = { error: { code: 'STATE_FAILED', message: 'PLANTED', remedy: '' } };
+    const failing = createPlain((_, response) => response.writeHead(500).end(JSON.stringify(report)));
+    await new Promise<void>((resolve) => failing.listen(0, '127.0.0.1', resolve));
+    ends.push(() => new Promise((resolve) => failing.close(resolve)));
+    const { port } = failing.address() as AddressInfo;
+    await expect(reach(`ws://127.0.0.1:${port}`, systemClock)).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringMatching(/the coordinator answers with status 500 and STATE_FAILED$/),
+    });
   });
 
   it.each([

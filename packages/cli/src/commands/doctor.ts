@@ -50,7 +50,12 @@ export const doctor: CommandSpec<Options> = {
       findings = await examineNode({ ...common, overrides, ...(passphrase === undefined ? {} : { passphrase }) });
     } else if ('listen' in given) {
       const { examineCoordinator } = await import('@folkmoot/coordinator/doctor.js');
-      const { charter, state } = overrides;
+      const { charter, state, keys, coordinator } = overrides;
+      const foreign = Object.entries({ '--keys': keys, '--coordinator': coordinator }).find(([, value]) => value);
+      if (foreign !== undefined) {
+        const detail = 'a coordinator has no such setting';
+        throw new InputError('BAD_VALUE', { field: foreign[0], detail, remedy: 'leave it out, or name a node.yaml' });
+      }
       findings = await examineCoordinator({ ...common, overrides: { charter, state } });
     } else {
       throw new InputError('BAD_VALUE', {

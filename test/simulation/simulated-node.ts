@@ -101,7 +101,7 @@ export class SimulatedNode {
     const jobs = new Jobs({
       ...{ config, membership, build: 'simulated', sign, store, periods, clock, log },
       records: this.#guarded(process, records),
-      ...(this.#options.isAudited ? { audit: auditDuty(store, { party, sign, ...membership }, log) } : {}),
+      ...(this.#options.isAudited ? { audit: auditDuty(store, { party, sign, ...membership }, { clock, log }) } : {}),
       step: (state, event, epoch) => {
         const next = (mutant.step ?? ((of) => of))(step)(state, event, epoch);
         if (state?.status === 'HALTED' && next.state?.status === 'OPENING') world.count('handed on');

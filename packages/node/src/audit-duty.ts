@@ -8,13 +8,14 @@ import { partiesOf } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { ProtocolError } from '@folkmoot/core/errors.js';
+import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
 import type { Logger } from 'pino';
 import type { Self } from './audit-exchange.ts';
 import { failureOf } from './failure.ts';
 import type { Store } from './store.ts';
 
-/** Texts that are older than the charter keeps them are looked for as often. */
+/** Texts that are older than the charter keeps them are looked for as often, and at the start. */
 const dropMs = 24 * 3600 * 1000;
 
 type Word = Extract<CoordinatorMessage, { type: 'countersigned' | 'held' }>;
@@ -30,11 +31,21 @@ export interface AuditDuty {
   /** What is held of the party whose log does not follow: it signed that itself, and sees by it what it lacks. */
   held(fault: unknown): NodeMessage[];
   hear(word: Word): NodeMessage[];
-  /** @throws StateError STATE_RESTORED while the state is an older copy and its owner has not confirmed it */
-  checkWhole(): void;
+  /**
+   * Before anything is said, opened or charged of a job.
+   * @throws StateError STATE_RESTORED while the state is an older copy and its owner has not confirmed it, and of each job
+   * that was asked for before that was noticed
+   */
+  checkWhole(signed: SignedJob): void;
+  /** Drops the texts that are older than the charter keeps them, once a day. */
+  tick(): void;
 }
 
-export function auditDuty(store: Pick<Store, 'audited' | 'heads'>, self: Self, log: Logger): AuditDuty {
+export function auditDuty(
+  store: Pick<Store, 'audited' | 'heads'>,
+  self: Self,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): AuditDuty {
   const { party, charter } = self;
   const peersOf = ({ envelope }: SignedJob) => rosterOf(checkJob(envelope.job, charter)).filter((one) => one !== party);
   let droppedMs = Number.NEGATIVE_INFINITY;
@@ -55,21 +66,23 @@ export function auditDuty(store: Pick<Store, 'audited' | 'heads'>, self: Self, l
   };
 
   return {
-    checkWhole: () => store.heads.checkWhole(party),
-    offer(signed) {
+    checkWhole: (signed) => store.heads.checkWhole(party, issuedMsOf(signed)),
+    tick() {
       const days = charter.audit.retention_days;
-      return store.audited((entries, nowMs, heads) => {
-        if (days !== undefined && nowMs >= droppedMs + dropMs) {
-          entries.drop(days, nowMs);
-          droppedMs = nowMs;
-        }
-        return heads.offer(peersOf(signed), self, nowMs);
-      });
+      if (days === undefined || clock.now() < droppedMs + dropMs) return;
+      try {
+        store.audited((entries, nowMs) => entries.drop(days, nowMs));
+        droppedMs = clock.now();
+      } catch (error) {
+        const { code } = failureOf(error, party).own;
+        log.warn({ event: 'audit-retention-failed', code }, 'old texts of the audit log could not be dropped');
+      }
     },
+    offer: (signed) => store.audited((_, nowMs, heads) => heads.offer(peersOf(signed), self, nowMs)),
     check(signed, shown) {
-      store.heads.checkWhole(party);
+      const issuedMs = issuedMsOf(signed);
+      store.heads.checkWhole(party, issuedMs);
       const given = new Map(peersOf(signed).map((peer) => [peer, shown[peer]]));
-      const issuedMs = Date.parse(signed.envelope.issued);
       const said = store.audited((_, nowMs, heads) => heads.witness(given, self, issuedMs, nowMs));
       return said.map((one) => ({ type: 'countersigned', ...one }));
     },
@@ -87,6 +100,8 @@ export function auditDuty(store: Pick<Store, 'audited' | 'heads'>, self: Self, l
     },
   };
 }
+
+const issuedMsOf = ({ envelope }: SignedJob): number => Date.parse(envelope.issued);
 
 function isOfLogs({ code }: ProtocolError): boolean {
   return code === 'AUDIT_UNPROVEN' || code === 'AUDIT_ROLLED_BACK' || code === 'AUDIT_FORKED';

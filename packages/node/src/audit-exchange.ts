@@ -290,13 +290,27 @@ export class AuditExchange {
     return rows.map((row) => ({ ...row, head: (JSON.parse(row.head) as SignedHead).head }));
   }
 
-  /** @throws StateError STATE_RESTORED while the owner has not confirmed that the state is an old copy */
-  checkWhole(party: string): void {
-    const lost = this.lost().find(({ confirmedMs }) => confirmedMs === null);
-    if (lost === undefined) return;
-    const { head, heldBy } = lost;
-    const detail = `${heldBy} holds a head of ${head.size} entries that this party signed at ${head.at}`;
-    throw new StateError('STATE_RESTORED', { party, detail });
+  /**
+   * That this state may speak of a job that was asked for at this instant; of any, unless it is given.
+   * @throws StateError STATE_RESTORED while the owner has not confirmed that the state is an old copy; and of each job asked
+   * for before that was noticed: what was lost may have opened it, or have renounced what this state would open
+   */
+  checkWhole(party: string, jobIssuedMs?: number): void {
+    const all = this.lost();
+    const lost = all.find(({ confirmedMs }) => confirmedMs === null);
+    if (lost !== undefined) {
+      const { head, heldBy } = lost;
+      const detail = `${heldBy} holds a head of ${head.size} entries that this party signed at ${head.at}`;
+      throw new StateError('STATE_RESTORED', { party, detail });
+    }
+    if (jobIssuedMs === undefined) return;
+    // An earlier state of one that was confirmed before tells of no other loss.
+    const isForgotten = all.some(
+      ({ head, noticedMs }, index) => jobIssuedMs < noticedMs && !isCoveredBy(all.slice(0, index), head),
+    );
+    if (!isForgotten) return;
+    const detail = 'what became of the job may have been lost';
+    throw new StateError('STATE_RESTORED', { party, detail, remedy: 'the analyst asks anew' });
   }
 
   /**
@@ -324,9 +338,7 @@ export class AuditExchange {
       nowMs,
     );
     // An earlier state of what the owner has confirmed to be lost: nothing was spent in it that was not in the later one.
-    const isCovered = lost.some(
-      (one) => one.confirmedMs !== null && one.head.size >= head.size && one.head.at >= head.at,
-    );
+    const isCovered = isCoveredBy(lost, head);
     if (isCovered) this.confirm('an earlier state of what was confirmed before', nowMs);
     return !isCovered;
   }
@@ -359,6 +371,10 @@ export class AuditExchange {
     return statement;
   }
 }
+
+/** Whether one that was confirmed is a later state than this. */
+const isCoveredBy = (lost: readonly Lost[], head: Head): boolean =>
+  lost.some((one) => one.confirmedMs !== null && one.head.size >= head.size && one.head.at >= head.at);
 
 const newestFirst = (sizes: Iterable<number>): number[] => [...sizes].sort((a, b) => b - a);
 

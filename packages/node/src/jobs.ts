@@ -115,6 +115,7 @@ export class Jobs {
   /** Takes up what the store holds. */
   start(): void {
     for (const state of this.#options.store.open()) this.#open.set(state.job, state);
+    this.#endForgotten();
     const report = this.#interrupted('the node was restarted');
     // What people decided while nothing ran comes first: a job that they ended is not tried again.
     for (const job of [...this.#open.keys()]) this.takeDecisions(job);
@@ -160,6 +161,7 @@ export class Jobs {
     if (message.type === 'budget') this.#state(message.request, from);
     if (message.type === 'countersigned' || message.type === 'held') {
       this.#say([from], this.#options.audit?.hear(message));
+      this.#endForgotten();
     }
     if (!('job' in message)) return;
     const { job, epoch } = message;
@@ -299,8 +301,23 @@ export class Jobs {
     for (const job of [...this.#open.keys()]) this.#dispatch(job, event);
   }
 
+  /** Of a state that was set back: what it has forgotten of a job may be its opening, or that an attempt was renounced. */
+  #endForgotten(): void {
+    const { audit, config } = this.#options;
+    for (const { job, status, signed } of [...this.#open.values()]) {
+      try {
+        audit?.checkWhole(signed);
+      } catch (error) {
+        const { report, detail } = failureOf(error, config.party);
+        const isUndecided = status === 'RECEIVED' || status === 'AWAITING_APPROVAL';
+        this.#dispatch(job, { event: isUndecided ? 'denied' : 'revoked', report, detail });
+      }
+    }
+  }
+
   #tick(): void {
-    const { clock } = this.#options;
+    const { clock, audit } = this.#options;
+    audit?.tick();
     this.#takeUpUnwritten();
     this.#all({ event: 'ticked', nowMs: clock.now() });
     this.#stopTicking = clock.after(tickMs, () => this.#tick());
@@ -427,7 +444,8 @@ export class Jobs {
   }
 
   #save(state: JobState, detail: string | undefined): void {
-    const { store, log, config, metrics, clock } = this.#options;
+    const { store, log, config, metrics, clock, audit } = this.#options;
+    if (state.status === 'OPENING') audit?.checkWhole(state.signed);
     store.save(state, detail);
     metrics?.moved(state, clock.now());
     const { job, status, attempt } = state;
@@ -462,8 +480,9 @@ export class Jobs {
     { job, attempt, report, detail }: Extract<Effect, { effect: 'renounce' }>,
     outlets: readonly Outlet[],
   ): void {
-    const { config, membership, sign, log, metrics, clock } = this.#options;
+    const { config, membership, sign, log, metrics, clock, audit } = this.#options;
     const { party } = config;
+    audit?.checkWhole(this.#find(job)!.signed);
     if (report !== undefined) {
       metrics?.attemptEnded(job, report.code, clock.now());
       const why = { ...inWords(report), ...(detail === undefined ? {} : { message: detail }) };
@@ -482,7 +501,7 @@ export class Jobs {
     const afford: Judge['afford'] = (claim) => store.ledger.afford(claim);
     const by: Judge = { config, membership, build, sign, nowMs: clock.now(), periods, ...records, afford };
     // A state that is an older copy of itself has forgotten what was charged: it judges nothing.
-    const whole = async () => audit?.checkWhole();
+    const whole = async () => audit?.checkWhole(signed);
     whole()
       .then(() => decide(signed, by))
       .then((decision) => this.#judged(job, () => this.#weighed(job, decision)))

@@ -222,7 +222,10 @@ export class Ledger {
     }));
   }
 
-  /** What each dataset has spent and holds back in each period, over all analysts. */
+  /**
+   * What each dataset has spent in each period, over all analysts, and what jobs under way may yet spend of it: what they
+   * hold back, or their whole cost where nothing is held, since the question may have been charged before.
+   */
   stated(): StatedTotal[] {
     const amount = (kinds: string, column: string) => `CAST(sum(CASE kind ${kinds} ELSE 0 END * ${column}) AS TEXT)`;
     const [spent, held] = [`WHEN 'charge' THEN 1`, `WHEN 'reserve' THEN 1 WHEN 'release' THEN -1`];
@@ -230,7 +233,10 @@ export class Ledger {
       `SELECT dataset, period, unit, ${amount(spent, 'micro')} AS micro, ${amount(spent, 'pico')} AS pico,
          ${amount(held, 'micro')} AS heldMicro, ${amount(held, 'pico')} AS heldPico
        FROM (SELECT dataset, period, unit, kind, micro, pico FROM ledger
-             UNION ALL SELECT dataset, period, unit, 'charge', micro, pico FROM ledger_raised)
+             UNION ALL SELECT dataset, period, unit, 'charge', micro, pico FROM ledger_raised
+             UNION ALL SELECT ${claimed('dataset')}, ${claimed('period')}, ${claimed('unit')}, 'reserve',
+               ${unheld('micro')}, ${unheld('pico')}
+             FROM jobs WHERE claim IS NOT NULL AND status IN ('ACCEPTED', 'RUNNING', 'COMMITTED', 'HALTED'))
        GROUP BY dataset, period, unit`,
     ).all() as (LedgerTotal & { heldMicro: string; heldPico: string })[];
     return inOrder(
@@ -352,6 +358,14 @@ function sums(kinds: readonly LedgerEntry['kind'][], column: 'micro' | 'pico' = 
 
 function raisedOf(column: 'micro' | 'pico'): string {
   return `SELECT coalesce(sum(${column}), 0) FROM ledger_raised WHERE dataset = @dataset AND period = @period`;
+}
+
+const claimed = (path: string): string => `jobs.claim ->> '$.${path}'`;
+
+/** What a job under way costs, over what it holds back. */
+function unheld(column: 'micro' | 'pico'): string {
+  const held = `SELECT ${sums(['reserve'], column)} - ${sums(['release'], column)} FROM ledger WHERE ledger.job = jobs.job`;
+  return `max(0, CAST(${claimed(`cost.${column}`)} AS INTEGER) - (${held}))`;
 }
 
 const nothing: Amount = { micro: 0n, pico: 0n };

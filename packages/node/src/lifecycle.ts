@@ -134,7 +134,10 @@ export type JobEvent =
   /** The judgement allows it, and people have yet to approve. */
   | { readonly event: 'held'; readonly hold: Hold }
   | { readonly event: 'denied'; readonly report: ErrorReport; readonly detail?: string }
-  /** As many people as the rule asks for have approved; one of them has taken it back. */
+  /**
+   * As many people as the rule asks for have approved; one of them has taken it back, or this state was set back, and what it
+   * has forgotten may be an opening.
+   */
   | { readonly event: 'approved' }
   | { readonly event: 'revoked'; readonly report: ErrorReport; readonly detail?: string }
   /** The coordinator brings all acceptances. `fault` is what the check of their signatures and contents found. */

@@ -98,7 +98,11 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   });
   const jobs = new Jobs({
     ...{ config, membership, build, sign, store, periods, records, step, clock, log, metrics },
-    audit: auditDuty(store, { party, sign, charter: membership.charter, charterHash: membership.charterHash }, log),
+    audit: auditDuty(
+      store,
+      { party, sign, charter: membership.charter, charterHash: membership.charterHash },
+      { clock, log },
+    ),
   });
   const up = new Map<Connection, string>();
   /** Why there is no link, by coordinator. */

@@ -3,7 +3,7 @@ import { charterHash } from '@folkmoot/core/charter.js';
 import { framePayloadBytesMax } from '@folkmoot/transport/frame.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exportAudit, verifyStored } from '../src/audit-report.ts';
-import { type AuditedParties, makeAuditedParties, type Party, parties } from './audited-parties.ts';
+import { type AuditedParties, lifeOf, makeAuditedParties, type Party, parties } from './audited-parties.ts';
 
 let all: AuditedParties;
 beforeEach(async () => {
@@ -165,6 +165,28 @@ describe('heads of audit logs', () => {
     expect(() => all.offer('camden', crowd(2_000))).toThrow(code('AUDIT_UNPROVEN'));
   });
 
+  it('say what a job may cost that holds nothing, since its question was charged before over other readings', () => {
+    all.job('one');
+    const [received, accepted, running, committed, opening] = lifeOf('two', { question: 'one', key: 'two' });
+    const store = all.store('camden');
+    const reserved = () => {
+      store.declarePeriod('other', `P${store.audit.size()}`);
+      return all.offer('camden').head.head.totals[0]!.reserved.micro;
+    };
+    store.save(received!);
+    expect(reserved()).toBe('0');
+    store.save({ ...accepted!, claim: { ...accepted!.claim!, key: null } } as typeof accepted & object);
+    expect(store.ledger.standing('residents', '2026-Q4').reserved.micro).toBe(0n);
+    expect(reserved()).toBe('1500000');
+    for (const state of [running!, committed!]) {
+      store.save(state);
+      expect(reserved()).toBe('1500000');
+    }
+    store.save(opening!);
+    expect(reserved()).toBe('0');
+    expect(spent('camden')).toBe('3000000');
+  });
+
   it('are signed all or none, and a missing one is none', () => {
     all.job('one');
     const offers = { camden: all.offer('camden'), islington: null };
@@ -234,6 +256,29 @@ describe('a state that is an older copy', () => {
     const report = verifyStored(all.store('camden'), 'camden', all.charter, all.nowMs);
     expect(report).toMatchObject({ ok: true, findings: [], lost: [{ size: lost!.head.size }] });
     expect(() => confirm()).toThrow(expect.objectContaining({ code: 'BAD_VALUE' }));
+  });
+
+  it('says nothing more of a job that was asked for before the loss was noticed', () => {
+    const check = (issuedMs: number) => () => all.store('camden').heads.checkWhole('camden', issuedMs);
+    putBack();
+    all.nowMs += 60_000;
+    expect(check(0)).not.toThrow();
+    confront('hackney');
+    expect(check(all.nowMs)).toThrow(code('STATE_RESTORED'));
+    const noticedMs = all.nowMs;
+    confirm();
+    expect(check(noticedMs)).not.toThrow();
+    expect(check(noticedMs - 1)).toThrow(code('STATE_RESTORED'));
+    // An earlier state of the one that was confirmed is no other loss.
+    all.nowMs += 60_000;
+    const [, , early] = all
+      .store('islington')
+      .heads.witnessed()
+      .filter(({ head }) => head.head.party === 'camden');
+    all
+      .store('camden')
+      .audited((_, nowMs, heads) => heads.confront(early!.head, 'islington', all.self('camden'), nowMs));
+    expect(check(noticedMs)).not.toThrow();
   });
 
   it('is not let pass where it owns up to another state than the one a peer holds, or has unspent something', () => {

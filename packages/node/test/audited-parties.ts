@@ -133,8 +133,8 @@ export async function makeAuditedParties(audit = ''): Promise<AuditedParties> {
 
 const sealed = new Uint8Array([1, 2, 3, 255]);
 
-/** A protected job that costs ε 1.5. */
-function lifeOf(name: string): JobState[] {
+/** A protected job that costs ε 1.5. `asks` is another question than that of its name, and the key that it has at its start. */
+export function lifeOf(name: string, asks: Partial<Pick<Claim, 'question' | 'key'>> = {}): JobState[] {
   const envelope = { analyst: 'ana', job: { title: `About ${name}`, purpose: 'prevention' } };
   const signed = { envelope, signature: '00' } as unknown as SignedJob;
   const own = { acceptance: { party: 'camden', rule: 'statistics', min_group: 5 } } as unknown as SignedAcceptance;
@@ -142,6 +142,7 @@ function lifeOf(name: string): JobState[] {
     ...{ party: 'camden', analyst: 'ana', dataset: 'residents', period: '2026-Q4', question: name, key: name },
     ...{ unit: 'epsilon', cost: { micro: 1_500_000n, pico: 0n } },
     caps: { total: { micro: 1_000_000_000n, pico: 100n }, perAnalyst: null },
+    ...asks,
   };
   const common = { job: name, signed, expiresMs: 99, attempt: 1, claim };
   return [

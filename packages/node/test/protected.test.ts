@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
+import { type HeadOffer, signHead } from '@folkmoot/core/audit-head.js';
 import {
   type BudgetRequest,
   checkBudgetStatement,
@@ -10,14 +11,18 @@ import {
 import { fromHex } from '@folkmoot/core/bytes.js';
 import { charterHash } from '@folkmoot/core/charter.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
+import { reportOf, StateError } from '@folkmoot/core/errors.js';
 import { signer, verify } from '@folkmoot/core/identity.js';
 import { report } from '@folkmoot/core/report.js';
 import { open } from '@folkmoot/transport/envelope.js';
+import { readKeys } from '@folkmoot/transport/keyring.js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobState } from '../src/lifecycle.ts';
 import { type RunningNode, startNode } from '../src/node.ts';
 import { declarePeriod, readLedger } from '../src/owner.ts';
 import { confirmRestored } from '../src/owner-audit.ts';
+import { openStore } from '../src/store.ts';
 import { type Consortium, idOf, makeConsortium, nodeYaml, type PartyName, parties } from './consortium.ts';
 import { StandIn } from './stand-in-coordinator.ts';
 
@@ -37,6 +42,8 @@ afterEach(async () => {
   await coordinator.stop();
   consortium.dispose();
 });
+
+const setBack = reportOf(new StateError('INTERRUPTED', { party: 'hackney' }));
 
 const protectedJob = (privacy = '{ epsilon: 1 }', measures = '{ households: count }') => `
 folkmoot: 1
@@ -75,7 +82,12 @@ async function asked(party: PartyName, signed: SignedJob) {
         ['accepted', 'denied', 'failed'].includes(one.message.type),
     )?.message;
   await coordinator.until(() => said() !== undefined);
-  return said() as unknown as { type: string; acceptance: SignedAcceptance; report: { code: string; message: string } };
+  return said() as unknown as {
+    type: string;
+    acceptance: SignedAcceptance;
+    head: HeadOffer;
+    report: { code: string; message: string };
+  };
 }
 
 /** A job that the others do not begin, since camden's state is not the one that they know. */
@@ -160,15 +172,55 @@ describe('a protected job', () => {
     await startOne('camden');
     // Its peers notice, and hold what it signed; from there on it refuses until its owner has confirmed the loss.
     const lost = job();
+    const before = job();
     await refused(lost);
+    const ended = () =>
+      coordinator.heard.filter(({ party, message }) => party === 'camden' && message.type === 'failed');
+    await coordinator.until(() => ended().length > 0);
+    expect(ended()[0]!.message).toMatchObject({ job: idOf(lost), report: { code: 'STATE_RESTORED' } });
     const options = { configFile: consortium.configFile('camden'), nowMs: Date.now };
     expect(await asked('camden', job())).toMatchObject({ type: 'denied', report: { code: 'STATE_RESTORED' } });
     await confirmRestored(options, 'the disk broke');
+    // What was lost may have answered this one.
+    expect(await asked('camden', before)).toMatchObject({ type: 'denied', report: { code: 'STATE_RESTORED' } });
     expect((await answered(job())).rows).not.toEqual(first.rows);
     // Nor is it free anywhere: with new noise of one party an answer tells more.
     for (const party of parties) {
       expect(await amounts(party)).toEqual({ spent: '2', reserved: '0' });
     }
+  });
+
+  it('is ended in a state that was set back: nobody there can say that an attempt was not opened', async () => {
+    await startOne('camden');
+    const signed = consortium.signed(protectedJob());
+    const { acceptance, head } = await asked('camden', signed);
+    const waits = consortium.signed(protectedJob('{ epsilon: 0.5 }'));
+    await asked('camden', waits);
+    await nodes.pop()!.stop();
+    // The copy is of the middle of an attempt, and a peer holds a later state.
+    const store = openStore(join(consortium.folder, 'camden', 'state'), Date.now);
+    const accepted = store.load(idOf(signed)) as Extract<JobState, { status: 'ACCEPTED' }>;
+    store.save({ ...accepted, status: 'RUNNING', acceptances: [acceptance], claim: { ...accepted.claim!, key: 'k' } });
+    const sign = signer((await readKeys(join(consortium.folder, 'camden', 'keys'))).secret.identity);
+    const later = signHead({ ...head.head.head, size: 100, root: 'ab'.repeat(32) }, sign);
+    const self = { party: 'camden', charter: consortium.charter, charterHash: charterHash(consortium.charter), sign };
+    store.audited((_, nowMs, heads) => heads.confront(later, 'hackney', self, nowMs));
+    store.close();
+    for (const confirm of [false, true]) {
+      if (confirm) await confirmRestored({ configFile: consortium.configFile('camden'), nowMs: Date.now }, 'set back');
+      await startOne('camden');
+      coordinator.send('camden', { type: 'again', job: idOf(signed), attempt: 1, report: setBack });
+      coordinator.send('camden', { type: 'invite', job: idOf(waits), attempt: 1, signed: waits });
+      const said = (of: SignedJob) =>
+        coordinator.heard.filter(({ message }) => 'job' in message && message.job === idOf(of)).at(-1)!.message;
+      for (const of of [signed, waits]) {
+        await coordinator.until(() => said(of).type === 'failed');
+        expect(said(of)).toMatchObject({ report: { code: 'STATE_RESTORED' } });
+      }
+      await nodes.pop()!.stop();
+    }
+    expect(coordinator.heard.filter(({ message }) => message.type === 'renounced')).toEqual([]);
+    expect((await amounts('camden')).reserved).toBe('0');
   });
 
   it('gives back what was held where nothing was opened: cancelled, failed, interrupted', async () => {

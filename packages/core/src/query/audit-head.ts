@@ -59,7 +59,7 @@ const headSchema = z.strictObject({
         unit: z.enum(['epsilon', 'rho']),
         micro: count,
         pico: count,
-        /** Held back for jobs under way: the one that the head is shown for, for a start. */
+        /** What jobs under way may yet cost: the one that the head is shown for, for a start. */
         reserved: z.strictObject({ micro: count, pico: count }),
       }),
     )

@@ -9,6 +9,7 @@ import type { AuditPayload } from '@folkmoot/core/audit-entry.js';
 import type { AuditExport } from '@folkmoot/core/audit-export.js';
 import type { AuditReport } from '@folkmoot/core/audit-verification.js';
 import { type Charter, fingerprint } from '@folkmoot/core/charter.js';
+import { standsText } from './audit-text.ts';
 import { entryText, jobOf } from './audit-words.ts';
 
 const style = `
@@ -81,11 +82,9 @@ lines (<code>folkmoot audit export</code>) and run <code>folkmoot audit verify F
 `;
 }
 
-function verdict({ ok, countersigned, tail, findings, dropped, lost }: AuditReport): string {
+function verdict({ ok, job, countersigned, tail, findings, dropped, lost }: AuditReport): string {
   const said = [
-    ok
-      ? 'Nothing was changed, taken out or taken back.'
-      : `${findings.length} findings: this log is not what was entered.`,
+    ok ? standsText(job) : `${findings.length} findings: this log is not what was entered.`,
     countersigned === null
       ? 'No other party has signed any of it.'
       : `Signed up to entry ${countersigned.size - 1} by ${countersigned.by.join(', ')}, at ${instant(countersigned.at)}.`,

@@ -39,10 +39,16 @@ export function verifiedText({ ok, report, compared, findings }: Verified): stri
     ...lost.map((one) => `Lost, as its owner confirmed in entry ${one.entry}: the state of ${one.size} entries.`),
     ...compared.flatMap(comparedText),
     '',
-    ok ? 'Nothing was changed, taken out or taken back.' : `${count(findings.length, 'finding', 'findings')}:`,
+    ok ? standsText(job) : `${count(findings.length, 'finding', 'findings')}:`,
     ...(ok ? [] : [indent(findings.map(findingText).join('\n'))]),
   ];
   return lines.join('\n');
+}
+
+/** What it means that nothing was found. Of one job alone it is not known what was left out of the file. */
+export function standsText(job: string | undefined): string {
+  if (job === undefined) return 'Nothing was changed, taken out or taken back.';
+  return 'These entries stand in the log as they were entered. That the job has no others, only the whole log shows.';
 }
 
 function comparedText({ party, findings, lost }: Compared): string[] {

@@ -45,6 +45,7 @@ function rewrite(db: Database.Database, of: AuditedParties): void {
     }
   });
   db.exec('DELETE FROM audit_countersignatures; DELETE FROM audit_heads');
+  if (rows.length === 0) return;
   const { party, charterHash: charter, sign } = of.self('camden');
   const head = { party, charter, size: 1, root: toHex(at(0, 0)), totals: [], at: '2026-11-22T09:00:00.000Z' };
   db.prepare('INSERT INTO audit_heads VALUES (1, ?)').run(JSON.stringify(signHead(head, sign)));
@@ -73,6 +74,13 @@ describe('a log that nobody touched', () => {
     expect(report.countersigned!.by).toEqual(['hackney', 'islington']);
     expect(verifyAudit(exported('camden', 'three'), { charter: all.charter })).toMatchObject({ ok: true, tail: 5 });
     expect(() => exported('camden', 't')).toThrow(expect.objectContaining({ code: 'BAD_VALUE', field: 'job' }));
+
+    // Others that were left out do not show; the one that every job begins with does.
+    const cut = (kept: typeof log.entries) => verifyAudit({ ...log, entries: kept }, { charter: all.charter });
+    expect(cut(log.entries.slice(0, 1))).toMatchObject({ ok: true });
+    for (const kept of [[], log.entries.slice(1)]) {
+      expect(cut(kept)).toMatchObject({ ok: false, findings: [{ code: 'MISSING', party: 'camden' }] });
+    }
 
     const entry = log.entries[3]!;
     const changed = { ...entry, text: entry.text!.replace('two', 'four') };

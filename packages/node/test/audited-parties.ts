@@ -107,8 +107,11 @@ export async function makeAuditedParties(audit = ''): Promise<AuditedParties> {
       const db = new Database(fileOf(party));
       const triggers = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'trigger'`).pluck().all() as string[];
       for (const name of triggers) db.exec(`DROP TRIGGER ${name}`);
-      work(db);
-      db.close();
+      try {
+        work(db);
+      } finally {
+        db.close();
+      }
     },
     backUp(party) {
       stores.get(party)?.close();

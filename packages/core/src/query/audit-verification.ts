@@ -10,7 +10,8 @@
  * two sizes between which the tree is another one. Entries after the last countersigned head are only the party's own
  * word: the *tail*.
  *
- * What it does not show: that what was entered was true, or that everything was entered.
+ * What it does not show: that what was entered was true, or that everything was entered. An export of one job proves
+ * presence only: that the entries in it stand in the log. That there are no others of the job, the whole log alone shows.
  * @module
  */
 import { equal, fromHex, toHex } from '../algebra/bytes.ts';
@@ -315,7 +316,10 @@ function report(
   };
 }
 
-/** Each entry's proof leads to the root in the first line, and each head's proof from the head to that root. */
+/**
+ * Each entry's proof leads to the root in the first line, and each head's proof from the head to that root. With the job
+ * itself its entries begin; whether any after it were left out, nothing here shows.
+ */
 function verifyJob(log: AuditExport, { charter }: Verification): AuditReport {
   const { party, size, root, job } = log.header;
   const findings: Finding[] = [];
@@ -326,6 +330,9 @@ function verifyJob(log: AuditExport, { charter }: Verification): AuditReport {
     const isIn = verifyInclusion(leafOf(commitmentFor(entry)), number, size, proof.map(fromHex), fromHex(root));
     if (isIn && isJobs) continue;
     findings.push({ code: 'CHANGED', party, text: `entry ${number} is not what was entered`, entry: number });
+  }
+  if (!log.entries.some((entry) => payloadOf(entry)?.kind === 'job')) {
+    findings.push({ code: 'MISSING', party, text: 'the entry with which the job begins is not there' });
   }
   const heads = signedHeads(log, charter, findings);
   const proofs = new Map(log.heads.map(({ head, proof }) => [head.signature, proof ?? []]));

@@ -1,5 +1,5 @@
 /** docker-compose.yml against the Compose schema, and against what docs/OPERATING.md promises of it. No engine is needed. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { Ajv2019 } from 'ajv/dist/2019.js';
@@ -14,7 +14,9 @@ interface Service {
   readonly security_opt?: readonly string[];
   readonly privileged?: boolean;
   readonly network_mode?: string;
+  readonly networks?: readonly string[];
   readonly ports?: readonly string[];
+  readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
@@ -61,6 +63,22 @@ describe('docker-compose.yml', () => {
   it('has the coordinator and every party of the sample', () => {
     const { parties } = parse(read('nodes/charter.yaml')) as { parties: object };
     expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(['coordinator', ...Object.keys(parties)]));
+  });
+
+  it('shares a network that stays when any service with work to do is started again', () => {
+    const shared = services.filter(([, { networks }]) => networks === undefined);
+    expect(shared.map(([, service]) => service.network_mode)).toEqual(shared.map(() => 'service:network'));
+    expect(shared.map(([name]) => name)).toContain('coordinator');
+    const { network } = compose.services;
+    expect(network).toMatchObject({ networks: ['consortium'], restart: 'unless-stopped' });
+    expect([network!.command, network!.volumes, network!.secrets, network!.environment]).toEqual(
+      Array(4).fill(undefined),
+    );
+    const [program, ...words] = network!.entrypoint!;
+    expect(program).toBe('node');
+    // It goes on until it is told to stop.
+    const outcome = spawnSync(process.execPath, words, { timeout: 1_000, killSignal: 'SIGTERM' });
+    expect(outcome).toMatchObject({ status: null, signal: 'SIGTERM' });
   });
 
   it.each(services)('runs %s without rights, on a root that nobody writes to', (_name, service) => {

@@ -47,6 +47,14 @@ describe('docs/OPERATING.md', () => {
     for (const name of series) expect(sources.join('')).toContain(`'${name}'`);
   });
 
+  it('makes the folders that the units of systemd need before they start', () => {
+    const paths = block('ini').flatMap((unit) =>
+      [...unit.matchAll(/^ReadWritePaths=(.+)$/gm)].map(([, path]) => path!),
+    );
+    expect(paths).not.toEqual([]);
+    for (const path of paths) expect(block('sh').join('')).toMatch(new RegExp(`^install -d -m 700 .*${path}$`, 'm'));
+  });
+
   it('links to files that are there, and is linked from the README', () => {
     const links = [...guide.matchAll(/\]\(([^)#]+)/g)].map(([, link]) => link!);
     for (const link of links) expect(readdirSync(join(root, 'docs', link, '..'))).toContain(link.split('/').at(-1));

@@ -133,8 +133,8 @@ export class Http {
   }
 
   /**
-   * Sent to the coordinator that answered last; where it cannot be reached, or hangs, to the others in turn. What is sent twice
-   * by that is the same: a job has its id, and all else asks or takes back.
+   * Sent to the coordinator that answered last; where it cannot be reached, or hangs, to the others in turn. What is sent
+   * twice by that is the same: a job has its id, and all else asks or takes back.
    */
   async #send(path: string, request: Request, token?: string): Promise<Response> {
     const order = this.#bases.map((_, place) => (this.#current + place) % this.#bases.length);

@@ -57,7 +57,7 @@ export interface StartOptions {
   readonly log: Logger;
   /** Unwraps the keys, where their owner set one. */
   readonly passphrase?: string;
-  /** What sources find their addresses in, and HTTPS_PROXY and NO_PROXY stand in; the process's own environment unless given. */
+  /** Where sources find their addresses, and HTTPS_PROXY and NO_PROXY stand; the process's own environment unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
   readonly randomBytes?: (n: number) => Uint8Array;

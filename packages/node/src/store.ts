@@ -1,8 +1,9 @@
 /**
  * What a node must not forget: jobs, acceptances, attempts, sealed bytes, openings, what was released, and what it cost.
  *
- * A state is on the disk, whole, when `save` returns, and with it what the ledger says of it. Attempts, sealed bytes and openings are only added, never written
- * over. No share, mask or session key is ever written: sealed bytes are encrypted to the analyst.
+ * A state is on the disk, whole, when `save` returns, and with it what the ledger says of it. Attempts, sealed bytes and
+ * openings are only added, never written over. No share, mask or session key is ever written: sealed bytes are encrypted to
+ * the analyst.
  * @module
  */
 import { createHash } from 'node:crypto';

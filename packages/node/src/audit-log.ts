@@ -200,7 +200,7 @@ export class AuditLog {
   }
 }
 
-/** What a job's new state says in the log. `before` is what stood there, `charged` what the ledger has entered for it. */
+/** What a job's new state says in the log. `before` is what stood there, `charged` what the ledger has entered for its opening. */
 export function eventsOf(
   before: Pick<JobState, 'status' | 'attempt'> | undefined,
   state: JobState,

@@ -312,7 +312,8 @@ export class Store {
     }
     if (status === 'OPENING') this.#release(state, now);
     if (status === 'RESULT') this.#prepare('UPDATE released SET delivered_ms = ? WHERE job = ?').run(now, job);
-    for (const event of eventsOf(before, state, this.#ledger.charged(job))) this.#audit.enter(event, now);
+    const charged = status === 'OPENING' ? this.#ledger.charged(job) : undefined;
+    for (const event of eventsOf(before, state, charged)) this.#audit.enter(event, now);
   }
 
   /** Within the transaction of the state: a charge is as durable as the opening that it pays for. */

@@ -7,5 +7,5 @@ describe('a consortium whose network, disks, clocks, relay and coordinator fail'
     const run = await simulate('--seeds', '2500', '--from', '100001');
     expect(run.lines.filter((line) => line.includes('failed at'))).toEqual([]);
     expect(run.status).toBe(0);
-  }, 240_000);
+  }, 600_000);
 });

@@ -7,12 +7,16 @@ import type { JobToDecide, WaitingReport } from '@folkmoot/node/owner-approvals.
 
 const minute = (instant: string): string => `${instant.slice(0, 16).replace('T', ' ')} UTC`;
 
-export function waitingText({ party, waiting, more }: WaitingReport): string {
-  if (waiting.length === 0) return `Nothing waits for a person at ${party}.`;
-  const all = waiting.length + more;
+export function waitingText({ party, waiting, unshown, more }: WaitingReport): string {
+  const shownCount = waiting.length + unshown.length;
+  if (shownCount === 0) return `Nothing waits for a person at ${party}.`;
+  const all = shownCount + more;
   const count = all === 1 ? 'One job waits' : `${all} jobs wait`;
-  const shown = more === 0 ? '' : ` The oldest ${waiting.length} are:`;
-  return [`${count} for a person at ${party}.${shown}`, ...waiting.map(jobToDecideText)].join('\n\n');
+  const shown = more === 0 ? '' : ` The oldest ${shownCount} are:`;
+  const failures = unshown.map(
+    ({ job, report }) => `Job ${job}\n  cannot be shown: ${report.message}\n  ${report.remedy}`,
+  );
+  return [`${count} for a person at ${party}.${shown}`, ...waiting.map(jobToDecideText), ...failures].join('\n\n');
 }
 
 export function jobToDecideText(target: JobToDecide): string {

@@ -7,12 +7,14 @@ import { type ApprovalTerms, changeOf, type Decision, type SignedApproval } from
 import type { Charter } from '@folkmoot/core/charter.js';
 import { checkJob } from '@folkmoot/core/check-job.js';
 import { datasetOf } from '@folkmoot/core/checked-join.js';
+import type { ErrorReport } from '@folkmoot/core/errors.js';
 import { lookUp } from '@folkmoot/core/name.js';
 import { type PartyBudget, type Plan, plan } from '@folkmoot/core/plan.js';
 import { judge, usesOf } from '@folkmoot/core/policy.js';
 import { counting } from './approvers.ts';
 import { capsOf, unitOf } from './budget.ts';
 import type { NodeConfig } from './config.ts';
+import { failureOf } from './failure.ts';
 import { remaining } from './ledger.ts';
 import type { JobState, Status } from './lifecycle.ts';
 import type { Store } from './store.ts';
@@ -109,6 +111,8 @@ export interface WaitingReport {
   readonly party: string;
   /** The oldest first. */
   readonly waiting: readonly JobToDecide[];
+  /** Those besides that cannot be shown, and why: one may not fit the charter any more under which it was judged. */
+  readonly unshown: readonly { readonly job: string; readonly report: ErrorReport }[];
   /** How many wait besides. */
   readonly more: number;
 }
@@ -118,6 +122,16 @@ const shownMax = 50;
 
 export function reportWaiting(states: readonly JobState[], by: Showing): WaitingReport {
   const held = states.filter((state) => state.status === 'AWAITING_APPROVAL');
-  const waiting = held.slice(0, shownMax).map((state) => jobToDecide(state, state.hold.terms, by));
-  return { party: by.config.party, waiting, more: held.length - waiting.length };
+  const first = held.slice(0, shownMax);
+  const waiting: JobToDecide[] = [];
+  const unshown: { job: string; report: ErrorReport }[] = [];
+  const { party } = by.config;
+  for (const state of first) {
+    try {
+      waiting.push(jobToDecide(state, state.hold.terms, by));
+    } catch (error) {
+      unshown.push({ job: state.job, report: failureOf(error, party).own });
+    }
+  }
+  return { party, waiting, unshown, more: held.length - first.length };
 }

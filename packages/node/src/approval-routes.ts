@@ -6,7 +6,7 @@ import type { ApprovalTerms, Decision } from '@folkmoot/core/approval.js';
 import { charterHash } from '@folkmoot/core/charter.js';
 import { InputError, PolicyError, StateError } from '@folkmoot/core/errors.js';
 import { policyHash } from '@folkmoot/core/policy.js';
-import { admitDecision, decidable, type OnJob } from './approvals.ts';
+import { admitDecision, decidable, onJob } from './approvals.ts';
 import type { Status } from './lifecycle.ts';
 import type { OwnerRoute } from './owner-channel.ts';
 import type { Store } from './store.ts';
@@ -50,7 +50,7 @@ function decisionOf(text: string | null): Decision {
 }
 
 export function waitingAt(by: Deciding): WaitingReport {
-  return reportWaiting(by.store.open(), by);
+  return reportWaiting(by.store.waiting(), by);
 }
 
 /**
@@ -87,10 +87,6 @@ function checkCurrent({ policy, charter }: ApprovalTerms, by: Deciding): void {
   if (policy === policyHash(by.config.policy) && charter === charterHash(by.charter)) return;
   const detail = 'node.yaml or the charter has changed since the node judged the job';
   throw new PolicyError('APPROVAL_CHANGED', { detail, remedy: 'start the node again, which judges the job anew' });
-}
-
-export function onJob(job: string, store: Pick<Store, 'load' | 'approvals'>): OnJob {
-  return { state: store.load(job), decisions: store.approvals(job) };
 }
 
 function idOf(prefix: string, store: Pick<Store, 'beginning'>): string {

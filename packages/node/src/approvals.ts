@@ -21,11 +21,16 @@ import { InputError, PolicyError, reportOf, StateError } from '@folkmoot/core/er
 import { type Approving, approverOf, checkNotAsker, counting } from './approvers.ts';
 import type { Decision as Judgement } from './judgement.ts';
 import { isTerminal, type JobEvent, type JobState } from './lifecycle.ts';
+import type { Store } from './store.ts';
 
 /** A job, and what people have decided on it so far. */
 export interface OnJob {
   readonly state: JobState | undefined;
   readonly decisions: readonly SignedApproval[];
+}
+
+export function onJob(job: string, store: Pick<Store, 'load' | 'approvals'>): OnJob {
+  return { state: store.load(job), decisions: store.approvals(job) };
 }
 
 /**

@@ -21,8 +21,7 @@ import type { Clock } from '@folkmoot/transport/clock.js';
 import type { CoordinatorMessage, NodeMessage } from '@folkmoot/transport/control.js';
 import type { ResumableStream } from '@folkmoot/transport/resumable-stream.js';
 import type { Logger } from 'pino';
-import { onJob } from './approval-routes.ts';
-import { checkApproved, followingFrom, weigh } from './approvals.ts';
+import { checkApproved, followingFrom, onJob, weigh } from './approvals.ts';
 import type { AuditDuty } from './audit-duty.ts';
 import type { Membership, NodeConfig } from './config.ts';
 import type { Connection } from './connection.ts';
@@ -114,7 +113,7 @@ export class Jobs {
 
   /** Takes up what the store holds. */
   start(): void {
-    for (const state of this.#options.store.open()) this.#open.set(state.job, state);
+    for (const job of this.#options.store.open()) this.#takeUp(job);
     this.#endForgotten();
     const report = this.#interrupted('the node was restarted');
     // What people decided while nothing ran comes first: a job that they ended is not tried again.
@@ -381,13 +380,27 @@ export class Jobs {
     for (const outlet of this.#outletsOf(job)) outlet.send({ type: 'failed', job, attempt, report });
   }
 
+  /** A job as the store holds it, where it can go on. One that cannot be read stays aside, and fails for whoever asks. */
+  #takeUp(job: string): JobState | undefined {
+    const { store, log, config } = this.#options;
+    try {
+      const state = store.load(job);
+      if (state === undefined || isTerminal(state.status)) return undefined;
+      this.#open.set(job, state);
+      return state;
+    } catch (error) {
+      const what = { event: 'job-unreadable', job, attempt: 0, state: 'UNKNOWN' };
+      log.error({ ...what, ...inWords(failureOf(error, config.party).own) }, 'a job cannot be read from the store');
+      return undefined;
+    }
+  }
+
   /** What could not be written down goes on as after a restart: there may be room by now. */
   #takeUpUnwritten(): void {
     for (const job of [...this.#unwritten]) {
       this.#unwritten.delete(job);
-      const state = this.#options.store.load(job);
-      if (state === undefined || isTerminal(state.status)) continue;
-      this.#open.set(job, state);
+      const state = this.#takeUp(job);
+      if (state === undefined) continue;
       this.#dispatch(job, { event: 'restarted', report: this.#interrupted('the state could not be written') });
       if (this.#open.get(job) === state) this.#dispatch(job, { event: 'linked' });
     }
@@ -403,7 +416,7 @@ export class Jobs {
         this.#save(effect.state, effect.detail);
         break;
       case 'judge':
-        this.#judge(effect.job, this.#open.get(effect.job)!.signed);
+        this.#judge(effect.job, this.#find(effect.job)!.signed);
         break;
       case 'compute':
         this.#compute(effect.job, effect.attempt, effect.acceptances);
@@ -449,6 +462,7 @@ export class Jobs {
     store.save(state, detail);
     metrics?.moved(state, clock.now());
     const { job, status, attempt } = state;
+    this.#unwritten.delete(job);
     if (isTerminal(status)) this.#open.delete(job);
     else this.#open.set(job, state);
     const helps = state.signed.envelope.job.join_helper === config.party;
@@ -483,8 +497,8 @@ export class Jobs {
     const { config, membership, sign, log, metrics, clock, audit } = this.#options;
     const { party } = config;
     audit?.checkWhole(this.#find(job)!.signed);
+    metrics?.attemptEnded(job, report?.code ?? 'RENOUNCED', clock.now());
     if (report !== undefined) {
-      metrics?.attemptEnded(job, report.code, clock.now());
       const why = { ...inWords(report), ...(detail === undefined ? {} : { message: detail }) };
       const what = { event: 'attempt-ended', job, attempt, state: 'ACCEPTED', ...why };
       log.warn(what, 'the attempt ended, and another one may follow');

@@ -15,7 +15,10 @@ const attemptSeconds = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200]
 export interface NodeMetrics {
   /** After the state is durable. */
   moved(state: JobState, nowMs: number): void;
-  /** An attempt has ended and another one may follow; the code of what ended it. */
+  /**
+   * An attempt has ended and another one may follow; the code of what ended it here, or RENOUNCED where it ended
+   * elsewhere. What is said again of it is not counted.
+   */
   attemptEnded(job: string, code: string, nowMs: number): void;
   linkUp(isUp: boolean): void;
   linkLost(code: string): void;
@@ -50,7 +53,7 @@ export function createMetrics(registry: Registry, subject: Subject): NodeMetrics
   });
   const ended = new Counter({
     name: 'folkmoot_attempts_ended_total',
-    help: 'Attempts that ended here, by OPENING or the code of what ended them',
+    help: 'Attempts that ended here, by OPENING, RENOUNCED or the code of what ended them',
     labelNames: ['code'],
     registers,
   });

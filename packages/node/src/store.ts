@@ -49,6 +49,8 @@ export interface JobSummary {
   readonly changedMs: number;
 }
 
+type Opening = Extract<JobState, { status: 'OPENING' }>;
+
 interface JobRow {
   job: string;
   status: Status;
@@ -204,10 +206,22 @@ export class Store {
     return { title: asked?.title ?? '', purpose: asked?.purpose ?? '' };
   }
 
-  /** The jobs that have not ended, oldest first. */
-  open(): JobState[] {
-    const rows = this.#prepare('SELECT * FROM jobs WHERE ended = 0 ORDER BY received_ms, job').all() as JobRow[];
-    return rows.map((row) => this.#read(row));
+  /** Which jobs have not ended, oldest first. Each is read by itself: one that is damaged keeps back no other. */
+  open(): string[] {
+    const rows = this.#prepare('SELECT job FROM jobs WHERE ended = 0 ORDER BY received_ms, job');
+    return (rows.all() as { job: string }[]).map(({ job }) => job);
+  }
+
+  /** The jobs that wait for people here, oldest first. */
+  waiting(): JobState[] {
+    const rows = this.#prepare(`SELECT * FROM jobs WHERE status = 'AWAITING_APPROVAL' ORDER BY received_ms, job`);
+    return (rows.all() as JobRow[]).map((row) => this.#read(row));
+  }
+
+  /** A job as it was before its opening was delivered, with the bytes; undefined where none was. */
+  delivered(job: string): Opening | undefined {
+    const row = this.#prepare(`SELECT * FROM jobs WHERE job = ? AND status = 'RESULT'`).get(job) as JobRow | undefined;
+    return row === undefined ? undefined : (this.#read({ ...row, status: 'OPENING' }) as Opening);
   }
 
   /** The jobs changed last, newest first. */

@@ -258,7 +258,8 @@ describe('the decisions in a node’s state', () => {
     store = openStore(folder, () => nowMs);
     expect(store.approvals(terms.job)).toEqual([by('ada'), by('ben', { decision: 'deny', reason: 'it’s “unlawful”' })]);
     expect(store.load(terms.job)).toEqual(waiting);
-    expect(store.open()).toEqual([waiting]);
+    expect(store.open()).toEqual([terms.job]);
+    expect(store.waiting()).toEqual([waiting]);
     expect(store.approvals('ff'.repeat(32))).toEqual([]);
     expect(store.beginning(terms.job.slice(0, 6))).toEqual([terms.job]);
     expect(store.beginning('%')).toEqual([]);

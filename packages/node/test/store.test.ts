@@ -54,7 +54,7 @@ describe('the state of a node', () => {
     for (const state of states) {
       store.save(state);
       expect(store.load('a1')).toEqual(state);
-      expect(store.open()).toEqual(state.status === 'RESULT' ? [] : [state]);
+      expect(store.open()).toEqual(state.status === 'RESULT' ? [] : ['a1']);
       reopen();
       expect(store.load('a1')).toEqual(state);
     }
@@ -86,6 +86,28 @@ describe('the state of a node', () => {
       expect(inMemory.load('a1')).toEqual(state);
     }
     inMemory.close();
+  });
+
+  it('gives back what was opened once it is delivered, and not before', () => {
+    for (const state of states.slice(0, 5)) store.save(state);
+    expect(store.delivered('a1')).toBeUndefined();
+    store.save(states[5]!);
+    reopen();
+    expect(store.delivered('a1')).toEqual(states[4]);
+    expect(store.delivered('b2')).toBeUndefined();
+  });
+
+  it('names every job that has not ended, also where the bytes of one are damaged', () => {
+    for (const state of states.slice(0, 4)) store.save(state);
+    store.save({ ...states[0]!, job: 'b2' });
+    store.close();
+    const db = new Database(join(folder, 'node.sqlite'));
+    db.exec(`UPDATE sealed SET bytes = x'00' WHERE job = 'a1'`);
+    db.close();
+    store = openStore(folder, () => clock);
+    expect(store.open()).toEqual(['a1', 'b2']);
+    expect(() => store.load('a1')).toThrow(expect.objectContaining({ code: 'STATE_FAILED', field: 'sealed' }));
+    expect(store.load('b2')).toMatchObject({ status: 'RECEIVED' });
   });
 
   const next: JobState = { ...common, attempt: 2, status: 'ACCEPTED', acceptance: own };

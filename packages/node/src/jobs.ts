@@ -436,6 +436,9 @@ export class Jobs {
       case 'open':
         for (const outlet of outlets) this.#sendOpening(effect, outlet);
         break;
+      case 'reopen':
+        this.#reopen(effect.job, outlets);
+        break;
       case 'raise':
         this.#raise(effect.state);
         break;
@@ -594,6 +597,13 @@ export class Jobs {
     underWay.stream.close();
     const ended = underWay.computation.stop().finally(() => this.#ending.delete(ended));
     this.#ending.add(ended);
+  }
+
+  /** What was delivered is not held in memory. */
+  #reopen(job: string, outlets: readonly Outlet[]): void {
+    const { attempt, acceptance, opening } = this.#options.store.delivered(job)!;
+    this.#say(outlets, [this.#withHead({ type: 'accepted', job, attempt, acceptance })]);
+    for (const outlet of outlets) this.#sendOpening({ effect: 'open', job, attempt, opening }, outlet);
   }
 
   #sendOpening({ job, attempt, opening }: Extract<Effect, { effect: 'open' }>, outlet: Outlet): void {

@@ -227,6 +227,8 @@ export type Effect =
       /** For the node's own log only. */
       readonly detail?: string;
     }
+  /** Accept and open again what was delivered long ago, from the store: the coordinator has lost it. */
+  | { readonly effect: 'reopen'; readonly job: string }
   /** Send the opening to the coordinator, again if it was sent before. */
   | { readonly effect: 'open'; readonly job: string; readonly attempt: number; readonly opening: OpeningBytes };
 
@@ -281,8 +283,9 @@ function advance(state: JobState | undefined, event: JobEvent, epoch: number | u
     };
   }
   const stay: Step = { state, effects: [] };
-  if (event.event === 'linked') return { state, effects: reminder(state) };
-  if (event.event === 'invited') return { state, effects: event.job === state.job ? reminder(state) : [] };
+  // Of what was delivered a new link is no reason to speak.
+  if (event.event === 'linked') return { state, effects: state.status === 'RESULT' ? [] : reminder(state) };
+  if (event.event === 'invited') return { state, effects: event.job === state.job ? answer(state) : [] };
   if (event.event === 'again') return again(state, event);
   // It comes again where this party was away: what became of the job since then may not have been heard.
   if (event.event === 'started' && isPastStart(state.status)) return { state, effects: reminder(state) };
@@ -382,6 +385,13 @@ function advance(state: JobState | undefined, event: JobEvent, epoch: number | u
   }
 }
 
+/** A coordinator that invites to what is opened here was set back to an older copy: it needs the acceptances as well. */
+function answer(state: JobState): Effect[] {
+  if (state.status !== 'OPENING') return reminder(state);
+  const { job, attempt, acceptance } = state;
+  return [{ effect: 'tell', message: { type: 'accepted', job, attempt, acceptance } }, ...reminder(state)];
+}
+
 /** What the coordinator is told, and told again when a link is new or it asks: it may have missed or forgotten it. */
 function reminder(state: JobState): Effect[] {
   const { job, attempt } = state;
@@ -400,6 +410,8 @@ function reminder(state: JobState): Effect[] {
       return [{ effect: 'tell', message: { type: 'halted', job, attempt, ...reason(state.report) } }];
     case 'OPENING':
       return [{ effect: 'open', job, attempt, opening: state.opening }];
+    case 'RESULT':
+      return [{ effect: 'reopen', job }];
     case 'ABORTED':
       return [{ effect: 'tell', message: { type: 'failed', job, attempt, report: state.report } }];
     case 'EXPIRED':

@@ -8,12 +8,14 @@ import { type Renunciation, type SignedRenunciation, signRenunciation } from '@f
 import type { Clock } from '@folkmoot/transport/clock.js';
 import type { NodeMessage } from '@folkmoot/transport/control.js';
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditDuty } from '../src/audit-duty.ts';
 import { readMembership, readNodeConfig } from '../src/config.ts';
 import type { Connection } from '../src/connection.ts';
 import { Jobs, type Outlet } from '../src/jobs.ts';
-import { type JobState, type Status, step } from '../src/lifecycle.ts';
+import { type JobState, type OpeningBytes, type Status, step } from '../src/lifecycle.ts';
+import { createMetrics, type NodeMetrics } from '../src/metrics.ts';
 import { type OwnRecords, ownRecords } from '../src/own-records.ts';
 import type { Store } from '../src/store.ts';
 import { type Consortium, idOf, jobYaml, makeConsortium, nodeYaml, parties } from './consortium.ts';
@@ -30,6 +32,10 @@ let timers: { atMs: number; action: () => void }[];
 let jobs: Jobs;
 /** What begins a computation, where a test looks no further. */
 let begins: OwnRecords['compute'] | undefined;
+/** A job whose row cannot be read. */
+let damaged: string | undefined;
+/** What was delivered, with its bytes. */
+let delivered: JobState | undefined;
 /** Whether the decisions of people cannot be read. */
 let isUnreadable: boolean;
 
@@ -44,8 +50,15 @@ const clock: Clock = {
   },
 };
 const store = {
-  open: () => [...held.values()].filter(({ status }) => ['RECEIVED', 'ACCEPTED', 'HALTED'].includes(status)),
-  load: (job: string) => held.get(job),
+  open: () =>
+    [...held.values()]
+      .filter(({ status }) => ['RECEIVED', 'ACCEPTED', 'HALTED'].includes(status))
+      .map(({ job }) => job),
+  load(job: string) {
+    if (job === damaged) throw new StateError('STATE_FAILED', { field: 'sealed' });
+    return held.get(job);
+  },
+  delivered: () => delivered,
   approvals: () => {
     if (isUnreadable) throw new StateError('STATE_FAILED', { detail: 'SQLITE_IOERR' });
     return [];
@@ -59,9 +72,18 @@ const store = {
   },
 } as unknown as Store;
 const hear = (message: Said, from: Outlet = connection) => jobs.hear(withEpoch(message), from);
-const connection = { send: (message: NodeMessage) => void told.push(message) } as unknown as Connection;
+const connection = {
+  send: (message: NodeMessage) => void told.push(message),
+  sendOpening: async (_: string, attempt: number, { sealed }: OpeningBytes) => void sent.push({ attempt, sealed }),
+} as unknown as Connection;
+/** The openings that it sent. */
+let sent: { attempt: number; sealed: Uint8Array }[];
 
-async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}, audit?: object): Promise<void> {
+async function open(
+  overrides: Parameters<typeof readNodeConfig>[1] = {},
+  audit?: object,
+  metrics?: NodeMetrics,
+): Promise<void> {
   const config = await readNodeConfig(consortium.configFile('camden'), overrides);
   const membership = await readMembership(config);
   const sign = signer(membership.keys.secret.identity);
@@ -79,6 +101,7 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}, audit?
     records,
     clock,
     log,
+    ...(metrics === undefined ? {} : { metrics }),
     ...(audit === undefined ? {} : { audit: { checkWhole: () => {}, ...audit } as unknown as AuditDuty }),
   });
   jobs.start();
@@ -87,8 +110,8 @@ async function open(overrides: Parameters<typeof readNodeConfig>[1] = {}, audit?
 
 beforeEach(async () => {
   consortium = await makeConsortium(7);
-  [begins, isUnreadable] = [undefined, false];
-  [held, fails, told, timers, nowMs] = [new Map(), [], [], [], Date.parse('2026-11-21T09:00:00.000Z')];
+  [begins, isUnreadable, damaged, delivered] = [undefined, false, undefined, undefined];
+  [held, fails, told, sent, timers, nowMs] = [new Map(), [], [], [], [], Date.parse('2026-11-21T09:00:00.000Z')];
 });
 afterEach(async () => {
   await jobs.stop();
@@ -412,6 +435,72 @@ describe('the jobs of a node', () => {
       hear({ type: 'again', job: 'a1'.repeat(32), attempt: 1, report: lost });
       expect(await next()).toMatchObject({ type: 'failed', report: { code: 'UNKNOWN_JOB' } });
     });
+  });
+
+  it('are accepted and opened again for a coordinator that has lost what was delivered to it', async () => {
+    await open();
+    const signed = invite();
+    const job = idOf(signed);
+    const { acceptance } = (await next()) as Accepted;
+    const common = { job, signed, attempt: 1, expiresMs: nowMs };
+    const sealed = Uint8Array.of(1, 2, 3);
+    held.set(job, { ...common, status: 'RESULT' });
+    delivered = { ...common, status: 'OPENING', acceptance, opening: { sealed, commitments: {}, signatures: {} } };
+    await jobs.stop();
+    await open();
+    expect(told).toEqual([]);
+    invite(signed);
+    expect(await next()).toEqual({ type: 'accepted', job, attempt: 1, acceptance });
+    expect(sent).toEqual([{ attempt: 1, sealed }]);
+    hear({ type: 'start', job, attempt: 1, acceptances: acceptedByAll(acceptance) });
+    expect(sent).toHaveLength(2);
+    expect(held.get(job)?.status).toBe('RESULT');
+  });
+
+  it('stay aside where they cannot be read, and the others go on', async () => {
+    await open();
+    const [first, second] = [invite(), invite()];
+    for (const _ of [first, second]) await next();
+    await jobs.stop();
+    damaged = idOf(first);
+    await open();
+    expect(told).toMatchObject([{ type: 'accepted', job: idOf(second) }]);
+    told = [];
+    for (let tick = 0; tick < 3; tick++) {
+      hear({ type: 'again', job: damaged, attempt: 1, report: { code: 'LINK_LOST', message: '', remedy: '' } });
+      expect(await next()).toMatchObject({ type: 'failed', job: damaged, report: { code: 'STATE_FAILED' } });
+      for (const { action } of timers.splice(0)) action();
+    }
+    expect(told).toEqual([]);
+  });
+
+  it('are not taken for unwritten once a later step could be written down', async () => {
+    begins = () => ({ commit: () => {}, deliver: async () => {}, stop: async () => {} });
+    await open();
+    fails = ['RUNNING', 'ABORTED'];
+    const job = await start();
+    expect(await next()).toMatchObject({ type: 'failed', report: { code: 'STATE_FAILED' } });
+    fails = [];
+    const { acceptance } = held.get(job) as Accepted & JobState;
+    hear({ type: 'start', job, attempt: 1, acceptances: acceptedByAll(acceptance) });
+    expect(held.get(job)?.status).toBe('RUNNING');
+    for (const { action } of timers.splice(0)) action();
+    expect(held.get(job)?.status).toBe('RUNNING');
+    expect(told).toEqual([]);
+  });
+
+  it('are counted as ended where another party ended their attempt', async () => {
+    begins = () => ({ commit: () => {}, deliver: async () => {}, stop: async () => {} });
+    const registry = new Registry();
+    const subject = { party: 'camden', version: '', charterHash: '', freeBytes: () => undefined };
+    const counts = () => ({ jobs: {}, ledgerEntries: 0, auditEntries: 0, released: 0 });
+    await open({}, undefined, createMetrics(registry, { ...subject, counts }));
+    const job = await start();
+    for (let time = 0; time < 2; time++) {
+      hear({ type: 'again', job, attempt: 1, report: { code: 'LINK_LOST', message: '', remedy: '' } });
+    }
+    const ended = await registry.getSingleMetricAsString('folkmoot_attempts_ended_total');
+    expect(ended).toContain('folkmoot_attempts_ended_total{code="RENOUNCED"} 1');
   });
 
   it('are judged before anything is built for them', async () => {

@@ -102,7 +102,9 @@ async function open(
     clock,
     log,
     ...(metrics === undefined ? {} : { metrics }),
-    ...(audit === undefined ? {} : { audit: { checkWhole: () => {}, ...audit } as unknown as AuditDuty }),
+    ...(audit === undefined
+      ? {}
+      : { audit: { checkWhole: () => {}, tick: () => {}, ...audit } as unknown as AuditDuty }),
   });
   jobs.start();
   jobs.linked(connection);

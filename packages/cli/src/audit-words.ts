@@ -56,6 +56,14 @@ export function entryText(payload: AuditPayload): string {
       return `charged ${amount(payload)}`;
     case 'repeat':
       return `the same question again, charged nothing of ${payload.dataset} in ${payload.period}`;
+    case 'halted':
+      return `attempt ${payload.attempt} ended after the commitment`;
+    case 'approval-refused':
+      return `did not take a decision: ${payload.code}`;
+    case 'invitation-refused':
+      return `did not take up an invitation: ${payload.code}`;
+    case 'coordinator-refused':
+      return `refused a coordinator that spoke with an epoch before ${payload.epoch}`;
     case 'renunciation':
       return `renounced attempt ${payload.attempt}: it opened none`;
     case 'end':

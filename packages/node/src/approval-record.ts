@@ -27,17 +27,24 @@ export const approvalTables = `
 export class ApprovalRecords {
   readonly #enter: Database.Statement;
   readonly #of: Database.Statement;
+  readonly #texts: Database.Statement;
 
   constructor(db: Database.Database) {
     this.#enter = db.prepare(
       `INSERT INTO approvals (job, by, decision, reason, at, signed, entered_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.#texts = db.prepare('SELECT signed FROM approvals ORDER BY sequence');
     this.#of = db.prepare('SELECT signed FROM approvals WHERE job = ? ORDER BY sequence');
   }
 
   enter(signed: SignedApproval, nowMs: number): void {
     const { job, by, decision, reason, at } = signed.approval;
     this.#enter.run(job, by, decision, reason, at, JSON.stringify(signed), nowMs);
+  }
+
+  /** Of all jobs, as they were signed. */
+  texts(): string[] {
+    return this.#texts.pluck().all() as string[];
   }
 
   of(job: string): SignedApproval[] {

@@ -2,9 +2,9 @@
  * What the owner's channel answers about jobs that people decide on, and the same while the node does not run.
  * @module
  */
-import type { ApprovalTerms, Decision } from '@folkmoot/core/approval.js';
+import type { ApprovalTerms, Decision, SignedApproval } from '@folkmoot/core/approval.js';
 import { charterHash } from '@folkmoot/core/charter.js';
-import { InputError, PolicyError, StateError } from '@folkmoot/core/errors.js';
+import { InputError, PolicyError, reportOf, StateError } from '@folkmoot/core/errors.js';
 import { policyHash } from '@folkmoot/core/policy.js';
 import { admitDecision, decidable, onJob } from './approvals.ts';
 import type { Status } from './lifecycle.ts';
@@ -69,14 +69,31 @@ export function decidableAt(prefix: string, decision: Decision, by: Deciding): J
  */
 export function takeAt(job: string, given: unknown, by: Deciding, take: (job: string) => void): DecisionTaken {
   const { store } = by;
-  const signed = admitDecision(given, onJob(job, store), by);
+  const signed = admitted(job, given, by);
   const { approval } = signed;
-  if (approval.job !== job)
-    throw new InputError('BAD_VALUE', { field: 'job', detail: 'the decision is on another job' });
-  if (approval.decision === 'approve') checkCurrent(approval, by);
   store.enterApproval(signed);
   take(job);
   return { job, by: approval.by, decision: approval.decision, state: store.load(job)!.status };
+}
+
+/** What is refused is entered in the audit log, where the job is known: who tried, nobody can tell for sure. */
+function admitted(job: string, given: unknown, by: Deciding): SignedApproval {
+  const { store } = by;
+  const onIt = onJob(job, store);
+  try {
+    const signed = admitDecision(given, onIt, by);
+    const { approval } = signed;
+    if (approval.job !== job)
+      throw new InputError('BAD_VALUE', { field: 'job', detail: 'the decision is on another job' });
+    if (approval.decision === 'approve') checkCurrent(approval, by);
+    return signed;
+  } catch (error) {
+    if (onIt.state !== undefined) {
+      const { code } = reportOf(error);
+      store.audited((log, nowMs) => log.enter({ kind: 'approval-refused', job, code }, nowMs));
+    }
+    throw error;
+  }
 }
 
 /**

@@ -3,6 +3,7 @@
  * leaves, and takes in what others say of its own (audit-exchange.ts).
  * @module
  */
+import type { AuditEvent } from '@folkmoot/core/audit-entry.js';
 import type { HeadOffer } from '@folkmoot/core/audit-head.js';
 import { partiesOf } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
@@ -18,6 +19,11 @@ import type { Store } from './store.ts';
 /** Texts that are older than the charter keeps them are looked for as often, and at the start. */
 const dropMs = 24 * 3600 * 1000;
 
+/** Entries of refusals in one minute: a coordinator may bring any number of them, and they stay for good. */
+const refusedMax = 10;
+const minuteMs = 60_000;
+
+type Refused = Extract<AuditEvent, { kind: 'invitation-refused' | 'coordinator-refused' }>;
 type Word = Extract<CoordinatorMessage, { type: 'countersigned' | 'held' }>;
 
 export interface AuditDuty {
@@ -37,6 +43,8 @@ export interface AuditDuty {
    * that was asked for before that was noticed
    */
   checkWhole(signed: SignedJob): void;
+  /** Enters what was refused; of what comes faster than anybody reads, the first of each minute. */
+  refused(event: Refused): void;
   /** Drops the texts that are older than the charter keeps them, once a day. */
   tick(): void;
 }
@@ -48,6 +56,7 @@ export function auditDuty(
 ): AuditDuty {
   const { party, charter } = self;
   const peersOf = ({ envelope }: SignedJob) => rosterOf(checkJob(envelope.job, charter)).filter((one) => one !== party);
+  const refusals = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 };
   let droppedMs = Number.NEGATIVE_INFINITY;
 
   const lastOf = (peer: string): NodeMessage[] => {
@@ -67,6 +76,18 @@ export function auditDuty(
 
   return {
     checkWhole: (signed) => store.heads.checkWhole(party, issuedMsOf(signed)),
+    refused(event) {
+      const nowMs = clock.now();
+      if (nowMs >= refusals.sinceMs + minuteMs) Object.assign(refusals, { sinceMs: nowMs, count: 0 });
+      if (refusals.count >= refusedMax) return;
+      refusals.count++;
+      try {
+        store.audited((entries, atMs) => entries.enter(event, atMs));
+      } catch (error) {
+        const { code } = failureOf(error, party).own;
+        log.warn({ event: 'audit-refusal-failed', code }, 'a refusal could not be entered in the audit log');
+      }
+    },
     tick() {
       const days = charter.audit.retention_days;
       if (days === undefined || clock.now() < droppedMs + dropMs) return;

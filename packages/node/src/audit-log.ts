@@ -229,6 +229,8 @@ export function eventsOf(
     }
     case 'COMMITTED':
       return [{ kind: 'commitment', job, attempt, ...bytesOf(state.sealed) }];
+    case 'HALTED':
+      return [{ kind: 'halted', job, attempt }];
     case 'OPENING':
       return [...chargeOf(job, charged), { kind: 'opening', job, attempt, ...bytesOf(state.opening.sealed) }];
     default:

@@ -68,12 +68,18 @@ function wholeId(audit: Kept['audit'], begins: string): string {
 }
 
 /** The log as it stands in the database: its texts, the stored tree, the signatures and the ledger. */
-export function verifyStored(store: Kept, party: string, charter: Charter, nowMs: number): AuditReport {
+export function verifyStored(
+  store: Kept & Pick<Store, 'approvalHashes'>,
+  party: string,
+  charter: Charter,
+  nowMs: number,
+): AuditReport {
   const log = exportAudit(store, { party, charter: charterHash(charter), nowMs });
   const { audit, ledger } = store;
   return verifyAudit(log, {
     charter,
     nodeAt: (level, index) => audit.storedNode(level, index),
+    approvals: store.approvalHashes(),
     totals: ledger.totals(),
   });
 }

@@ -196,15 +196,16 @@ export class Jobs {
   }
 
   #invited({ job, attempt, signed: given }: Invitation, from: Outlet): JobEvent | undefined {
-    const { config, log } = this.#options;
+    const { config, log, audit } = this.#options;
     try {
       const signed = parseSignedJob(given);
       if (jobId(signed.envelope) !== job) throw new ProtocolError('BAD_MESSAGE', { field: 'job' });
       if (this.#find(job) === undefined && !this.#hasRoom()) throw new StateError('BUSY', { party: config.party });
       return { event: 'invited', job, signed, attempt, expiresMs: Date.parse(signed.envelope.expires) };
     } catch (error) {
-      // A job that cannot even be read leaves no trace but this.
+      // A job that cannot even be read leaves no trace but these.
       const { report } = failureOf(error, config.party);
+      audit?.refused({ kind: 'invitation-refused', job, code: report.code });
       log.warn({ event: 'job-failed', job, attempt, state: 'RECEIVED', ...inWords(report) }, 'job denied');
       from.send({ type: 'denied', job, attempt, report });
       return undefined;
@@ -487,6 +488,7 @@ export class Jobs {
   #refuse({ job, epoch }: Extract<Effect, { effect: 'refuse' }>, outlets: readonly Outlet[]): void {
     const { attempt, status } = this.#find(job) ?? {};
     const { code, message } = new StateError('STALE_COORDINATOR');
+    this.#options.audit?.refused({ kind: 'coordinator-refused', job, epoch });
     const what = { event: 'coordinator-refused', job, attempt, state: status, epoch, code };
     this.#options.log.warn({ ...what, message }, 'a coordinator does not lead the job any more');
     for (const outlet of outlets) outlet.send({ type: 'stale', job, epoch });

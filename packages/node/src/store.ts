@@ -9,8 +9,10 @@
 import { createHash } from 'node:crypto';
 import type { SignedAcceptance } from '@folkmoot/core/acceptance.js';
 import type { SignedApproval } from '@folkmoot/core/approval.js';
+import { toHex } from '@folkmoot/core/bytes.js';
 import type { SignedJob } from '@folkmoot/core/envelope.js';
 import { type ErrorReport, StateError } from '@folkmoot/core/errors.js';
+import { hashJson } from '@folkmoot/core/hash.js';
 import type { Finding } from '@folkmoot/transport/finding.js';
 import type Database from 'better-sqlite3';
 import { ApprovalRecords } from './approval-record.ts';
@@ -178,13 +180,19 @@ export class Store {
     this.#durably(() => {
       const now = this.#nowMs();
       this.#approvals.enter(signed, now);
-      this.#audit.enter({ kind: 'approval', job, decision, by, reason }, now);
+      const approval = toHex(hashJson(signed));
+      this.#audit.enter({ kind: 'approval', job, decision, by, reason, approval }, now);
     });
   }
 
   /** The decisions on a job, in the order in which they came. */
   approvals(job: string): SignedApproval[] {
     return this.#approvals.of(job);
+  }
+
+  /** The hashes of all decisions, as the audit log has them. One that is no document has another than any entry. */
+  approvalHashes(): Set<string> {
+    return new Set(this.#approvals.texts().map(hashOfText));
   }
 
   /** The ids that begin so, at most two: enough to tell one from none and from several. */
@@ -476,6 +484,14 @@ function claimFrom(text: string): Claim {
   return JSON.parse(text, (key, value: unknown) =>
     key === 'micro' || key === 'pico' ? BigInt(value as string) : value,
   ) as Claim;
+}
+
+function hashOfText(text: string): string {
+  try {
+    return toHex(hashJson(JSON.parse(text)));
+  } catch {
+    return toHex(hashJson(text));
+  }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

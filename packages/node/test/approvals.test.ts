@@ -15,8 +15,10 @@ import { signer } from '@folkmoot/core/identity.js';
 import { type ApproverKeys, makeKeys } from '@folkmoot/transport/keyring.js';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Deciding, takeAt } from '../src/approval-routes.ts';
 import { admitDecision, decidable, followingFrom, weigh } from '../src/approvals.ts';
 import { type Approvers, type Approving, checkApprovers, checkNotAsker } from '../src/approvers.ts';
+import { verifyStored } from '../src/audit-report.ts';
 import type { Decision as Judgement } from '../src/judgement.ts';
 import type { JobState, Status } from '../src/lifecycle.ts';
 import { openStore, type Store } from '../src/store.ts';
@@ -269,6 +271,27 @@ describe('the decisions in a node’s state', () => {
       { kind: 'approval', by: 'ada', decision: 'approve', reason: 'agreed' },
       { kind: 'approval', by: 'ben', decision: 'deny' },
     ]);
+  });
+
+  it('are compared with the log, which tells of those that were refused too', () => {
+    store.enterApproval(by('ada'));
+    const deciding = { ...of, store } as unknown as Deciding;
+    expect(() => takeAt(terms.job, by('cleo'), deciding, () => {})).toThrow(code('NOT_AN_APPROVER'));
+    expect(() => takeAt('ff'.repeat(32), by('ada'), deciding, () => {})).toThrow(code('UNKNOWN_JOB'));
+    expect(audited().at(-1)).toMatchObject({ kind: 'approval-refused', job: terms.job, code: 'NOT_AN_APPROVER' });
+    expect(audited().length).toBe(4);
+    const found = () => verifyStored(store, 'camden', charter, nowMs).findings;
+    expect(found()).toEqual([]);
+    const edit = (sql: string) => {
+      store.close();
+      const db = new Database(join(folder, 'node.sqlite'));
+      db.exec(`DROP TRIGGER approvals_are_not_changed; ${sql}`);
+      db.close();
+      store = openStore(folder, () => nowMs);
+    };
+    edit(`UPDATE approvals SET signed = replace(signed, 'agreed', 'coerced')`);
+    const one = { code: 'CHANGED', party: 'camden' };
+    expect(found()).toMatchObject([{ ...one, entry: 3 }, one]);
   });
 
   it('are never changed, cut or given to a job that is not there', () => {

@@ -20,6 +20,30 @@ const dropped = () =>
     .audit.rows()
     .filter(({ payload }) => payload === null).length;
 
+describe('what was refused', () => {
+  it('is entered, and no more than ten of it a minute', async () => {
+    all = await makeAuditedParties();
+    all.job('one');
+    const { refused } = duty();
+    const kinds = () =>
+      all
+        .store('camden')
+        .audit.rows()
+        .map(({ payload }) => JSON.parse(payload!) as { kind: string })
+        .filter(({ kind }) => kind.endsWith('-refused'));
+    refused({ kind: 'invitation-refused', job: 'ab'.repeat(32), code: 'BUSY' });
+    for (let n = 0; n < 20; n++) refused({ kind: 'coordinator-refused', job: 'one', epoch: n });
+    expect(kinds().length).toBe(10);
+    expect(kinds().slice(0, 2)).toMatchObject([
+      { kind: 'invitation-refused', code: 'BUSY' },
+      { kind: 'coordinator-refused', job: 'one', epoch: 0 },
+    ]);
+    all.nowMs += 60_000;
+    refused({ kind: 'coordinator-refused', job: 'one', epoch: 30 });
+    expect(kinds().length).toBe(11);
+  });
+});
+
 describe('what is older than the charter keeps it', () => {
   it('is dropped at the start, and once a day, whether jobs come or not', async () => {
     all = await makeAuditedParties('audit: { retention_days: 30 }');

@@ -62,6 +62,12 @@ afterEach(() => {
 });
 
 describe('the audit log of a node', () => {
+  it('says that an attempt halted, after the commitment and before it is known whether another party has opened', () => {
+    for (const state of life.slice(0, 4)) store.save(state);
+    store.save({ ...common, claim, status: 'HALTED', acceptance: own, acceptances: [own], sealed });
+    expect(payloads().at(-1)).toMatchObject({ kind: 'halted', job: common.job, attempt: 1 });
+  });
+
   it('says what happened to a job, with its charge, and nothing that came from a record', () => {
     for (const state of life) store.save(state);
     const { job } = common;

@@ -74,6 +74,8 @@ export type AuditEvent =
       readonly decision: string;
       readonly by: string;
       readonly reason: string;
+      /** The hash of the signed approval. Entries of earlier versions have none. */
+      readonly approval?: string;
     }
   | { readonly kind: 'attempt'; readonly job: string; readonly attempt: number; readonly parties: readonly string[] }
   | {
@@ -85,6 +87,12 @@ export type AuditEvent =
     }
   /** `repeat`: the same question was charged before, and this costs nothing. */
   | ({ readonly kind: 'charge' | 'repeat'; readonly job: string } & LedgerTotal)
+  /** The attempt has ended after the commitment; whether another party has opened it was not known then. */
+  | { readonly kind: 'halted'; readonly job: string; readonly attempt: number }
+  /** What was not taken: a person's decision; the word of a coordinator that leads the job no more; a job never begun. */
+  | { readonly kind: 'approval-refused'; readonly job: string; readonly code: string }
+  | { readonly kind: 'invitation-refused'; readonly job: string; readonly code: string }
+  | { readonly kind: 'coordinator-refused'; readonly job: string; readonly epoch: number }
   | { readonly kind: 'renunciation'; readonly job: string; readonly attempt: number }
   | { readonly kind: 'end'; readonly job: string; readonly end: string; readonly code?: string }
   /** This party signed a head of that one's log. */

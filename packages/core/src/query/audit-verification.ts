@@ -76,6 +76,8 @@ export interface Verification {
   readonly charter: Charter;
   /** The whole nodes that are stored, where the database itself is at hand. */
   readonly nodeAt?: (level: number, index: number) => string | undefined;
+  /** The hashes of the signed approvals that stand beside it. */
+  readonly approvals?: ReadonlySet<string>;
   /** What the ledger beside it has spent. */
   readonly totals?: readonly LedgerTotal[];
 }
@@ -104,6 +106,7 @@ function verifyWhole(log: AuditExport, by: Verification): AuditReport {
   const heads = signedHeads(log, by.charter, findings);
   compareHeads(heads, walk, 'it signed itself');
   checkTotals(walk, heads, by.totals);
+  if (by.approvals !== undefined) checkApprovals(walk, by.approvals);
   checkDropped(walk, heads, by.charter);
   checkHeader(walk, root);
   const countersigned = latestCountersigned(log, heads, by.charter, findings, ({ size: of }) => of <= size);
@@ -242,6 +245,24 @@ function checkTotals(
   }
   if (ledger === undefined || !differs(ledger)) return;
   findings.push({ code: 'TOTALS', party, text: 'the ledger has not spent what the log says was charged' });
+}
+
+/** Who approved what is read from the approvals, and not from the log: they are those that were entered, and no others. */
+function checkApprovals({ log, findings, party, size }: Walk, stored: ReadonlySet<string>): void {
+  const entered = new Set<string>();
+  let isWhole = true;
+  for (const entry of log.entries.slice(0, size)) {
+    const payload = payloadOf(entry);
+    if (payload === undefined) isWhole = false;
+    if (payload?.kind !== 'approval') continue;
+    if (payload.approval === undefined) isWhole = false;
+    else entered.add(payload.approval);
+    if (payload.approval === undefined || stored.has(payload.approval)) continue;
+    const text = `the decision that entry ${entry.entry} tells of is not the one that stands beside the log`;
+    findings.push({ code: 'CHANGED', party, text, entry: entry.entry });
+  }
+  if (!isWhole || [...stored].every((hash) => entered.has(hash))) return;
+  findings.push({ code: 'CHANGED', party, text: 'a decision stands beside the log of which no entry tells' });
 }
 
 /** Texts are dropped from the oldest on, by an entry that says so, and not before their time. */

@@ -169,7 +169,10 @@ describe('the jobs of a node', () => {
 
   it('have nothing checked or signed for a coordinator that lost them', async () => {
     const shown: unknown[] = [];
-    await open({}, { offer: () => ({}), check: (_: unknown, heads: unknown) => void shown.push(heads) });
+    const check = (_: unknown, heads: unknown) => void shown.push(heads);
+    const said: unknown[] = [];
+    const refused = (event: unknown) => void said.push(event);
+    await open({}, { offer: () => ({}), check, refused, checkWhole: () => {}, tick: () => {} });
     const signed = invite();
     const job = idOf(signed);
     const { acceptance } = (await next()) as Accepted;
@@ -178,6 +181,7 @@ describe('the jobs of a node', () => {
     const start = { type: 'start', job, attempt: 1, acceptances: acceptedByAll(acceptance) } as const;
     hear({ ...start, epoch: 1 });
     expect(await next()).toEqual({ type: 'stale', job, epoch: 2 });
+    expect(said).toEqual([{ kind: 'coordinator-refused', job, epoch: 2 }]);
     expect(shown).toEqual([]);
     hear({ ...start, epoch: 2 });
     expect(shown).toEqual([{}]);

@@ -17,7 +17,7 @@ import { fromHex } from '@folkmoot/core/bytes.js';
 import type { PartyId } from '@folkmoot/core/channel.js';
 import { type Charter, partiesOf } from '@folkmoot/core/charter.js';
 import { checkJob, rosterOf } from '@folkmoot/core/check-job.js';
-import { checkSignedJob, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
+import { checkSignedJob, clockSkewMs, jobId, type SignedJob } from '@folkmoot/core/envelope.js';
 import { isFolkmootError, reportOf, StateError, TransportError } from '@folkmoot/core/errors.js';
 import { canonicalJson } from '@folkmoot/core/hash.js';
 import { questionKey } from '@folkmoot/core/question.js';
@@ -40,7 +40,6 @@ import {
   queued,
   recalled,
   type Step,
-  skewMs,
   step,
 } from './lifecycle.ts';
 import { limits } from './limits.ts';
@@ -585,7 +584,7 @@ export class Coordinator {
     const begun = (await durably(leases.begun())).filter(
       (job) => !this.#led.has(job.id) && (isHere(job) || isNear(job)),
     );
-    const wanted = [...(await durably(leases.expired(clock.now() - skewMs)))];
+    const wanted = [...(await durably(leases.expired(clock.now() - clockSkewMs)))];
     // One that waits for an opening holds no place until all are here.
     for (const job of begun) if (job.isReleasing || places-- > 0) wanted.push(job);
     if (places > 0) wanted.push(...(await this.#startable(places)));

@@ -41,6 +41,7 @@
  * @module
  */
 import type { PartyId } from '@folkmoot/core/channel.js';
+import { clockSkewMs } from '@folkmoot/core/envelope.js';
 import {
   concerning,
   type ErrorReport,
@@ -56,9 +57,6 @@ import { absenceMsMax } from '@folkmoot/transport/resumable-stream.js';
 const endings = ['DONE', 'FAILED', 'CANCELLED', 'EXPIRED', 'POISONED'] as const;
 export const phases = ['QUEUED', 'INVITING', 'READY', 'RUNNING', ...endings] as const;
 export type Phase = (typeof phases)[number];
-
-/** How far the coordinator's clock and that of the signer may be apart: the nodes grant the same. */
-export const skewMs = 120_000;
 
 /** How long a party that failed has to say why before its peers' word for it counts. */
 export const reasonMs = 2_000;
@@ -523,7 +521,7 @@ function isOfLast<A>(state: JobState<A>, event: Extract<Event<A>, { readonly att
 }
 
 function ticked<A>(state: JobState<A>, nowMs: number): Step<A> {
-  if (nowMs > state.expiresMs + skewMs) {
+  if (nowMs > state.expiresMs + clockSkewMs) {
     return ended(state, 'EXPIRED', reportOf(new PolicyError('JOB_EXPIRED', { detail: waitingFor(state) })));
   }
   if (state.failing === undefined) {

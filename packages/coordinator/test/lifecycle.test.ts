@@ -1,3 +1,4 @@
+import { clockSkewMs } from '@folkmoot/core/envelope.js';
 import {
   type ErrorReport,
   PolicyError,
@@ -24,7 +25,6 @@ import {
   reasonMs,
   returnMs,
   type Step,
-  skewMs,
   step,
 } from '../src/lifecycle.ts';
 
@@ -115,7 +115,7 @@ describe('the life of a job at the coordinator', () => {
     expect(all.state).toMatchObject({ phase: 'READY', awaiting: [] });
     expect(isActive(all.state)).toBe(true);
     expect(step(all.state, awaiting)).toMatchObject({ state: all.state, entries: [] });
-    const late = step(held.state, { type: 'tick', nowMs: expiresMs + skewMs + 1 });
+    const late = step(held.state, { type: 'tick', nowMs: expiresMs + clockSkewMs + 1 });
     expect(late.state).toMatchObject({ phase: 'EXPIRED', error: { code: 'JOB_EXPIRED' } });
     expect(late.state.error?.message).toContain('not approved yet: bee');
     const denied = step(held.state, { type: 'denied', party: 'bee', attempt: 1, report: refusal });
@@ -507,7 +507,7 @@ describe('the life of a job at the coordinator', () => {
 
   it.each([
     ['cancelled', { type: 'cancel' }, 'CANCELLED'],
-    ['expired', { type: 'tick', nowMs: expiresMs + skewMs + 1 }, 'EXPIRED'],
+    ['expired', { type: 'tick', nowMs: expiresMs + clockSkewMs + 1 }, 'EXPIRED'],
   ] as const)('can be %s while it waits for another attempt', (_, event, phase) => {
     expect(after([...running, lose('bee'), event]).state.phase).toBe(phase);
   });
@@ -526,7 +526,7 @@ describe('the life of a job at the coordinator', () => {
       expect(waiting.refused?.code).toBe('ALREADY_ENDED');
       expect(waiting.state.phase).toBe('RUNNING');
       expect(after(open, waiting.state).state.phase).toBe('DONE');
-      const late = step(waiting.state, { type: 'tick', nowMs: expiresMs + skewMs + 1 }).state;
+      const late = step(waiting.state, { type: 'tick', nowMs: expiresMs + clockSkewMs + 1 }).state;
       expect(late).toMatchObject({ phase: 'EXPIRED', error: { message: expect.stringContaining('bee') } });
     }
   });
@@ -587,15 +587,15 @@ describe('the life of a job at the coordinator', () => {
     expect(cancelled.state.phase).toBe('CANCELLED');
     expect(cancelled.refused).toBeUndefined();
     expect(cancelled.effects.length).toBe(phase === 'QUEUED' ? 0 : 3);
-    expect(step(before, { type: 'tick', nowMs: expiresMs + skewMs }).state.phase).toBe(phase);
-    const late = step(before, { type: 'tick', nowMs: expiresMs + skewMs + 1 });
+    expect(step(before, { type: 'tick', nowMs: expiresMs + clockSkewMs }).state.phase).toBe(phase);
+    const late = step(before, { type: 'tick', nowMs: expiresMs + clockSkewMs + 1 });
     expect(late.state).toMatchObject({ phase: 'EXPIRED', error: { code: 'JOB_EXPIRED' } });
   });
 
   it('says whom an expired job waited for', () => {
-    const late = after([attach[0]!, { type: 'tick', nowMs: expiresMs + skewMs + 1 }]);
+    const late = after([attach[0]!, { type: 'tick', nowMs: expiresMs + clockSkewMs + 1 }]);
     expect(late.state.error?.message).toContain('not connected: bee, cat');
-    const silent = after([...inviting, accept[0]!, { type: 'tick', nowMs: expiresMs + skewMs + 1 }]);
+    const silent = after([...inviting, accept[0]!, { type: 'tick', nowMs: expiresMs + clockSkewMs + 1 }]);
     expect(silent.state.error?.message).toContain('no verdict yet: bee, cat');
   });
 

@@ -1,11 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { charterText } from '@folkmoot/core/charter.js';
-import { jobId } from '@folkmoot/core/envelope.js';
+import { clockSkewMs, jobId } from '@folkmoot/core/envelope.js';
 import type { Clock } from '@folkmoot/transport/clock.js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { skewMs } from '../src/lifecycle.ts';
 import { limits } from '../src/limits.ts';
 import { startCoordinator } from '../src/server.ts';
 import { api, type Consortium, consortium, signedJob } from './consortium.ts';
@@ -113,7 +112,7 @@ describe('time at the coordinator', () => {
     clock.advance(limits.loginMs);
     await silent.ended;
 
-    clock.advance(60_000 + skewMs + 2_000);
+    clock.advance(60_000 + clockSkewMs + 2_000);
     let rest = '';
     for (let next = await reader.read(); !next.done; next = await reader.read()) rest += next.value;
     expect(rest).toContain('"state":"EXPIRED"');
